@@ -1,0 +1,106 @@
+"""How a key of the input file is declared: one dataclass field that carries its documentation and its limits.
+
+The dataclasses of this package are the only place where names, types, defaults and descriptions of keys stand. Reading, the
+reference, the JSON schema and the dargs arguments are all derived from the fields described here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from deepmd_tf.config.variants import VariantTable
+
+
+@dataclasses.dataclass(frozen=True)
+class Limit:
+    """What a value must satisfy beyond its type; `text` completes the phrase *expected ...*."""
+
+    holds: Callable[[Any], bool]
+    text: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Option:
+    """What is known of a key besides its name, type and default."""
+
+    doc: str
+    limits: tuple[Limit, ...] = ()
+    choices: tuple[str, ...] = ()
+    synonyms: tuple[tuple[str, str], ...] = ()
+    alias: tuple[str, ...] = ()
+    only_for: tuple[str, ...] = ()
+    section: type | None = None
+    variants: VariantTable | None = None
+
+    def allows(self, tag: str | None) -> bool:
+        """Whether the key exists in the variant `tag` of its section."""
+        return not self.only_for or tag is None or tag in self.only_for
+
+
+@dataclasses.dataclass(frozen=True)
+class Key:
+    """One key of a section: a dataclass field with its resolved annotation."""
+
+    name: str
+    kind: Any
+    default: Any
+    option: Option
+
+    @property
+    def required(self) -> bool:
+        """Whether the input file has to give the key."""
+        return self.default is dataclasses.MISSING
+
+
+def option(doc: str, default: Any = dataclasses.MISSING, *, limits: tuple[Limit, ...] | Limit = (), **known: Any) -> Any:
+    """Declare a key of a configuration dataclass.
+
+    Parameters
+    ----------
+    doc
+        One paragraph for the reference.
+    default
+        The value when the key is absent; a key without one is required.
+    limits
+        Conditions on every number of the value (`Limit`).
+    known
+        The other fields of `Option`.
+    """
+    limits = (limits,) if isinstance(limits, Limit) else tuple(limits)
+    metadata = {"option": Option(doc=doc, limits=limits, **known)}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def keys_of(section: type, tag: str | None = None) -> list[Key]:
+    """List the keys of a configuration dataclass, in order, that exist in the variant `tag`."""
+    kinds = typing.get_type_hints(section)
+    keys = []
+    for field in dataclasses.fields(section):
+        known = field.metadata["option"]
+        if known.allows(tag):
+            keys.append(Key(field.name, kinds[field.name], field.default, known))
+    return keys
+
+
+def leaves(value: Any) -> Iterator[Any]:
+    """Yield the scalars of a nested tuple, leaving out None."""
+    if isinstance(value, tuple):
+        for item in value:
+            yield from leaves(item)
+    elif value is not None:
+        yield value
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is a number; True and False are not."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+POSITIVE = Limit(lambda v: not is_number(v) or v > 0, "a positive number")
+NOT_NEGATIVE = Limit(lambda v: not is_number(v) or v >= 0, "a number that is not negative")
+AT_MOST_ONE = Limit(lambda v: not is_number(v) or v <= 1, "a number that is at most 1")
+NOT_EMPTY = Limit(lambda v: not isinstance(v, str) or bool(v.strip()), "a string that is not empty")

@@ -1,0 +1,48 @@
+"""`model`: the species, the type embedding, the descriptor and the fitting net."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from deepmd_tf.config.energy_fitting import EnergyFittingConfig
+from deepmd_tf.config.fields import NOT_EMPTY, POSITIVE, option
+from deepmd_tf.config.se_e2_a import SeE2AConfig
+from deepmd_tf.config.type_embedding import TypeEmbeddingConfig
+from deepmd_tf.config.variants import DESCRIPTORS, FITTINGS
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The potential."""
+
+    type_map: tuple[str, ...] = option(
+        "Names of the species, in the order of the model's type indices.", limits=NOT_EMPTY
+    )
+    type_embedding: TypeEmbeddingConfig = option(
+        "The type embedding: one short vector per species.", section=TypeEmbeddingConfig
+    )
+    descriptor: SeE2AConfig = option("The descriptor of the environment of an atom.", variants=DESCRIPTORS)
+    fitting_net: EnergyFittingConfig = option("The fitting net.", variants=FITTINGS)
+    data_stat_nbatch: int | None = option(
+        "Frames of each system that the statistics of the descriptor and of the energy are computed from; null takes all of "
+        "them.",
+        None,
+        limits=POSITIVE,
+    )
+    data_stat_protect: float = option(
+        "Smallest standard deviation that a column of the descriptor is divided by.", 1e-2, limits=POSITIVE
+    )
+
+    def problems(self) -> Iterator[tuple[str, str]]:
+        """Yield `(key, message)` for values that do not go together."""
+        if not self.type_map:
+            yield "type_map", "expected at least one species, got an empty list"
+        for name in sorted({name for name in self.type_map if self.type_map.count(name) > 1}):
+            yield "type_map", f"expected different names, got '{name}' more than once"
+        for name in self.type_map:
+            if name.split() != [name]:
+                yield "type_map", f"expected names without blanks, got '{name}'"
+        for section in ("descriptor", "fitting_net"):
+            for key, message in getattr(self, section).problems_with_types(self.type_map):
+                yield f"{section}.{key}", message

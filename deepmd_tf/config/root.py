@@ -1,0 +1,29 @@
+"""The whole input file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from deepmd_tf.config.fields import option
+from deepmd_tf.config.learning_rate import LearningRateConfig
+from deepmd_tf.config.loss import LossConfig
+from deepmd_tf.config.model import ModelConfig
+from deepmd_tf.config.training import TrainingConfig
+from deepmd_tf.config.variants import LEARNING_RATES, LOSSES
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """What `dp train` reads."""
+
+    model: ModelConfig = option("The potential.", section=ModelConfig)
+    learning_rate: LearningRateConfig = option(
+        "The schedule of the learning rate.", LearningRateConfig(), variants=LEARNING_RATES
+    )
+    loss: LossConfig = option("The loss function.", LossConfig(), variants=LOSSES)
+    training: TrainingConfig = option("The training run.", section=TrainingConfig)
+
+    def problems(self) -> Iterator[tuple[str, str]]:
+        """Yield `(key, message)` for values that do not go together."""
+        yield from ()

@@ -1,0 +1,131 @@
+"""Reading an input file: JSON or YAML to plain dictionaries, strictly."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from deepmd_tf.errors import InputError
+
+_YAML_SUFFIXES = (".yaml", ".yml")
+
+
+def read_mapping(path: str | Path) -> dict[str, Any]:
+    """Read a JSON (`.json` or any other suffix) or YAML (`.yaml`, `.yml`) file whose top level is a table of keys.
+
+    A key given twice, NaN and Infinity, a file that is not UTF-8 and a syntax error are `InputError`s that name the place.
+    """
+    path = Path(path)
+    text = _read_text(path)
+    parse = _parse_yaml if path.suffix.lower() in _YAML_SUFFIXES else _parse_json
+    data = parse(text, path)
+    if not isinstance(data, dict):
+        found = "nothing" if data is None else type(data).__name__
+        raise InputError(f"{path}: expected a table of keys (model, learning_rate, loss, training), got {found}")
+    return data
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; give the path of a JSON or YAML input file") from None
+    except IsADirectoryError:
+        raise InputError(f"{path}: expected a JSON or YAML input file, got a directory") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: expected UTF-8 text, got byte 0x{error.object[error.start]:02x} at {error.start}") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def _parse_json(text: str, path: Path) -> Any:
+    def table(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        result: dict[str, Any] = {}
+        for key, value in pairs:
+            if key in result and not key.startswith("_"):
+                raise InputError(f"{path}: key '{key}' is given twice{_lines_of(key, text)}; remove one")
+            result[key] = value
+        return result
+
+    def constant(name: str) -> float:
+        raise InputError(f"{path}: expected a finite number, got {name}")
+
+    try:
+        return json.loads(text, object_pairs_hook=table, parse_constant=constant)
+    except json.JSONDecodeError as error:
+        raise InputError(f"{path}:{error.lineno}:{error.colno}: not valid JSON: {error.msg}") from None
+    except RecursionError:
+        raise InputError(f"{path}: not valid input: nested too deeply") from None
+
+
+def _lines_of(key: str, text: str) -> str:
+    pattern = re.compile(rf'"{re.escape(key)}"\s*:')
+    lines = [text.count("\n", 0, match.start()) + 1 for match in pattern.finditer(text)]
+    if len(lines) < 2:
+        return ""
+    return f" (the key stands on lines {', '.join(map(str, lines))})"
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML's safe loader with the scalars of YAML 1.2, and no key given twice.
+
+    YAML 1.1 reads `1e-3` as a string and the symbol of nobelium, `No`, as false.
+    """
+
+
+_Loader.yaml_implicit_resolvers = {}
+for _tag, _pattern, _first in (
+    ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
+    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    ("int", r"[-+]?[0-9]+", "-+0123456789"),
+    ("float", r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", "-+.0123456789"),
+    ("merge", r"<<", "<"),
+):
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(rf"^(?:{_pattern})$"), list(_first))
+
+
+def _construct_int(loader: _Loader, node: yaml.ScalarNode) -> int:
+    return int(loader.construct_scalar(node))
+
+
+def _construct_float(loader: _Loader, node: yaml.ScalarNode) -> float:
+    return float(loader.construct_scalar(node))
+
+
+def _construct_table(loader: _Loader, node: yaml.MappingNode) -> dict[str, Any]:
+    seen: set[str] = set()
+    for key_node, _ in node.value:
+        key = str(key_node.value)
+        if key in seen and not key.startswith("_"):
+            mark = key_node.start_mark
+            raise InputError(f"{mark.name}:{mark.line + 1}:{mark.column + 1}: key '{key}' is given twice; remove one")
+        seen.add(key)
+    loader.flatten_mapping(node)
+    return {str(key): value for key, value in loader.construct_mapping(node, deep=True).items()}
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _construct_int)
+_Loader.add_constructor("tag:yaml.org,2002:float", _construct_float)
+_Loader.add_constructor("tag:yaml.org,2002:map", _construct_table)
+
+
+def _parse_yaml(text: str, path: Path) -> Any:
+    try:
+        loader = _Loader(text)
+        loader.name = str(path)
+        try:
+            return loader.get_single_data()
+        finally:
+            loader.dispose()
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
+        raise InputError(f"{path}{where}: not valid YAML: {error.problem or error.context}") from None
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path}: not valid YAML: {str(error).splitlines()[0]}") from None

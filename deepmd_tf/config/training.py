@@ -1,0 +1,144 @@
+"""`training`: the data, the number of steps, and what is written while training."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from deepmd_tf.config.fields import NOT_EMPTY, NOT_NEGATIVE, POSITIVE, option
+
+_BATCH_SIZE = re.compile(r"auto(:[1-9][0-9]*)?")
+_PERCENT = re.compile(r"[0-9]+(\.[0-9]*)?%")
+
+
+def _systems(purpose: str):
+    return option(
+        f"The data systems for {purpose}: a list of directories, or one directory. A directory without `type.raw` is "
+        "searched recursively for directories that have one. Relative paths start at the current directory.",
+        limits=NOT_EMPTY,
+    )
+
+
+def _batch_size():
+    return option(
+        "Frames per batch: an integer for all systems, a list with one integer per system, `auto` (the same as `auto:32`), or "
+        "`auto:N`: as many frames as are needed for at least N atoms.",
+        "auto",
+        limits=POSITIVE,
+    )
+
+
+def _auto_prob():
+    return option(
+        "How often a system is drawn. `prob_uniform`: all equally; `prob_sys_size`: in proportion to its number of batches; "
+        "`prob_sys_size;0:2:0.3;2:5:0.7`: systems 0 and 1 together with weight 0.3, systems 2 to 4 with weight 0.7, inside a "
+        "block by number of batches.",
+        "prob_sys_size",
+        alias=("auto_prob_style",),
+    )
+
+
+def _sys_probs():
+    return option(
+        "Relative weight of each system, one number per system, instead of `auto_prob`.",
+        None,
+        limits=NOT_NEGATIVE,
+        alias=("sys_weights",),
+    )
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Which systems are drawn from, and how."""
+
+    systems: tuple[str, ...] | str = _systems("training")
+    batch_size: int | tuple[int, ...] | str = _batch_size()
+    auto_prob: str = _auto_prob()
+    sys_probs: tuple[float, ...] | None = _sys_probs()
+
+    def problems(self) -> Iterator[tuple[str, str]]:
+        """Yield `(key, message)` for values that do not go together."""
+        if not self.systems:
+            yield "systems", "expected at least one directory, got none"
+        if isinstance(self.batch_size, str) and not _BATCH_SIZE.fullmatch(self.batch_size):
+            yield "batch_size", _batch_size_message(self.batch_size)
+        elif self.batch_size == ():
+            yield "batch_size", "expected one integer per system, got an empty list"
+        if self.sys_probs is not None and sum(self.sys_probs) <= 0:
+            yield "sys_probs", f"expected at least one positive weight, got {list(self.sys_probs)}"
+        message = auto_prob_message(self.auto_prob)
+        if message:
+            yield "auto_prob", message
+
+
+@dataclass(frozen=True)
+class ValidationDataConfig(DataConfig):
+    """The systems that training is checked against."""
+
+    systems: tuple[str, ...] | str = _systems("validation")
+    numb_btch: int | str = option(
+        "Batches per validation: an integer, or `N%` of all batches.", 1, limits=POSITIVE, alias=("numb_batch",)
+    )
+
+    def problems(self) -> Iterator[tuple[str, str]]:
+        """Yield `(key, message)` for values that do not go together."""
+        yield from super().problems()
+        if isinstance(self.numb_btch, str):
+            valid = _PERCENT.fullmatch(self.numb_btch) and 0 < float(self.numb_btch[:-1]) <= 100
+            if not valid:
+                yield "numb_btch", f"expected a positive integer or 'N%' with N from 0 to 100, got '{self.numb_btch}'"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingConfig:
+    """The training run."""
+
+    training_data: DataConfig = option("The training data.", section=DataConfig)
+    validation_data: ValidationDataConfig | None = option(
+        "The validation data; without it, no validation errors are reported.", None, section=ValidationDataConfig
+    )
+    numb_steps: int = option(
+        "Number of training steps; one batch each.",
+        limits=POSITIVE,
+        alias=("stop_batch", "numb_step", "num_steps", "num_step"),
+    )
+    seed: int | None = option(
+        "Seed of the order in which frames are drawn; null takes a fresh one.", None, limits=NOT_NEGATIVE
+    )
+    disp_file: str = option("The file that the learning curve is written to.", "lcurve.out", limits=NOT_EMPTY)
+    disp_freq: int = option("Steps between two lines of the learning curve.", 1000, limits=POSITIVE)
+    save_freq: int = option("Steps between two checkpoints.", 1000, limits=POSITIVE)
+    save_ckpt: str = option("Path prefix of the checkpoints.", "model.ckpt", limits=NOT_EMPTY)
+    max_ckpt_keep: int = option("Number of checkpoints that are kept; older ones are removed.", 5, limits=POSITIVE)
+    time_training: bool = option("Report the time that steps take.", True)
+    tensorboard: bool = option("Write TensorBoard events.", False)
+    tensorboard_log_dir: str = option("Directory of the TensorBoard events.", "log", limits=NOT_EMPTY)
+    tensorboard_freq: int = option("Steps between two TensorBoard events.", 1, limits=POSITIVE)
+
+    def problems(self) -> Iterator[tuple[str, str]]:
+        """Yield `(key, message)` for values that do not go together."""
+        yield from ()
+
+
+def _batch_size_message(value: str) -> str:
+    word = value.partition(":")[0]
+    if word in ("mixed", "max", "filter", "mix"):
+        return f"'{word}:N' is not supported yet; use an integer, a list, 'auto' or 'auto:N'"
+    return f"expected a positive integer, a list of them, 'auto' or 'auto:N' with a positive N, got '{value}'"
+
+
+def auto_prob_message(value: str) -> str:
+    """Say what is wrong with a value of `auto_prob`, or return an empty string."""
+    style, *blocks = value.split(";")
+    if style not in ("prob_uniform", "prob_sys_size") or (style == "prob_uniform" and blocks):
+        return f"expected 'prob_uniform', 'prob_sys_size' or 'prob_sys_size;start:end:weight;...', got '{value}'"
+    for block in blocks:
+        try:
+            start, end, weight = block.split(":")
+            valid = 0 <= int(start) < int(end) and 0 <= float(weight) < float("inf")
+        except ValueError:
+            valid = False
+        if not valid:
+            return f"expected blocks 'start:end:weight' with 0 <= start < end and weight >= 0, got '{block}'"
+    return ""

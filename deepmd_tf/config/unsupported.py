@@ -1,0 +1,186 @@
+"""Keys that belong to the format and are not offered yet.
+
+Each stands with the values at which it changes nothing; an input that gives one of those is accepted, any other value is refused
+with a message that names the key.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+ANYTHING = object()
+
+_DATA = {
+    "rglob_patterns": (None,),
+    "min_pair_dist": (0,),
+    "set_prefix": ("set",),
+}
+
+_MODEL = {
+    "type": ("standard",),
+    "data_bias_nsample": ANYTHING,
+    "use_srtab": (None, ""),
+    "smin_alpha": (None,),
+    "sw_rmin": (None,),
+    "sw_rmax": (None,),
+    "srtab_add_bias": (True, False),
+    "pair_exclude_types": ([], None),
+    "atom_exclude_types": ([], None),
+    "preset_out_bias": (None,),
+    "modifier": (None, {}),
+    "compress": (None, {}),
+    "spin": (None, {}),
+    "finetune_head": (None,),
+    "model_branch_alias": ([], None),
+    "info": ANYTHING,
+    "bridging_method": (None, "None", "none"),
+    "bridging_r_inner": ANYTHING,
+    "bridging_r_outer": ANYTHING,
+    "hybrid": (),
+    "models": (),
+    "weights": (),
+    "model_file": (),
+    "tab_file": (),
+    "rcut": (),
+    "sel": (),
+    "qm_model": (),
+    "qmmm_model": (),
+    "model_dict": (),
+    "shared_dict": (None, {}),
+    "fitting_net_dict": (),
+    "use_compile": (False,),
+    "enable_tf32": (False,),
+    "lora": (None, {}),
+}
+
+_DESCRIPTOR = {
+    "env_protection": (0,),
+    "multi_task": (False,),
+    "compress": (None, {}),
+}
+
+_FITTING = {
+    "default_fparam": (None,),
+    "dim_case_embd": (0,),
+    "layer_name": (None, []),
+    "use_aparam_as_mask": (False,),
+}
+
+_LEARNING_RATE = {
+    "stop_lr_ratio": (None,),
+    "warmup_steps": (0,),
+    "warmup_ratio": (None,),
+    "warmup_start_factor": ANYTHING,
+    "scale_by_worker": ("linear", "none"),
+    "smooth": (False,),
+    "decay_phase_ratio": (),
+    "decay_type": (),
+}
+
+_LOSS = {
+    **{f"{end}_pref_{term}": (0,) for end in ("start", "limit") for term in ("h", "ae", "pf", "gf")},
+    "use_default_pf": (False,),
+    "relative_f": (None,),
+    "enable_atom_ener_coeff": (False,),
+    "numb_generalized_coord": (0,),
+    "use_huber": (False,),
+    "huber_delta": ANYTHING,
+    "loss_func": ("mse",),
+    "f_use_norm": (False,),
+    "intensive_ener_virial": (False,),
+}
+
+_TRAINING = {
+    "stat_file": (None,),
+    "stat_file_mode": ("update",),
+    "mixed_precision": (None, {}),
+    "numb_epoch": (None,),
+    "num_epoch": (None,),
+    "num_epochs": (None,),
+    "numb_epochs": (None,),
+    "save_dir": (None,),
+    "ckpt_keep_ratio": (None,),
+    "enable_ema": (False,),
+    "ema_decay": ANYTHING,
+    "ema_ckpt_keep": ANYTHING,
+    "change_bias_after_training": (False,),
+    "disp_training": (True,),
+    "disp_avg": (True, False),
+    "profiling": (False,),
+    "profiling_file": ANYTHING,
+    "enable_profiler": (False,),
+    "gradient_max_norm": (None, 0),
+    "acc_freq": (1,),
+    "zero_stage": (0,),
+    "neighbor_graph_method": ("auto",),
+    "enable_compile": (False,),
+    "enable_tf32": (False,),
+    "opt_type": ("Adam",),
+    "data_dict": (),
+    "num_epoch_dict": (),
+    "model_prob": (),
+    "systems": (),
+    "batch_size": (),
+    "set_prefix": ("set",),
+    "auto_prob": ("prob_sys_size",),
+    "sys_probs": (None,),
+    "numb_test": ANYTHING,
+}
+
+_ROOT = {
+    "optimizer": (None, {}, {"type": "Adam"}, {"type": "Adam", "adam_beta1": 0.9, "adam_beta2": 0.999, "weight_decay": 0.0}),
+    "validating": (None, {}, {"full_validation": False}),
+    "nvnmd": (None, {}, {"enable": False}),
+    "learning_rate_dict": (),
+    "loss_dict": (),
+    "fitting_net_dict": (),
+}
+
+_TABLES: dict[str, dict[str, Any]] = {
+    "": _ROOT,
+    "model": _MODEL,
+    "model.descriptor": _DESCRIPTOR,
+    "model.fitting_net": _FITTING,
+    "learning_rate": _LEARNING_RATE,
+    "loss": _LOSS,
+    "training": _TRAINING,
+    "training.training_data": _DATA,
+    "training.validation_data": _DATA,
+}
+
+_HINTS = {
+    "training.systems": "move it to training.training_data.systems",
+    "training.batch_size": "move it to training.training_data.batch_size",
+    "training.numb_epoch": "give training.numb_steps",
+    "learning_rate.stop_lr_ratio": "give learning_rate.stop_lr = start_lr * stop_lr_ratio",
+}
+
+
+def is_known(section: str, key: str) -> bool:
+    """Whether the format has `key` in `section` (a dotted path) although it is not offered."""
+    return key in _TABLES.get(section, {})
+
+
+def problem(section: str, key: str, value: Any) -> str | None:
+    """Return the message for a key that is not offered, or None when its value changes nothing."""
+    harmless = _TABLES[section][key]
+    if harmless is ANYTHING or any(_same(value, accepted) for accepted in harmless):
+        return None
+    path = f"{section}.{key}".lstrip(".")
+    message = "not supported yet"
+    accepted = [entry for entry in harmless if entry is not None and entry != "" and not isinstance(entry, (dict, list))]
+    if path in _HINTS:
+        message += f"; {_HINTS[path]}"
+    elif accepted:
+        message += f" (accepted: {' or '.join(_written(entry) for entry in accepted)}); remove the key"
+    else:
+        message += "; remove the key"
+    return message
+
+
+def _same(value: Any, accepted: Any) -> bool:
+    return value == accepted and isinstance(value, bool) == isinstance(accepted, bool)
+
+
+def _written(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
