@@ -1,0 +1,139 @@
+"""Which frames make up the batch of a training step: a pure function of seed and step."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+
+import numpy as np
+
+from deepmd_tf.config.training import DataConfig
+from deepmd_tf.data.batch_size import batch_counts, batch_sizes
+from deepmd_tf.data.probability import system_probabilities
+from deepmd_tf.data.system import System
+from deepmd_tf.errors import InputError
+
+CHUNK = 16384
+"""Steps whose systems are drawn at once."""
+
+_CHOICE, _ORDER = 0, 1
+
+
+class Sampler:
+    """Draws a system for each step, and the next frames of that system.
+
+    The frames of a system come in the order of a permutation that is new in each of its epochs; a batch that reaches the end of an
+    epoch goes on in the next one, so no frame is left out. Everything follows from counters, not from the state of a
+    generator: a restarted run needs the step only, and training and validation (`stream`) are independent.
+
+    Parameters
+    ----------
+    systems
+        The systems of one data set.
+    batch_size, auto_prob, sys_probs
+        As in the input file.
+    seed
+        Any integer that is not negative.
+    stream
+        Name of the sequence; different names give independent sequences.
+
+    Attributes
+    ----------
+    batch_sizes : tuple of int
+        Frames per batch of each system.
+    probabilities : ndarray
+        Probability of each system, `[nsystems]`.
+    """
+
+    def __init__(
+        self,
+        systems: Sequence[System],
+        batch_size: int | Sequence[int] | str = "auto",
+        auto_prob: str = "prob_sys_size",
+        sys_probs: Sequence[float] | None = None,
+        *,
+        seed: int,
+        stream: str = "training",
+    ) -> None:
+        if not systems:
+            raise InputError("systems: expected at least one system, got none")
+        self.batch_sizes = batch_sizes(batch_size, systems)
+        self.probabilities = system_probabilities(batch_counts(self.batch_sizes, systems), auto_prob, sys_probs)
+        self.seed = seed
+        self._nframes = tuple(system.nframes for system in systems)
+        self._cumulative = np.cumsum(self.probabilities)
+        self._cumulative /= self._cumulative[-1]
+        name = zlib.crc32(stream.encode())
+        self._keys = [np.random.SeedSequence((seed, name, use)).generate_state(2, np.uint64) for use in (_CHOICE, _ORDER)]
+        self._draws_before = [np.zeros(len(systems), dtype=np.int64)]
+        self._chunk: tuple[int, np.ndarray, np.ndarray] | None = None
+        self._orders: dict[int, tuple[int, np.ndarray]] = {}
+
+    @classmethod
+    def from_config(cls, systems: Sequence[System], config: DataConfig, seed: int, stream: str = "training") -> Sampler:
+        """Build the sampler that a section `training_data` or `validation_data` asks for."""
+        return cls(systems, config.batch_size, config.auto_prob, config.sys_probs, seed=seed, stream=stream)
+
+    def batch_at(self, step: int) -> tuple[int, np.ndarray]:
+        """Return the index of the system and the frames `[batch size]` of step `step`, counted from 0."""
+        chunk, offset = divmod(step, CHUNK)
+        isystem, draw = self._draw(chunk, offset)
+        return isystem, self._frames(isystem, draw)
+
+    def _draw(self, chunk: int, offset: int) -> tuple[int, int]:
+        """Return the system drawn at a step, and how often it was drawn before."""
+        current = self._chunk
+        if current is None or current[0] != chunk:
+            systems = self._systems_of(chunk)
+            current = (chunk, systems, self._before(chunk)[systems] + _occurrences_before(systems))
+            self._chunk = current
+        return int(current[1][offset]), int(current[2][offset])
+
+    def _before(self, chunk: int) -> np.ndarray:
+        """Return the number of draws of each system in the chunks before `chunk`, `[nsystems]`."""
+        while len(self._draws_before) <= chunk:
+            drawn = self._systems_of(len(self._draws_before) - 1)
+            counts = np.bincount(drawn, minlength=len(self._nframes))
+            self._draws_before.append(self._draws_before[-1] + counts)
+        return self._draws_before[chunk]
+
+    def _systems_of(self, chunk: int) -> np.ndarray:
+        """Return the systems drawn in a chunk, `[CHUNK]`."""
+        if len(self._nframes) == 1:
+            return np.zeros(CHUNK, dtype=np.int64)
+        bits = np.random.Philox(key=self._keys[_CHOICE], counter=_counter(0, chunk)).random_raw(CHUNK)
+        uniform = (bits >> np.uint64(11)) * 2.0**-53
+        return np.searchsorted(self._cumulative, uniform, side="right")
+
+    def _frames(self, isystem: int, draw: int) -> np.ndarray:
+        nframes, size = self._nframes[isystem], self.batch_sizes[isystem]
+        epoch, start = divmod(draw * size, nframes)
+        frames = self._order(isystem, epoch)[start : start + size]
+        if len(frames) < size:
+            following = self._order(isystem, epoch + 1)[: size - len(frames)]
+            frames = np.concatenate([frames, following])
+        return frames
+
+    def _order(self, isystem: int, epoch: int) -> np.ndarray:
+        """Return the order of the frames of a system in one of its epochs, `[nframes]`."""
+        known = self._orders.get(isystem)
+        if known is None or known[0] != epoch:
+            bits = np.random.Philox(key=self._keys[_ORDER], counter=_counter(isystem, epoch))
+            known = (epoch, np.argsort(bits.random_raw(self._nframes[isystem]), kind="stable"))
+            self._orders[isystem] = known
+        return known[1]
+
+
+def _counter(low: int, high: int) -> np.ndarray:
+    """Return a counter of the generator; the two lowest of its words are left to count the numbers drawn."""
+    return np.array([0, 0, low, high], dtype=np.uint64)
+
+
+def _occurrences_before(values: np.ndarray) -> np.ndarray:
+    """Return for each entry how often its value stands before it, `[n]`."""
+    order = np.argsort(values, kind="stable")
+    ordered = values[order]
+    first = np.searchsorted(ordered, ordered, side="left")
+    result = np.empty(len(values), dtype=np.int64)
+    result[order] = np.arange(len(values)) - first
+    return result

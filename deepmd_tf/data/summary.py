@@ -1,0 +1,42 @@
+"""What is shown of the data when training starts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from deepmd_tf.data.batch_size import batch_counts
+from deepmd_tf.data.system import System
+
+
+@dataclass(frozen=True)
+class SummaryRow:
+    """One system in the table: its size, how it is drawn, and what it is labelled with."""
+
+    path: str
+    natoms: int
+    nframes: int
+    batch_size: int
+    nbatches: int
+    probability: float
+    periodic: bool
+    labels: tuple[str, ...]
+
+
+def summary(systems: Sequence[System], batch_sizes: Sequence[int], probabilities: Sequence[float]) -> list[SummaryRow]:
+    """Return one row per system, in order."""
+    return [
+        SummaryRow(
+            path=system.path,
+            natoms=system.natoms,
+            nframes=system.nframes,
+            batch_size=size,
+            nbatches=nbatches,
+            probability=float(probability),
+            periodic=system.periodic,
+            labels=tuple(sorted(system.labels)),
+        )
+        for system, size, nbatches, probability in zip(
+            systems, batch_sizes, batch_counts(batch_sizes, systems), probabilities, strict=True
+        )
+    ]
