@@ -1,0 +1,105 @@
+"""Generate the alloy data: random seven-element fcc alloys labelled with ASE's EMT potential.
+
+Needs ``pip install ase``. Takes about 10 minutes of processor time. Every chain of frames that is finished is kept in
+``run/``, so a run that was stopped goes on where it was.
+
+    python generate.py --jobs 2     # writes data/train_0 ... data/train_9, data/valid_0, data/valid_1
+    python generate.py --check      # compares stored labels with finite differences of the energy
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+# One thread a process: frames are independent, and the summation order of the labels stays the same.
+os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
+
+import numpy as np
+from ase import Atoms
+from ase.build import bulk
+from ase.calculators.emt import EMT
+from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+
+import labelling  # noqa: E402
+
+LATTICE_CONSTANTS = {"Cu": 3.61, "Ag": 4.09, "Au": 4.08, "Ni": 3.52, "Pd": 3.89, "Pt": 3.92, "Al": 4.05}  # Å
+TYPE_MAP = list(LATTICE_CONSTANTS)
+REPEAT = 4  # cubic cells along each axis: 256 atoms
+FEWEST = 4  # atoms of each element; EMT's cutoff depends on which elements are there, so all of them always are
+RCUT = 5.5
+SYSTEMS = tuple(f"train_{number}" for number in range(10)) + ("valid_0", "valid_1")
+CHAINS, FRAMES_PER_CHAIN = 4, 5
+TEMPERATURE = (200.0, 1500.0)  # K
+STRAIN = 0.025
+TIME_STEP = 4.0  # fs
+SETTLE_STEPS, STEPS_BETWEEN = 40, 10
+
+
+def alloy(name: str, seed: int) -> Atoms:
+    """Build the undeformed crystal of one system: a composition of its own, elements on random sites."""
+    rng = np.random.default_rng([seed, SYSTEMS.index(name)])
+    spare = 4 * REPEAT**3 - FEWEST * len(TYPE_MAP)
+    counts = FEWEST + rng.multinomial(spare, rng.dirichlet(np.ones(len(TYPE_MAP))))
+    constant = np.average(list(LATTICE_CONSTANTS.values()), weights=counts)
+    atoms = bulk("Cu", "fcc", a=constant, cubic=True).repeat(REPEAT)
+    atoms.symbols = rng.permutation(np.repeat(TYPE_MAP, counts))
+    return atoms
+
+
+def run_chain(name: str, chain: int, seed: int, path: Path) -> None:
+    """Sample and label frames of one system at one temperature and strain and write them to ``path``."""
+    rng = np.random.default_rng([seed, SYSTEMS.index(name), chain + 1])
+    atoms = alloy(name, seed)
+    atoms.set_cell(atoms.cell.array @ labelling.random_strain(rng, STRAIN), scale_atoms=True)
+    temperature = rng.uniform(*TEMPERATURE)
+    # On a perfect lattice half of the kinetic energy soon becomes potential energy.
+    MaxwellBoltzmannDistribution(atoms, temperature_K=2.0 * temperature, rng=rng)
+    atoms.calc = EMT()
+
+    def advance(steps: int) -> None:
+        labelling.langevin(
+            atoms,
+            Atoms.get_forces,
+            temperature=temperature,
+            time_step=TIME_STEP,
+            friction=0.01,
+            steps=steps,
+            rng=rng,
+        )
+
+    advance(SETTLE_STEPS)
+    frames = []
+    for _ in range(FRAMES_PER_CHAIN):
+        advance(STEPS_BETWEEN)
+        frames.append(labelling.evaluate(labelling.stored(atoms), EMT))
+    labelling.save_frames(path, frames)
+
+
+def generate(output: Path, work: Path, seed: int, jobs: int) -> None:
+    """Run the chains that are not finished, then write the systems."""
+    parts = {name: [work / f"seed_{seed}" / f"{name}_{chain}.npz" for chain in range(CHAINS)] for name in SYSTEMS}
+    tasks = [(name, chain, seed, path) for name in SYSTEMS for chain, path in enumerate(parts[name])]
+    labelling.run_missing(run_chain, tasks, jobs)
+    for name in SYSTEMS:
+        labelling.write_system(output / name, list(alloy(name, seed).symbols), TYPE_MAP, parts[name])
+
+
+def main() -> None:
+    """Parse the command line and do what it asks."""
+    arguments = labelling.command_line(__doc__, HERE / "data", HERE / "run")
+    if not arguments.check:
+        generate(arguments.output, arguments.work, arguments.seed, arguments.jobs)
+    most = [labelling.describe(arguments.output / name, RCUT) for name in SYSTEMS]
+    print(f"largest neighbour counts over all systems: {np.max(most, axis=0).tolist()}")
+    if arguments.check:
+        for name in ("train_3", "valid_0"):
+            labelling.check_labels(arguments.output / name, 7, EMT)
+
+
+if __name__ == "__main__":
+    main()

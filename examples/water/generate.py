@@ -1,0 +1,154 @@
+"""Generate the water data: liquid configurations labelled with GFN1-xTB.
+
+Needs ``pip install tblite ase``. Takes about 15 minutes of processor time. Every chain of frames that is finished is
+kept in ``run/``, so a run that was stopped goes on where it was.
+
+    python generate.py --jobs 2     # writes data_0 ... data_3 beside this file
+    python generate.py --check      # compares stored labels with finite differences of the energy
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+# One thread a process: frames are independent, and the summation order of the labels stays the same.
+os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
+
+import numpy as np
+from ase import Atoms
+from force_field import energy_and_force
+from tblite.ase import TBLite
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+
+import labelling  # noqa: E402
+
+TYPE_MAP = ["O", "H"]
+MOLAR_VOLUME = 29.9  # Å^3 of a molecule at 1 g/cm^3
+RCUT = 6.0
+TIME_STEP = 1.0  # fs
+MELT_STEPS, SETTLE_STEPS, STEPS_BETWEEN = 1000, 2000, 200
+
+
+@dataclass(frozen=True)
+class System:
+    """A directory of frames: independent chains, each with its own temperature, density and strain."""
+
+    name: str
+    nmolecules: int
+    nchains: int
+    frames_per_chain: int
+    temperature: tuple[float, float]  # K
+    density: tuple[float, float]  # g/cm^3
+    strain: float
+
+    @property
+    def symbols(self) -> list[str]:
+        """Chemical symbols, molecule by molecule."""
+        return ["O", "H", "H"] * self.nmolecules
+
+
+SYSTEMS = (
+    System("data_0", 32, 13, 10, (290.0, 380.0), (0.97, 1.03), 0.0),
+    System("data_1", 28, 12, 10, (300.0, 450.0), (0.90, 1.10), 0.03),
+    System("data_2", 24, 10, 10, (380.0, 600.0), (0.93, 1.07), 0.02),
+    System("data_3", 32, 14, 5, (290.0, 420.0), (0.95, 1.05), 0.01),
+)
+
+
+def calculator() -> TBLite:
+    """Return the labeller."""
+    return TBLite(method="GFN1-xTB", accuracy=0.1, verbosity=0)
+
+
+def force_at(atoms: Atoms) -> np.ndarray:
+    """Evaluate the forces of the sampling force field, eV/Å."""
+    return energy_and_force(atoms.positions, atoms.cell.array)[1]
+
+
+def random_rotation(rng: np.random.Generator) -> np.ndarray:
+    """Draw a rotation matrix uniformly, from a random unit quaternion."""
+    w, x, y, z = (q := rng.standard_normal(4)) / np.linalg.norm(q)
+    return np.array(
+        [
+            [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
+            [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
+            [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
+        ]
+    )
+
+
+def lattice(nmolecules: int, cell: np.ndarray, rng: np.random.Generator) -> Atoms:
+    """Place molecules of random orientation on randomly chosen points of a simple cubic grid."""
+    count = int(np.ceil(nmolecules ** (1.0 / 3.0) - 1e-9))
+    grid = (np.indices((count,) * 3).reshape(3, -1).T + 0.5) / count
+    centres = rng.permutation(grid)[:nmolecules] @ cell
+    half = np.radians(107.0) / 2.0
+    monomer = 0.96 * np.array([[0, 0, 0], [np.sin(half), 0, np.cos(half)], [-np.sin(half), 0, np.cos(half)]])
+    positions = np.concatenate([centre + monomer @ random_rotation(rng) for centre in centres])
+    return Atoms("OH2" * nmolecules, positions, cell=cell, pbc=True)
+
+
+def run_chain(system: System, chain: int, seed: int, path: Path) -> None:
+    """Sample and label the frames of one chain and write them to ``path``."""
+    rng = np.random.default_rng([seed, SYSTEMS.index(system), chain])
+    temperature = rng.uniform(*system.temperature)
+    volume = system.nmolecules * MOLAR_VOLUME / rng.uniform(*system.density)
+    deformation = labelling.random_strain(rng, system.strain) if system.strain else np.eye(3)
+    cell = deformation * np.cbrt(volume / np.linalg.det(deformation))
+    atoms = lattice(system.nmolecules, cell, rng)
+    for _ in range(200):
+        atoms.positions += np.clip(0.01 * force_at(atoms), -0.05, 0.05)
+
+    def advance(steps: int, heat: float = 0.0) -> None:
+        labelling.langevin(
+            atoms,
+            force_at,
+            temperature=temperature + heat,
+            time_step=TIME_STEP,
+            friction=0.02,
+            steps=steps,
+            rng=rng,
+        )
+
+    advance(MELT_STEPS, heat=300.0)
+    advance(SETTLE_STEPS)
+    frames = []
+    for _ in range(system.frames_per_chain):
+        advance(STEPS_BETWEEN)
+        frames.append(labelling.evaluate(labelling.stored(atoms), calculator))
+    labelling.save_frames(path, frames)
+
+
+def generate(output: Path, work: Path, seed: int, jobs: int) -> None:
+    """Run the chains that are not finished, then write the systems."""
+    parts = {s: [work / f"seed_{seed}" / f"{s.name}_{chain:02d}.npz" for chain in range(s.nchains)] for s in SYSTEMS}
+    tasks = [(s, chain, seed, path) for s in SYSTEMS for chain, path in enumerate(parts[s])]
+    labelling.run_missing(run_chain, tasks, jobs)
+    for system in SYSTEMS:
+        labelling.write_system(output / system.name, system.symbols, TYPE_MAP, parts[system])
+
+
+def report(output: Path) -> None:
+    """Print the ranges of every system and the smallest ``sel`` that holds all neighbours."""
+    most = [labelling.describe(output / system.name, RCUT) for system in SYSTEMS]
+    print(f"largest neighbour counts over all systems: {np.max(most, axis=0).tolist()}")
+
+
+def main() -> None:
+    """Parse the command line and do what it asks."""
+    arguments = labelling.command_line(__doc__, HERE, HERE / "run")
+    if not arguments.check:
+        generate(arguments.output, arguments.work, arguments.seed, arguments.jobs)
+    report(arguments.output)
+    if arguments.check:
+        for name in ("data_1", "data_3"):
+            labelling.check_labels(arguments.output / name, 7, calculator)
+
+
+if __name__ == "__main__":
+    main()
