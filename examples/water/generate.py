@@ -53,10 +53,10 @@ class System:
 
 
 SYSTEMS = (
-    System("data_0", 32, 13, 10, (290.0, 380.0), (0.97, 1.03), 0.0),
-    System("data_1", 28, 12, 10, (300.0, 450.0), (0.90, 1.10), 0.03),
+    System("data_0", 32, 10, 10, (290.0, 380.0), (0.97, 1.03), 0.0),
+    System("data_1", 28, 10, 10, (300.0, 450.0), (0.90, 1.10), 0.03),
     System("data_2", 24, 10, 10, (380.0, 600.0), (0.93, 1.07), 0.02),
-    System("data_3", 32, 14, 5, (290.0, 420.0), (0.95, 1.05), 0.01),
+    System("data_3", 32, 13, 5, (290.0, 420.0), (0.95, 1.05), 0.01),
 )
 
 
@@ -128,7 +128,7 @@ def generate(output: Path, work: Path, seed: int, jobs: int) -> None:
     """Run the chains that are not finished, then write the systems."""
     parts = {s: [work / f"seed_{seed}" / f"{s.name}_{chain:02d}.npz" for chain in range(s.nchains)] for s in SYSTEMS}
     tasks = [(s, chain, seed, path) for s in SYSTEMS for chain, path in enumerate(parts[s])]
-    labelling.run_missing(run_chain, tasks, jobs)
+    labelling.run_missing(run_chain, sorted(tasks, key=lambda task: task[1]), jobs)
     for system in SYSTEMS:
         labelling.write_system(output / system.name, system.symbols, TYPE_MAP, parts[system])
 
