@@ -1,0 +1,100 @@
+"""The command line, `dp`.
+
+Each command is a module here with ``add_arguments(parser)`` and ``run(arguments)``; what it needs is imported when it
+runs, so that ``dp -h`` answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import logging
+import os
+import sys
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.logging import RichHandler
+
+from deepmd_tf import __version__
+from deepmd_tf.errors import InputError
+
+COMMANDS = {
+    "train": "train a model",
+    "freeze": "write a checkpoint's model as a graph file (.pb)",
+    "test": "compare a graph with labelled data",
+    "show": "say what is in a graph",
+    "neighbor-stat": "count neighbours in data, to choose sel",
+    "plot-lcurve": "plot a learning curve",
+    "doc-train-input": "print the reference of the input file, or its JSON schema",
+}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="dp", description="Deep Potential models with type embedding, on TensorFlow.", allow_abbrev=False
+    )
+    parser.add_argument("--version", action="version", version=f"deepmd_tf {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, summary in COMMANDS.items():
+        module = _module(name)
+        command = commands.add_parser(
+            name,
+            help=summary,
+            description=module.__doc__,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        module.add_arguments(command)
+        command.add_argument(
+            "--log-level",
+            "-v",
+            default="INFO",
+            type=_log_level,
+            help="what is reported: DEBUG, INFO, WARNING or ERROR (or 3, 2, 1, 0); default INFO",
+        )
+    return parser
+
+
+def _log_level(text: str) -> str:
+    names = {"0": "ERROR", "1": "WARNING", "2": "INFO", "3": "DEBUG"}
+    level = names.get(text, text.upper())
+    if level not in names.values():
+        raise argparse.ArgumentTypeError(f"expected DEBUG, INFO, WARNING or ERROR, got {text!r}")
+    return level
+
+
+def _module(command: str):
+    return importlib.import_module(f"deepmd_tf.cli.{command.replace('-', '_')}")
+
+
+def _configure_log(level: str) -> None:
+    console = Console(stderr=True)
+    if console.is_terminal:
+        handler = RichHandler(console=console, show_path=False, markup=False)
+        handler.setFormatter(logging.Formatter("%(message)s"))
+    else:
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S"))
+    log = logging.getLogger("deepmd_tf")
+    log.handlers[:] = [handler]
+    log.setLevel(level)
+    log.propagate = False
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run `dp`; return its exit status: 0, or 2 when the input is wrong."""
+    parsed = _parser().parse_args(arguments)
+    _configure_log(parsed.log_level)
+    try:
+        _module(parsed.command).run(parsed)
+        sys.stdout.flush()
+    except InputError as error:
+        print(f"dp {parsed.command}: error: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except KeyboardInterrupt:
+        print(f"dp {parsed.command}: interrupted", file=sys.stderr)
+        return 130
+    return 0

@@ -1,0 +1,62 @@
+"""Count neighbours in data: the largest number of neighbours of each type, the shortest distance, and a fitting `sel`.
+
+  dp neighbor-stat -s data -r 6.0 -t O H
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+
+from rich.console import Console
+from rich.table import Table
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument(
+        "--system", "-s", required=True, nargs="+", metavar="DIR", help="systems, or one directory searched for them"
+    )
+    parser.add_argument("--rcut", "-r", type=_length, required=True, metavar="R", help="cutoff (Å)")
+    parser.add_argument("--type-map", "-t", nargs="+", required=True, metavar="NAME", help="names of the types")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+
+
+def _length(text: str) -> float:
+    value = float(text)
+    if not (math.isfinite(value) and value > 0):
+        raise argparse.ArgumentTypeError(f"expected a positive length in Å, got {text}")
+    return value
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Carry out the command."""
+    from deepmd_tf.data import load_systems
+    from deepmd_tf.statistics import survey
+    from deepmd_tf.train.prepare import suggested_sel
+
+    paths = arguments.system[0] if len(arguments.system) == 1 else arguments.system
+    systems = load_systems(paths, arguments.type_map)
+    seen = survey(systems, len(arguments.type_map), arguments.rcut, 0.0).neighbors
+    suggested = suggested_sel(seen)
+    if arguments.json:
+        result = {
+            "rcut": arguments.rcut,
+            "type_map": arguments.type_map,
+            "max_neighbors": [int(n) for n in seen.max_neighbors],
+            "suggested_sel": list(suggested),
+            "min_distance": seen.min_distance,
+        }
+        print(json.dumps(result, indent=2))
+        return
+    table = Table(title=f"Neighbours within {arguments.rcut:g} Å", title_justify="left")
+    for name in ("type", "largest number", "suggested sel"):
+        table.add_column(name, justify="right")
+    for row in zip(arguments.type_map, seen.max_neighbors, suggested, strict=True):
+        table.add_row(*map(str, row))
+    console = Console()
+    console.print(table)
+    frames = sum(system.nframes for system in systems)
+    console.print(f"{frames} frames in {len(systems)} systems; shortest distance {seen.min_distance:.4f} Å")
+    console.print(f'"sel": {list(suggested)}')

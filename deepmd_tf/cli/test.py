@@ -1,0 +1,105 @@
+"""Compare a frozen graph with labelled data: mean absolute and root-mean-square errors per system and over all.
+
+  dp test -m graph.pb -s data/validation
+  dp test -m graph.pb -s data -n 100 --plot parity.png --json
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("--model", "-m", default="graph.pb", metavar="PB", help="the frozen graph; default graph.pb")
+    parser.add_argument(
+        "--system", "-s", required=True, nargs="+", metavar="DIR", help="systems, or one directory searched for them"
+    )
+    parser.add_argument("--numb-test", "-n", type=_count, default=0, metavar="N", help="frames per system; default all")
+    parser.add_argument(
+        "--detail-file", "-d", metavar="PREFIX", help="write labels and predictions to PREFIX.e.out, PREFIX.f.out, ..."
+    )
+    parser.add_argument("--plot", metavar="PNG", help="draw predictions against labels")
+    parser.add_argument("--json", action="store_true", help="print the errors as JSON instead of tables")
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"expected a number of frames, or 0 for all, got {value}")
+    return value
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Carry out the command."""
+    from deepmd_tf.data import check_labels, load_systems
+    from deepmd_tf.infer.comparison import compare, pooled
+    from deepmd_tf.infer.deep_pot import DeepPot
+
+    potential = DeepPot(arguments.model)
+    paths = arguments.system[0] if len(arguments.system) == 1 else arguments.system
+    systems = load_systems(paths, potential.get_type_map())
+    check_labels(systems, numb_fparam=potential.get_dim_fparam(), numb_aparam=potential.get_dim_aparam())
+    comparisons = compare(potential, systems, arguments.numb_test or None)
+    if arguments.detail_file:
+        _write_details(arguments.detail_file, comparisons)
+    if arguments.plot:
+        from deepmd_tf.infer.plots import parity_plot, save_figure
+
+        save_figure(parity_plot(comparisons), arguments.plot)
+    named = {comparison.path: comparison for comparison in comparisons}
+    if arguments.json:
+        result = {"systems": {path: _numbers(c.errors(), c.nframes) for path, c in named.items()}}
+        result["total"] = _numbers(pooled(comparisons), sum(c.nframes for c in comparisons))
+        print(json.dumps(result, indent=2))
+        return
+    console = Console()
+    for path, comparison in named.items():
+        console.print(_table(f"{path}: {comparison.nframes} frames of {comparison.natoms} atoms", comparison.errors()))
+    if len(comparisons) > 1:
+        console.print(_table(f"all {len(comparisons)} systems, weighted by their size", pooled(comparisons)))
+    if arguments.plot:
+        console.print(f"parity plot: {arguments.plot}", soft_wrap=True)
+
+
+def _numbers(errors: dict, nframes: int) -> dict:
+    return {"nframes": nframes, **{name: {"mae": error.mae, "rmse": error.rmse} for name, error in errors.items()}}
+
+
+def _table(title: str, errors: dict) -> Table:
+    from deepmd_tf.infer.comparison import QUANTITIES
+
+    table = Table(title=title, title_justify="left")
+    table.add_column("quantity")
+    for name in ("MAE", "RMSE", "unit", "numbers"):
+        table.add_column(name, justify="right")
+    for name, error in errors.items():
+        quantity = QUANTITIES[name]
+        table.add_row(quantity.title, f"{error.mae:.4e}", f"{error.rmse:.4e}", quantity.unit, str(error.count))
+    return table
+
+
+def _write_details(prefix: str, comparisons: list) -> None:
+    """One file per quantity; columns are the labels, then the predictions."""
+    import numpy as np
+
+    from deepmd_tf.files import atomic_write
+
+    names = {"energy": "e", "energy_per_atom": "e_peratom", "force": "f", "virial": "v", "virial_per_atom": "v_peratom"}
+    components = {"e": ("e",), "f": ("fx", "fy", "fz"), "v": tuple(f"v{a}{b}" for a in "xyz" for b in "xyz")}
+    for name, suffix in names.items():
+        columns = components[suffix[0]]
+        text = io.StringIO()
+        for comparison in comparisons:
+            if name in comparison.errors():
+                pair = [values.reshape(-1, len(columns)) for values in comparison.pair(name)]
+                head = " ".join(f"{source}_{column}" for source in ("data", "pred") for column in columns)
+                np.savetxt(text, np.hstack(pair), header=f"{comparison.path}: {head}")
+        if text.tell():
+            atomic_write(Path(f"{prefix}.{suffix}.out"), text.getvalue())

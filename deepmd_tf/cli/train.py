@@ -1,0 +1,133 @@
+"""Train a model as an input file (JSON or YAML) describes.
+
+Writes the learning curve (lcurve.out), checkpoints (model.ckpt-STEP, and model.ckpt-best by validation error) and the
+complete input with all defaults (out.json). Ctrl-C saves a checkpoint and ends; --restart continues from it with the
+same numbers as an uninterrupted run.
+
+  dp train input.json
+  dp train input.json --restart model.ckpt
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import logging
+
+from rich.console import Console
+from rich.progress import Progress
+
+log = logging.getLogger("deepmd_tf")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("input", metavar="INPUT", help="the input file; `dp doc-train-input` explains its keys")
+    start = parser.add_mutually_exclusive_group()
+    start.add_argument(
+        "--restart", "-r", metavar="CKPT", help="continue the run of this checkpoint, prefix (model.ckpt: its latest) or directory"
+    )
+    start.add_argument(
+        "--init-model", "-i", metavar="CKPT", help="begin a new run with the parameters of this checkpoint"
+    )
+    start.add_argument(
+        "--init-frz-model", "-f", metavar="PB", help="begin a new run with the parameters of this frozen graph"
+    )
+    parser.add_argument(
+        "--output", "-o", default="out.json", metavar="FILE", help="where the complete input is written; default out.json"
+    )
+    parser.add_argument(
+        "--skip-neighbor-stat",
+        action="store_true",
+        help="do not compare sel with the neighbours in all the data first (training itself still reports overflow)",
+    )
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Carry out the command."""
+    from deepmd_tf.config import config_to_dict, load_config
+    from deepmd_tf.files import atomic_write
+
+    config = load_config(arguments.input)
+    stored = None
+    if arguments.restart or arguments.init_model:
+        from deepmd_tf.train.checkpoint import StoredCheckpoint
+
+        stored = StoredCheckpoint(arguments.restart or arguments.init_model)
+    trainer = _prepare(config, stored, arguments)
+    atomic_write(arguments.output, json.dumps(config_to_dict(trainer.config), indent=2) + "\n")
+    if arguments.restart:
+        trainer.restore(stored)
+        log.info("restarting from %s at step %d", stored.path, trainer.step)
+    trainer.run()
+
+
+def _prepare(config, stored, arguments: argparse.Namespace):
+    """Data, statistics and parameters, from wherever the arguments say."""
+    from deepmd_tf.statistics import ModelStatistics
+    from deepmd_tf.train import prepare
+    from deepmd_tf.train.trainer import Trainer
+
+    config = prepare.resolve_seed(config, stored.config if arguments.restart else None)
+    start = _start(stored, arguments)
+    if start is not None:
+        config = start.adopt(config)
+    training, validation = prepare.load_data(config)
+    _show_data("training", training)
+    if validation is not None:
+        _show_data("validation", validation)
+    if start is not None:
+        config = prepare.checked_sel(config, training, skip=arguments.skip_neighbor_stat, progress=_counted)
+        return Trainer(config, training, validation, ModelStatistics.blank(config.model), start=start)
+    config, statistics, facts = prepare.measure(
+        config, training, skip_neighbor_stat=arguments.skip_neighbor_stat, progress=_counted
+    )
+    return Trainer(config, training, validation, statistics, facts=facts)
+
+
+def _start(stored, arguments: argparse.Namespace):
+    """Where parameters come from when not from chance."""
+    from deepmd_tf.train.start import Start
+
+    if stored is not None:
+        model = stored.config["model"]
+        return Start(
+            str(stored.path),
+            tuple(model["type_map"]),
+            tuple(model["descriptor"]["sel"]),
+            stored.values(),
+            stored.metadata["data"],
+        )
+    if arguments.init_frz_model:
+        from deepmd_tf.export.start import start_from_graph
+
+        return start_from_graph(arguments.init_frz_model)
+    return None
+
+
+@contextlib.contextmanager
+def _counted(frames: int):
+    """Show a progress bar over `frames` frames; gives the function that advances it."""
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("looking at frames", total=frames)
+        yield lambda count: progress.advance(task, count)
+
+
+def _show_data(purpose: str, source) -> None:
+    """Log one line per system."""
+    from deepmd_tf.data import summary
+
+    for row in summary(source.systems, source.sampler.batch_sizes, source.sampler.probabilities):
+        log.info(
+            "%s: %s  %d atoms  %d frames  batch %d  probability %.3f  %s  %s",
+            purpose,
+            row.path,
+            row.natoms,
+            row.nframes,
+            row.batch_size,
+            row.probability,
+            "periodic" if row.periodic else "open",
+            " ".join(row.labels),
+        )

@@ -1,0 +1,1 @@
+"""Frozen graphs: written from a model's parameters, read back for inference or to start training."""

@@ -1,0 +1,31 @@
+"""Training that begins with the parameters of a frozen graph."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from deepmd_tf.errors import InputError
+from deepmd_tf.export.graph_def import constants, read_graph_def
+from deepmd_tf.train.start import Start
+
+_SCOPES = ("type_embed_net/", "filter_type_", "layer_", "final_layer/", "descrpt_attr/t_", "fitting_attr/t_")
+
+
+def start_from_graph(path: str | Path) -> Start:
+    """Read parameters and statistics out of a frozen graph, ours or DeePMD-kit's, by their names in the contract.
+
+    Raises
+    ------
+    InputError
+        When it is refused, or lacks what training needs.
+    """
+    values = constants(read_graph_def(path))
+    if "descrpt_attr/sel" not in values:
+        raise InputError(f"{path}: the graph lacks the constant descrpt_attr/sel, so training cannot begin from it")
+    return Start(
+        str(path),
+        tuple(values["model_attr/tmap"].item().decode().split()),
+        tuple(int(n) for n in values["descrpt_attr/sel"]),
+        {name: value for name, value in values.items() if name.startswith(_SCOPES)},
+        {"min_nbor_dist": float(values.get("train_attr/min_nbor_dist", float("inf")))},
+    )

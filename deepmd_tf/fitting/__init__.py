@@ -1,0 +1,6 @@
+"""Fitting nets: from an atom's descriptor and type to its share of a property."""
+
+from deepmd_tf.fitting import energy  # noqa: F401  (registers itself)
+from deepmd_tf.fitting.registry import FITTINGS, make_fitting
+
+__all__ = ["FITTINGS", "make_fitting"]

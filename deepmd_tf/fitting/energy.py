@@ -1,0 +1,143 @@
+"""The energy fitting net: one net for all species, told the species by its type embedding.
+
+    E_i = N_f({D_i, A_i, fparam, aparam_i}) + bias_atom_e[t_i]
+
+The part of the first layer that multiplies ``A_i`` is a bias looked up by type. Later layers are residual,
+``x + idt * phi(x W + b)``, when the width is unchanged (DeePMD-kit v2 paper, J. Chem. Phys. 159, 054801, 2023).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+
+from deepmd_tf.fitting.registry import FITTINGS
+from deepmd_tf.nn.dense import Dense, NetOptions
+from deepmd_tf.nn.parameters import Fixed, Parameters
+from deepmd_tf.statistics import FittingStatistics
+
+
+@FITTINGS.register("ener")
+class EnergyFitting(tf.Module):
+    """Atomic energies from descriptors.
+
+    Parameters
+    ----------
+    config : EnergyFittingConfig
+        The section ``model.fitting_net``.
+    descriptor_width, type_width : int
+        Widths of the descriptor and of the type embedding.
+    statistics : FittingStatistics
+        Energy bias per type; mean and standard deviation of fparam and aparam.
+    parameters : Parameters
+        The source of parameters (``layer_{k}/*``, ``final_layer/*``, ``fitting_attr/*``).
+    """
+
+    def __init__(
+        self, config, *, descriptor_width: int, type_width: int, statistics: FittingStatistics, parameters: Parameters
+    ):
+        super().__init__(name="energy_fitting")
+        self.config = config
+        self.widths = (descriptor_width, type_width, config.numb_fparam + config.numb_aparam)
+        options = NetOptions(config.activation_function, config.resnet_dt, config.precision, config.seed)
+        trainable = config.trainable
+        if isinstance(trainable, bool):
+            trainable = (trainable,) * (len(config.neuron) + 1)
+        neuron = [sum(self.widths), *config.neuron]
+        self.layers = [
+            Dense(
+                parameters,
+                tuple(f"layer_{k}/{part}" for part in ("matrix", "bias", "idt")),
+                neuron[k],
+                neuron[k + 1],
+                options,
+                trainable=trainable[k],
+                use_idt=config.resnet_dt and k > 0 and neuron[k] == neuron[k + 1],
+            )
+            for k in range(len(config.neuron))
+        ]
+        final = NetOptions("linear", False, config.precision, config.seed)
+        names = ("final_layer/matrix", "final_layer/bias", "final_layer/idt")
+        self.final = Dense(parameters, names, neuron[-1], 1, final, trainable=trainable[-1], bias=0.0)
+        self._make_statistics(statistics, parameters)
+
+    def _make_statistics(self, statistics: FittingStatistics, parameters: Parameters) -> None:
+        def fixed(name, value):
+            value = np.asarray(value)
+            return parameters(f"fitting_attr/{name}", value.shape, Fixed(value), "float64", False)
+
+        self.energy_bias = fixed("t_bias_atom_e", statistics.energy_bias)
+        self.standard = {}
+        for name, size in (("fparam", self.config.numb_fparam), ("aparam", self.config.numb_aparam)):
+            if size:
+                mean, std = getattr(statistics, name)
+                self.standard[name] = (fixed(f"t_{name}_avg", mean), fixed(f"t_{name}_istd", 1.0 / np.asarray(std)))
+
+    def __call__(
+        self,
+        descriptor: tf.Tensor,
+        type_table: tf.Tensor,
+        center_type: tf.Tensor,
+        nframes: tf.Tensor,
+        fparam: tf.Tensor | None = None,
+        aparam: tf.Tensor | None = None,
+    ) -> tf.Tensor:
+        """Atomic energies (eV) ``[nframes, nloc]``, float64.
+
+        Parameters
+        ----------
+        descriptor : Tensor
+            ``[nframes * nloc, descriptor_width]``.
+        type_table : Tensor
+            The type embedding ``[ntypes, type_width]``.
+        center_type : Tensor
+            int32 ``[nframes * nloc]``.
+        nframes : Tensor
+            Number of frames.
+        fparam, aparam : Tensor, optional
+            ``[nframes, numb_fparam]`` and ``[nframes, nloc * numb_aparam]``, as the data has them.
+        """
+        extra = self._extra(nframes, center_type, fparam, aparam)
+        energy = self._net(tf.cast(descriptor, self.config.precision), type_table, center_type, extra)
+        bias = self.energy_bias
+        if self.config.atom_ener:
+            in_vacuum = self._net(
+                tf.zeros_like(descriptor, self.config.precision), type_table, center_type, extra
+            )
+            anchored = np.array([0.0 if e is None else 1.0 for e in self.config.atom_ener])
+            energy -= in_vacuum * tf.gather(tf.constant(anchored), center_type)
+        return tf.reshape(energy + tf.gather(bias, center_type), tf.stack([nframes, -1]))
+
+    def _extra(
+        self, nframes: tf.Tensor, center_type: tf.Tensor, fparam: tf.Tensor | None, aparam: tf.Tensor | None
+    ) -> tf.Tensor | None:
+        """Standardised frame and atomic parameters, one row per centre, or None when the net takes none."""
+        nloc = tf.size(center_type) // nframes
+        columns = []
+        if "fparam" in self.standard:
+            frame = self._standardised("fparam", fparam)
+            columns.append(tf.repeat(frame, nloc, axis=0))
+        if "aparam" in self.standard:
+            columns.append(self._standardised("aparam", aparam))
+        return tf.concat(columns, axis=-1) if columns else None
+
+    def _standardised(self, name: str, value: tf.Tensor) -> tf.Tensor:
+        mean, inverse_std = self.standard[name]
+        return (tf.reshape(value, [-1, mean.shape[0]]) - mean) * inverse_std
+
+    def _net(
+        self, descriptor: tf.Tensor, type_table: tf.Tensor, center_type: tf.Tensor, extra: tf.Tensor | None
+    ) -> tf.Tensor:
+        """Energies ``[nframes * nloc]`` before the bias, float64."""
+        first = self.layers[0] if self.layers else self.final
+        w_descriptor, w_type, w_extra = tf.split(first.matrix, self.widths, axis=0)
+        by_type = tf.matmul(tf.cast(type_table, self.config.precision), w_type) + first.bias
+        pre = tf.matmul(descriptor, w_descriptor) + tf.gather(by_type, center_type)
+        if extra is not None:
+            pre += tf.matmul(tf.cast(extra, self.config.precision), w_extra)
+        x = first.activate(pre)
+        for layer in self.layers[1:]:
+            x = x + layer(x) if layer.n_in == layer.n_out else layer(x)
+        if self.layers:
+            x = self.final(x)
+        return tf.cast(x[:, 0], tf.float64)

@@ -1,0 +1,76 @@
+"""Plots: predictions against labels, and learning curves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from deepmd_tf.errors import InputError
+from deepmd_tf.infer.comparison import QUANTITIES, Comparison, pooled
+
+
+def parity_plot(comparisons: Sequence[Comparison]) -> Figure:
+    """Draw predictions against labels, one panel per quantity; energies relative to their mean."""
+    errors = pooled(comparisons)
+    names = [name for name in ("energy_per_atom", "force", "virial_per_atom") if name in errors]
+    figure = Figure(figsize=(4.2 * len(names), 4.2), layout="constrained")
+    for axis, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
+        quantity = QUANTITIES[name]
+        pairs = [c.pair(name) for c in comparisons if quantity.label in c.data]
+        data, predicted = (np.concatenate([pair[k].ravel() for pair in pairs]) for k in (0, 1))
+        shift = data.mean() if name == "energy_per_atom" else 0.0
+        low, high = min(data.min(), predicted.min()) - shift, max(data.max(), predicted.max()) - shift
+        axis.plot([low, high], [low, high], color="0.6", linewidth=1)
+        axis.plot(data - shift, predicted - shift, ".", markersize=3, alpha=0.4, rasterized=True)
+        what = f"{quantity.title} - mean" if shift else quantity.title
+        axis.set_xlabel(f"{what}, labelled ({quantity.unit})")
+        axis.set_ylabel(f"predicted ({quantity.unit})")
+        axis.set_title(f"RMSE {errors[name].rmse:.3g}, MAE {errors[name].mae:.3g} {quantity.unit}")
+        axis.set_aspect("equal", adjustable="datalim")
+    return figure
+
+
+_PANELS = {"rmse_e": "energy (eV/atom)", "rmse_f": "force (eV/Å)", "rmse_v": "virial (eV/atom)"}
+
+
+def lcurve_plot(curves: dict[str, dict[str, np.ndarray]]) -> Figure:
+    """Draw learning curves, one panel per quantity, training dashed and validation solid.
+
+    Parameters
+    ----------
+    curves : dict
+        Columns of each learning curve, by the name for the legend.
+    """
+    names = [name for name in _PANELS if any(key.startswith(f"{name}_") for c in curves.values() for key in c)]
+    if not names:
+        raise InputError("no learning curve has a column rmse_e_*, rmse_f_* or rmse_v_*")
+    figure = Figure(figsize=(4.6 * len(names), 3.8), layout="constrained")
+    for axis, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
+        for number, (label, curve) in enumerate(curves.items()):
+            for part, style in (("val", "-"), ("trn", "--")):
+                if f"{name}_{part}" in curve:
+                    text = {"val": "validation", "trn": "training"}[part]
+                    text = text if len(curves) == 1 else f"{label}, {text}"
+                    axis.plot(curve["step"], curve[f"{name}_{part}"], style, color=f"C{number}", label=text)
+        axis.set_yscale("log")
+        axis.set_xlabel("step")
+        axis.set_ylabel(f"RMSE of {_PANELS[name]}")
+        axis.legend()
+    return figure
+
+
+def save_figure(figure: Figure, path: str | Path) -> None:
+    """Write a figure in the format that the file's ending names.
+
+    Raises
+    ------
+    InputError
+        When it cannot be written.
+    """
+    try:
+        figure.savefig(path, dpi=150)
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot write the plot {path}: {error}") from error

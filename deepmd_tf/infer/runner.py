@@ -1,0 +1,119 @@
+"""A frozen graph in a TensorFlow session: feeds in, arrays out."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from deepmd_tf import ops
+from deepmd_tf.errors import InputError
+from deepmd_tf.export.graph_def import constants, read_graph_def, with_counts
+
+log = logging.getLogger("deepmd_tf")
+
+FEEDS = ("t_coord", "t_type", "t_natoms", "t_box", "t_mesh", "t_fparam", "t_aparam")
+
+
+class GraphRunner:
+    """Runs a frozen graph, ours or one that DeePMD-kit froze.
+
+    Parameters
+    ----------
+    path : str or Path
+        The ``.pb`` file.
+
+    Raises
+    ------
+    InputError
+        When the graph is refused (see `read_graph_def`).
+    """
+
+    def __init__(self, path: str | Path):
+        self.path = Path(path)
+        ops.load()
+        graph_def = read_graph_def(self.path)
+        self.constants = constants(graph_def)
+        self._graph = tf.Graph()
+        try:
+            with self._graph.as_default():
+                tf.import_graph_def(with_counts(graph_def), name="")
+        except (ValueError, KeyError, tf.errors.OpError) as error:
+            raise InputError(f"{self.path}: the graph is inconsistent: {str(error).splitlines()[0]}") from error
+        self._session = tf.compat.v1.Session(graph=self._graph)
+        names = {op.name for op in self._graph.get_operations()}
+        self.feed_names = tuple(name for name in FEEDS if name in names)
+        self._counts = [
+            f"{op.name}:4" for op in self._graph.get_operations() if op.type == "ProdEnvMatACounted"
+        ]
+        self._callables: dict[tuple[str, ...], object] = {}
+        self._reported: tuple[int, ...] | None = None
+
+    def constant(self, name: str):
+        """Value of the constant `name`; raises `InputError` when the graph lacks it."""
+        if name not in self.constants:
+            raise InputError(f"{self.path}: the graph lacks the constant {name}")
+        return self.constants[name]
+
+    def text(self, name: str) -> str:
+        """Value of the string constant `name`."""
+        value = self.constant(name).item()
+        return value.decode("utf-8", errors="replace") if isinstance(value, bytes) else str(value)
+
+    def has(self, name: str) -> bool:
+        """Whether the graph has a node `name`."""
+        return name in self.constants or any(op.name == name for op in self._graph.get_operations())
+
+    def run(self, outputs: Sequence[str], feeds: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+        """Compute the nodes `outputs`.
+
+        Raises
+        ------
+        InputError
+            With what the compiled ops say of the feeds.
+        """
+        key = tuple(outputs)
+        if key not in self._callables:
+            missing = [name for name in outputs if not self.has(name)]
+            if missing:
+                raise InputError(f"{self.path}: the graph has no output {', '.join(missing)}")
+            fetches = [f"{name}:0" for name in outputs] + self._counts
+            self._callables[key] = self._session.make_callable(fetches, [f"{name}:0" for name in self.feed_names])
+        try:
+            results = self._callables[key](*(feeds[name] for name in self.feed_names))
+        except tf.errors.InvalidArgumentError as error:
+            raise InputError(f"{self.path}: {str(error.message).splitlines()[0]}") from error
+        for count in results[len(outputs) :]:
+            self._report_overflow(count)
+        return results[: len(outputs)]
+
+    def run_only(self, output: str) -> np.ndarray:
+        """Compute a node that depends on no feed, such as ``t_typeebd``."""
+        if not self.has(output):
+            raise InputError(f"{self.path}: the graph has no output {output}")
+        return self._session.run(f"{output}:0")
+
+    def _report_overflow(self, count: np.ndarray) -> None:
+        """Say once, and again when it grows, that centres have more neighbours than the model has slots."""
+        sel = self.constants.get("descrpt_attr/sel")
+        if sel is None or len(sel) != len(count) or not (count > sel).any():
+            return
+        enough = tuple(int(n) for n in np.maximum(sel, count))
+        if self._reported is None or any(np.array(enough) > np.array(self._reported)):
+            self._reported = enough
+            log.warning(
+                "%s: atoms have up to %s neighbours of each type (%s) but the model takes sel %s: the farthest are left out; "
+                "train with sel %s",
+                self.path,
+                count.tolist(),
+                self.text("model_attr/tmap"),
+                np.asarray(sel).tolist(),
+                list(enough),
+            )
+
+    def close(self) -> None:
+        """Release the session."""
+        self._session.close()

@@ -1,0 +1,5 @@
+"""Losses: how far a prediction is from its labels."""
+
+from deepmd_tf.loss.energy import METRICS, EnergyLoss, rmse
+
+__all__ = ["METRICS", "EnergyLoss", "rmse"]

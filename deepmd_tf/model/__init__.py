@@ -1,0 +1,1 @@
+"""The model: type embedding, descriptor and fitting net assembled into energies, forces and virials."""

@@ -1,0 +1,103 @@
+"""The potential: type embedding, descriptor and fitting net, and the forces and virial that follow from their energy."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from deepmd_tf.descriptor import make_descriptor
+from deepmd_tf.descriptor.environment import Frames
+from deepmd_tf.fitting import make_fitting
+from deepmd_tf.model.type_embedding import TypeEmbedding
+from deepmd_tf.nn.parameters import Parameters
+from deepmd_tf.statistics import ModelStatistics
+
+
+class Prediction(NamedTuple):
+    """What a model says of a batch of frames (float64).
+
+    Attributes
+    ----------
+    energy : Tensor
+        eV ``[nframes]``.
+    force : Tensor
+        eV/Å ``[nframes, nall * 3]``.
+    virial : Tensor
+        eV ``[nframes, 9]``; pressure = trace / 3V.
+    atom_energy : Tensor
+        eV ``[nframes, nloc]``.
+    atom_virial : Tensor
+        eV ``[nframes, nall * 9]``.
+    descriptor : Tensor
+        ``[nframes, nloc, width]``.
+    type_table : Tensor
+        The type embedding ``[ntypes, type_width]``.
+    max_neighbors : Tensor
+        int32 ``[ntypes]``, the largest number of neighbours of each type around any centre.
+    """
+
+    energy: tf.Tensor
+    force: tf.Tensor
+    virial: tf.Tensor
+    atom_energy: tf.Tensor
+    atom_virial: tf.Tensor
+    descriptor: tf.Tensor
+    type_table: tf.Tensor
+    max_neighbors: tf.Tensor
+
+
+class EnergyModel(tf.Module):
+    """A Deep Potential with type embedding.
+
+    Calling it builds graph operations, inside a `tf.function` or a `tf.Graph`.
+
+    Parameters
+    ----------
+    config : ModelConfig
+        The section ``model``.
+    statistics : ModelStatistics
+        Normalisation and biases from the training data.
+    parameters : Parameters
+        The source of parameters.
+    """
+
+    def __init__(self, config, *, statistics: ModelStatistics, parameters: Parameters):
+        super().__init__(name="energy_model")
+        self.type_embedding = TypeEmbedding(config.type_embedding, type_map=config.type_map, parameters=parameters)
+        self.descriptor = make_descriptor(
+            config.descriptor,
+            type_width=self.type_embedding.width,
+            statistics=statistics.environment,
+            parameters=parameters,
+        )
+        self.fitting = make_fitting(
+            config.fitting_net,
+            descriptor_width=self.descriptor.width,
+            type_width=self.type_embedding.width,
+            statistics=statistics.fitting,
+            parameters=parameters,
+        )
+
+    def __call__(self, frames: Frames) -> Prediction:
+        """Energies, forces and virials of a batch."""
+        nframes = tf.shape(frames.type)[0]
+        type_table = self.type_embedding()
+        environment = self.descriptor.environment(frames)
+        descriptor = tf.cast(self.descriptor(environment, type_table), tf.float64)
+        atom_energy = self.fitting(
+            descriptor, type_table, environment.center_type, nframes, frames.fparam, frames.aparam
+        )
+        energy = tf.reduce_sum(atom_energy, axis=1)
+        (rows_grad,) = tf.gradients(energy, environment.rows)
+        virial, atom_virial = environment.virial(rows_grad)
+        return Prediction(
+            energy,
+            environment.force(rows_grad),
+            virial,
+            atom_energy,
+            atom_virial,
+            tf.reshape(descriptor, tf.stack([nframes, -1, self.descriptor.width])),
+            type_table,
+            environment.max_neighbors,
+        )

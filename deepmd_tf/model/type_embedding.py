@@ -1,0 +1,48 @@
+"""The type embedding: a small net that turns each species into a vector.
+
+``A = N_t(X)``, one row per type, where X is the identity ``[ntypes, ntypes]`` (one-hot) or the electron
+configurations of the elements (DeePMD-kit v2 paper, J. Chem. Phys. 159, 054801, 2023).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+
+from deepmd_tf.model.electron_configuration import electron_configurations
+from deepmd_tf.nn.dense import NetOptions
+from deepmd_tf.nn.embedding import EmbeddingNet
+from deepmd_tf.nn.parameters import Parameters
+
+
+class TypeEmbedding(tf.Module):
+    """Vectors of the species.
+
+    Parameters
+    ----------
+    config : TypeEmbeddingConfig
+        The section ``model.type_embedding``.
+    type_map : sequence of str
+        Names of the types; element symbols when ``use_econf_tebd``.
+    parameters : Parameters
+        The source of parameters (``type_embed_net/*``).
+    """
+
+    def __init__(self, config, *, type_map, parameters: Parameters):
+        super().__init__(name="type_embedding")
+        self.precision = config.precision
+        self.inputs = electron_configurations(type_map) if config.use_econf_tebd else np.eye(len(type_map))
+        self.net = EmbeddingNet(
+            parameters,
+            "type_embed_net",
+            self.inputs.shape[1],
+            config.neuron,
+            NetOptions(config.activation_function, config.resnet_dt, config.precision, config.seed),
+            trainable=config.trainable,
+            use_bias=config.use_tebd_bias,
+        )
+        self.width = self.net.n_out
+
+    def __call__(self) -> tf.Tensor:
+        """The table ``[ntypes, width]``, float64."""
+        return tf.cast(self.net(tf.constant(self.inputs, dtype=self.precision)), tf.float64)

@@ -1,0 +1,1 @@
+"""Networks: activation functions, layer rules, parameters. Pure maths, thin state."""

@@ -1,0 +1,92 @@
+"""Embedding nets: dense layers with the residual rule of the field.
+
+``y = idt * phi(x W + b)``, then ``+ x`` when the width is unchanged and ``+ (x, x)`` when it doubles
+(DeePMD-kit v2 paper, J. Chem. Phys. 159, 054801, 2023).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import tensorflow as tf
+
+from deepmd_tf.nn.dense import Dense, NetOptions
+from deepmd_tf.nn.parameters import Parameters
+
+
+def _residual_copies(n_in: int, n_out: int) -> int:
+    """How many copies of the input the residual rule adds: 1 for equal widths, 2 when the width doubles, else 0."""
+    return n_out // n_in if n_out in (n_in, 2 * n_in) else 0
+
+
+def add_residual(y: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
+    """Apply the residual rule to a layer's output ``y [..., n_out]`` and input ``x [..., n_in]``."""
+    copies = _residual_copies(x.shape[-1], y.shape[-1])
+    if copies == 0:
+        return y
+    return y + (x if copies == 1 else tf.concat([x, x], axis=-1))
+
+
+class EmbeddingNet(tf.Module):
+    """A stack of dense layers with the residual rule.
+
+    Parameters
+    ----------
+    parameters : Parameters
+        The source of parameters; names are ``{scope}/matrix_{k}``, ``bias_{k}``, ``idt_{k}`` with k from 1.
+    scope : str
+        Prefix of the names.
+    n_in : int
+        Width of the input.
+    neuron : sequence of int
+        Widths of the layers.
+    options : NetOptions
+        What the layers share.
+    trainable : bool
+        Whether training changes the net.
+    use_bias : bool
+        Whether layers have biases.
+    """
+
+    def __init__(
+        self,
+        parameters: Parameters,
+        scope: str,
+        n_in: int,
+        neuron: Sequence[int],
+        options: NetOptions,
+        *,
+        trainable: bool = True,
+        use_bias: bool = True,
+    ):
+        super().__init__(name="embedding_net")
+        widths = [n_in, *neuron]
+        self.layers = [
+            Dense(
+                parameters,
+                (f"{scope}/matrix_{k}", f"{scope}/bias_{k}", f"{scope}/idt_{k}"),
+                widths[k - 1],
+                widths[k],
+                options,
+                trainable=trainable,
+                use_bias=use_bias,
+                use_idt=options.resnet_dt,
+            )
+            for k in range(1, len(widths))
+        ]
+        self.n_in, self.n_out = n_in, widths[-1]
+
+    def __call__(self, x: tf.Tensor) -> tf.Tensor:
+        """Map ``x [n, n_in]`` to ``[n, n_out]``."""
+        return self.upper_layers(add_residual(self.layers[0](x), x))
+
+    def upper_layers(self, x: tf.Tensor) -> tf.Tensor:
+        """Apply every layer after the first to ``x [n, neuron[0]]``."""
+        for layer in self.layers[1:]:
+            x = add_residual(layer(x), x)
+        return x
+
+    @property
+    def first_is_residual(self) -> bool:
+        """Whether the residual rule reaches from the input over the first layer."""
+        return _residual_copies(self.n_in, self.layers[0].n_out) > 0

@@ -1,0 +1,15 @@
+"""What the model needs to know about the training data before the first step."""
+
+from deepmd_tf.statistics.environment import EnvironmentStatistics, NeighborStatistics, Survey, survey
+from deepmd_tf.statistics.fitting import FittingStatistics, fitting_statistics
+from deepmd_tf.statistics.model import ModelStatistics
+
+__all__ = [
+    "EnvironmentStatistics",
+    "FittingStatistics",
+    "ModelStatistics",
+    "NeighborStatistics",
+    "Survey",
+    "fitting_statistics",
+    "survey",
+]

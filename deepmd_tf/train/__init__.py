@@ -1,0 +1,1 @@
+"""Training: schedule, optimiser, checkpoints, learning curve, and the loop that joins them."""

@@ -1,0 +1,103 @@
+"""The learning curve file: one line per display, in the columns that the field's tools read."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+
+from deepmd_tf.errors import InputError
+from deepmd_tf.files import atomic_write
+
+NOTE = (
+    "# *_trn: root mean square over all training batches since the previous line; *_val: over the validation batches. "
+    "Energies and virials are per atom; nan where there are no labels."
+)
+
+
+class LearningCurve:
+    """Appends lines to the file, keeping what an interrupted run wrote up to where it continues.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file, ``lcurve.out``.
+    keys : tuple of str
+        Which errors, such as ``("rmse", "rmse_e", "rmse_f")``.
+    validation : bool
+        Whether validation columns are written.
+    first_step : int
+        Step at which this run begins; 0 starts a new file, otherwise lines after `first_step` are dropped.
+    """
+
+    def __init__(self, path: str | Path, keys: tuple[str, ...], validation: bool, first_step: int = 0):
+        self.path = Path(path)
+        parts = ("val", "trn") if validation else ("trn",)
+        self._columns = [(key, part) for key in keys for part in parts]
+        names = ["step", *(f"{key}_{part}" for key, part in self._columns), "lr"]
+        header = "#  " + "".join(f"{name:>{6 if name == 'step' else 14}}" for name in names)
+        kept = self._kept(first_step) if first_step else []
+        atomic_write(self.path, "".join(line + "\n" for line in [header, NOTE, *kept]))
+        self._file = self.path.open("a", encoding="utf-8", buffering=1)
+
+    def _kept(self, first_step: int) -> list[str]:
+        if not self.path.exists():
+            return []
+        lines = self.path.read_text(encoding="utf-8").splitlines()
+        data = [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
+        return [line for line in data if _step_of(line) is not None and _step_of(line) <= first_step]
+
+    def write(self, step: int, training: dict[str, float], validation: dict[str, float] | None, lr: float) -> None:
+        """Add a line."""
+        source = {"trn": training, "val": validation or {}}
+        values = [source[part].get(key, math.nan) for key, part in self._columns]
+        self._file.write(f"{step:9d}" + "".join(f"{value:14.4e}" for value in [*values, lr]) + "\n")
+
+    def close(self) -> None:
+        """Flush and close the file."""
+        self._file.close()
+
+
+def _step_of(line: str) -> int | None:
+    try:
+        return int(line.split()[0])
+    except ValueError:
+        return None
+
+
+def read_lcurve(path: str | Path) -> dict[str, np.ndarray]:
+    """Read a learning curve, ours or DeePMD-kit's.
+
+    Returns
+    -------
+    dict
+        Column name to values ``[nlines]``.
+
+    Raises
+    ------
+    InputError
+        When the file is missing or has no header or numbers.
+    """
+    path = Path(path)
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot read a learning curve: {error}") from error
+    if not lines or not lines[0].startswith("#"):
+        raise InputError(f"{path}: expected a first line '# step rmse_val ...' as in lcurve.out")
+    names = lines[0].lstrip("#").split()
+    rows = []
+    for number, line in enumerate(lines[1:], start=2):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        try:
+            row = [float(word) for word in line.split()]
+        except ValueError as error:
+            raise InputError(f"{path}:{number}: expected numbers, got {line.strip()[:60]!r}") from error
+        if len(row) != len(names):
+            raise InputError(f"{path}:{number}: expected {len(names)} columns as in the header, got {len(row)}")
+        rows.append(row)
+    if not rows:
+        raise InputError(f"{path}: no lines of numbers yet")
+    return dict(zip(names, np.array(rows).T, strict=True))

@@ -1,0 +1,192 @@
+"""From a configuration to data, statistics and a model ready to train."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import math
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+import numpy as np
+
+from deepmd_tf.config import Config
+from deepmd_tf.data import Sampler, System, check_labels, load_systems
+from deepmd_tf.errors import InputError
+from deepmd_tf.statistics import (
+    ModelStatistics,
+    NeighborStatistics,
+    Survey,
+    fitting_statistics,
+    survey,
+)
+
+log = logging.getLogger("deepmd_tf")
+
+Progress = Callable[[int], AbstractContextManager[Callable[[int], None]]]
+
+
+@dataclass(frozen=True)
+class DataSource:
+    """Systems and the order in which their frames are drawn."""
+
+    systems: list[System]
+    sampler: Sampler
+
+    @property
+    def nframes(self) -> int:
+        """Number of frames in all systems."""
+        return sum(system.nframes for system in self.systems)
+
+
+def _source(section, config: Config, stream: str) -> DataSource:
+    systems = load_systems(section.systems, config.model.type_map)
+    fitting = config.model.fitting_net
+    check_labels(systems, numb_fparam=fitting.numb_fparam, numb_aparam=fitting.numb_aparam)
+    return DataSource(systems, Sampler.from_config(systems, section, config.training.seed, stream))
+
+
+def load_data(config: Config) -> tuple[DataSource, DataSource | None]:
+    """Open the training and validation data.
+
+    Raises
+    ------
+    InputError
+        When files are missing or malformed, or hold none of the labels that the loss asks for.
+    """
+    training = _source(config.training.training_data, config, "training")
+    _require_labels(training.systems, config)
+    section = config.training.validation_data
+    return training, None if section is None else _source(section, config, "validation")
+
+
+def _require_labels(systems: Sequence[System], config: Config) -> None:
+    loss = config.loss
+    wanted = [
+        name
+        for name, key in (("energy", "e"), ("force", "f"), ("virial", "v"))
+        if getattr(loss, f"start_pref_{key}") or getattr(loss, f"limit_pref_{key}")
+    ]
+    for name in wanted:
+        have = sum(name in system.labels for system in systems)
+        if have == 0 and len(wanted) == 1:
+            raise InputError(f"training.training_data: the loss needs {name}.npy, and no system has it")
+        if have < len(systems):
+            log.warning(
+                "%d of %d training systems have no %s.npy; their %s loss is inactive", len(systems) - have, len(systems), name, name
+            )
+
+
+def resolve_seed(config: Config, stored: dict | None = None) -> Config:
+    """Fix the seed of the data order: the given one, else that of the checkpoint, else a fresh one."""
+    seed = config.training.seed
+    if seed is None and stored is not None:
+        seed = stored["training"]["seed"]
+    if seed is None:
+        seed = int(np.random.SeedSequence().generate_state(1)[0] >> 1)
+        log.info("training.seed: not given, using %d", seed)
+    return dataclasses.replace(config, training=dataclasses.replace(config.training, seed=seed))
+
+
+def suggested_sel(neighbors: NeighborStatistics, factor: float = 1.1) -> tuple[int, ...]:
+    """Slots per type with room to spare: the largest count times `factor`, up to a multiple of four."""
+    return tuple(max(4, 4 * math.ceil(count * factor / 4)) for count in neighbors.max_neighbors)
+
+
+def resolve_sel(config: Config, neighbors: NeighborStatistics) -> Config:
+    """Replace ``sel: "auto"`` by numbers from the data."""
+    descriptor = config.model.descriptor
+    if not isinstance(descriptor.sel, str):
+        return config
+    _, _, factor = descriptor.sel.partition(":")
+    sel = suggested_sel(neighbors, float(factor or 1.1))
+    log.info("model.descriptor.sel: %s gives %s", descriptor.sel, list(sel))
+    return with_sel(config, sel)
+
+
+def with_sel(config: Config, sel: Sequence[int]) -> Config:
+    """Return the configuration with `sel` in the descriptor."""
+    descriptor = dataclasses.replace(config.model.descriptor, sel=tuple(sel))
+    return dataclasses.replace(config, model=dataclasses.replace(config.model, descriptor=descriptor))
+
+
+def report_sel(type_map: Sequence[str], sel: Sequence[int], max_neighbors: Sequence[int]) -> bool:
+    """Warn when `sel` is smaller than the data needs; return whether it is."""
+    short = [
+        f"{name}: {count} neighbours, sel {slots}"
+        for name, slots, count in zip(type_map, sel, max_neighbors, strict=True)
+        if count > slots
+    ]
+    if short:
+        enough = [max(slots, int(count)) for slots, count in zip(sel, max_neighbors, strict=True)]
+        log.warning(
+            "model.descriptor.sel is smaller than the data needs (%s): the farthest neighbours beyond it are left out, and "
+            "energies jump as they change; use sel %s",
+            "; ".join(short),
+            enough,
+        )
+    return bool(short)
+
+
+def _look(config: Config, source: DataSource, limits: list[int] | None, progress: Progress) -> Survey:
+    descriptor = config.model.descriptor
+    total = source.nframes if limits is None else sum(map(min, limits, (system.nframes for system in source.systems)))
+    with progress(total) as advance:
+        return survey(
+            source.systems,
+            len(config.model.type_map),
+            descriptor.rcut,
+            descriptor.rcut_smth,
+            exclude_types=descriptor.exclude_types,
+            frames_per_system=limits,
+            progress=advance,
+        )
+
+
+def checked_sel(config: Config, source: DataSource, *, skip: bool, progress: Progress) -> Config:
+    """Compare `sel` with the neighbours in all the data, unless `skip`."""
+    if not skip:
+        neighbors = _look(config, source, None, progress).neighbors
+        report_sel(config.model.type_map, config.model.descriptor.sel, neighbors.max_neighbors)
+    return config
+
+
+def measure(
+    config: Config, source: DataSource, *, skip_neighbor_stat: bool, progress: Progress
+) -> tuple[Config, ModelStatistics, dict]:
+    """Learn from the training data what the model needs before the first step.
+
+    Parameters
+    ----------
+    config : Config
+        The run; ``model.data_stat_nbatch`` limits how many batches of each system the statistics see.
+    source : DataSource
+        The training data.
+    skip_neighbor_stat : bool
+        Do not look at frames beyond those only to compare `sel` with their neighbours.
+    progress : callable
+        Makes a context from the number of frames to look at; it gives a function to call with the frames done.
+
+    Returns
+    -------
+    tuple
+        The configuration with `sel` as numbers, the statistics, and the facts that the frozen graph will carry.
+    """
+    model = config.model
+    batches = model.data_stat_nbatch
+    limits = None if batches is None else [batches * size for size in source.sampler.batch_sizes]
+    seen = _look(config, source, limits, progress)
+    neighbors = seen.neighbors
+    if limits is not None and not skip_neighbor_stat:
+        neighbors = _look(config, source, None, progress).neighbors
+    config = resolve_sel(config, neighbors)
+    descriptor = config.model.descriptor
+    report_sel(model.type_map, descriptor.sel, neighbors.max_neighbors)
+    environment = seen.environment(
+        sum(descriptor.sel), descriptor.rcut, set_avg_zero=descriptor.set_davg_zero, floor=model.data_stat_protect
+    )
+    fitting = fitting_statistics(
+        source.systems, model.fitting_net, len(model.type_map), floor=model.data_stat_protect
+    )
+    return config, ModelStatistics(environment, fitting), {"min_nbor_dist": neighbors.min_distance}

@@ -1,0 +1,52 @@
+"""Learning-rate schedules, pure functions of the step."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Exponential:
+    """``start_lr * rate^(step // decay_steps)`` with the rate that arrives at `stop_lr` after `numb_steps`."""
+
+    start_lr: float
+    rate: float
+    decay_steps: int
+
+    def __call__(self, step: int) -> float:
+        """Learning rate at `step`."""
+        return self.start_lr * self.rate ** (step // self.decay_steps)
+
+
+@dataclass(frozen=True)
+class Cosine:
+    """Half a cosine from `start_lr` down to `stop_lr` over `numb_steps`."""
+
+    start_lr: float
+    stop_lr: float
+    numb_steps: int
+
+    def __call__(self, step: int) -> float:
+        """Learning rate at `step`."""
+        phase = math.pi * min(step, self.numb_steps) / self.numb_steps
+        return self.stop_lr + 0.5 * (self.start_lr - self.stop_lr) * (1.0 + math.cos(phase))
+
+
+def sensible_decay_steps(decay_steps: int, numb_steps: int) -> int:
+    """Return `decay_steps`, or a hundredth of the run (100 at most of it kept) when it would never take effect."""
+    if decay_steps < numb_steps:
+        return decay_steps
+    return 100 if numb_steps // 10 > 100 else max(1, numb_steps // 100)
+
+
+def make_schedule(config, numb_steps: int) -> Callable[[int], float]:
+    """Build the schedule of the section ``learning_rate`` for a run of `numb_steps`."""
+    if config.type == "cosine":
+        return Cosine(config.start_lr, config.stop_lr, numb_steps)
+    decay_steps = sensible_decay_steps(config.decay_steps, numb_steps)
+    rate = config.decay_rate
+    if rate is None:
+        rate = math.exp(math.log(config.stop_lr / config.start_lr) / (numb_steps / decay_steps))
+    return Exponential(config.start_lr, rate, decay_steps)

@@ -1,0 +1,215 @@
+"""The training loop."""
+
+from __future__ import annotations
+
+import logging
+import signal
+from pathlib import Path
+
+import numpy as np
+
+from deepmd_tf.config import Config, config_to_dict
+from deepmd_tf.data import validation_batches
+from deepmd_tf.data.pipeline import dataset, signature
+from deepmd_tf.errors import InputError
+from deepmd_tf.loss import METRICS, EnergyLoss, rmse
+from deepmd_tf.model.energy_model import EnergyModel
+from deepmd_tf.nn.parameters import TrainableParameters
+from deepmd_tf.statistics import ModelStatistics
+from deepmd_tf.train.adam import Adam
+from deepmd_tf.train.checkpoint import CheckpointWriter, StoredCheckpoint
+from deepmd_tf.train.events import EventLog
+from deepmd_tf.train.lcurve import LearningCurve
+from deepmd_tf.train.prepare import DataSource, report_sel
+from deepmd_tf.train.report import Reporter
+from deepmd_tf.train.schedule import make_schedule
+from deepmd_tf.train.start import Start
+from deepmd_tf.train.step import TrainingStep
+
+log = logging.getLogger("deepmd_tf")
+
+
+class Interruption:
+    """Turns SIGINT and SIGTERM into a request to stop after the current step; a second SIGINT stops at once."""
+
+    def __init__(self):
+        self.requested = False
+        self._previous: dict[int, object] = {}
+
+    def __enter__(self) -> Interruption:
+        """Install the handlers."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._previous[number] = signal.signal(number, self._request)
+        return self
+
+    def __exit__(self, *exception) -> None:
+        """Put the old handlers back."""
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+
+    def _request(self, number, frame) -> None:
+        self.requested = True
+        signal.signal(signal.SIGINT, self._previous[signal.SIGINT])
+        log.warning("%s: saving a checkpoint after this step", signal.Signals(number).name)
+
+
+class Trainer:
+    """A model, its data, and everything that a restart must bring back.
+
+    Parameters
+    ----------
+    config : Config
+        The run; `sel` and `seed` are numbers by now.
+    training, validation : DataSource
+        The data; validation may be None.
+    statistics : ModelStatistics
+        From the training data, or blank when `start` holds them.
+    start : Start, optional
+        Parameters to begin with.
+    facts : dict, optional
+        What the frozen graph will carry on about the data (``min_nbor_dist``); with `start`, taken from there.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        training: DataSource,
+        validation: DataSource | None,
+        statistics: ModelStatistics,
+        *,
+        start: Start | None = None,
+        facts: dict | None = None,
+    ):
+        self.config, self._training, self._validation = config, training, validation
+        self.parameters = TrainableParameters(None if start is None else start.values)
+        model = EnergyModel(config.model, statistics=statistics, parameters=self.parameters)
+        self._loss = EnergyLoss(config.loss)
+        trainable = {name: v for name, v in self.parameters.by_name.items() if v.trainable}
+        if not trainable:
+            raise InputError("model: every part has trainable false, so there is nothing to train")
+        self._adam = Adam(trainable)
+        self._schedule = make_schedule(config.learning_rate, config.training.numb_steps)
+        self._facts = dict(facts or {}) if start is None else start.facts
+        self.step = 0
+        self._best = np.inf
+        self._reset_sums()
+        self._max_neighbors = np.zeros(len(config.model.type_map), int)
+        self._sel_reported = False
+        self._functions = TrainingStep(model, self._loss, self._adam, signature())
+
+    def _reset_sums(self) -> None:
+        self._sums, self._summed = np.zeros(len(METRICS)), 0
+
+    @property
+    def _trackables(self) -> dict:
+        return {"parameters": self.parameters.by_name, "adam": self._adam.state}
+
+    def restore(self, checkpoint: StoredCheckpoint) -> None:
+        """Continue where a checkpoint was made."""
+        checkpoint.restore(self._trackables)
+        stored = checkpoint.metadata
+        self.step = checkpoint.step
+        self._best = stored["best"]
+        self._sums, self._summed = np.array(stored["sums"]), stored["summed"]
+        self._facts = stored["data"]
+
+    def _stored_metadata(self) -> dict:
+        return {"best": self._best, "sums": self._sums.tolist(), "summed": self._summed, "data": self._facts}
+
+    def run(self) -> Path:
+        """Train to the last step, or until interrupted; return the last checkpoint."""
+        options = self.config.training
+        last = options.numb_steps
+        keys = ("rmse", *(f"rmse_{term.key}" for term in self._loss.active))
+        writer = CheckpointWriter(
+            options.save_ckpt, options.max_ckpt_keep, config_to_dict(self.config), self._trackables
+        )
+        curve = LearningCurve(options.disp_file, keys, self._validation is not None, self.step)
+        events = EventLog(options.tensorboard_log_dir) if options.tensorboard else None
+        self._batches = iter(dataset(self._training.systems, self._training.sampler, self.step))
+        saved = None
+        with Interruption() as interruption, Reporter(self.step, last, show_time=options.time_training) as reporter:
+            while self.step < last and not interruption.requested:
+                self._train_one(events)
+                reporter.advance(self.step)
+                if self.step % options.disp_freq == 0 or self.step == last:
+                    self._display(curve, reporter, writer, events, keys)
+                if self.step % options.save_freq == 0 or self.step == last:
+                    saved = writer.save(self.step, self._stored_metadata())
+            if saved is None or self.step % options.save_freq:
+                saved = writer.save(self.step, self._stored_metadata())
+        curve.close()
+        if events is not None:
+            events.close()
+        self._summarise(reporter, saved, interruption.requested)
+        return saved
+
+    def _train_one(self, events: EventLog | None) -> None:
+        """Take one step; raises `InputError` when loss or gradients are not finite."""
+        rate = self._schedule(self.step)
+        metrics, max_neighbors, finite = self._functions.train(next(self._batches), rate, rate / self._schedule(0))
+        if not finite:
+            system, frames = self._training.sampler.batch_at(self.step)
+            raise InputError(
+                f"step {self.step + 1}: loss or gradient is not finite on {self._training.systems[system].path}, frames "
+                f"{list(map(int, frames))}; the last checkpoint is kept. Look at these frames, or lower learning_rate.start_lr"
+            )
+        self.step += 1
+        metrics = metrics.numpy()
+        self._sums += metrics
+        self._summed += 1
+        self._note_neighbors(max_neighbors.numpy())
+        if events is not None and self.step % self.config.training.tensorboard_freq == 0:
+            events.write(self.step, {f"{k}_trn": v for k, v in rmse(metrics, 1).items()} | {"lr": rate})
+
+    def _note_neighbors(self, max_neighbors: np.ndarray) -> None:
+        self._max_neighbors = np.maximum(self._max_neighbors, max_neighbors)
+        if not self._sel_reported:
+            model = self.config.model
+            self._sel_reported = report_sel(model.type_map, model.descriptor.sel, self._max_neighbors)
+
+    def _display(self, curve, reporter, writer, events, keys) -> None:
+        """Validate, write a line of the learning curve, and keep the best model so far."""
+        rate = self._schedule(self.step)
+
+        def shown(errors):
+            return {key: errors[key] for key in keys}
+
+        training = shown(rmse(self._sums, self._summed))
+        validation = None if self._validation is None else shown(self._validate(rate))
+        self._reset_sums()
+        curve.write(self.step, training, validation, rate)
+        reporter.display(self.step, training, validation, rate)
+        if validation is None:
+            return
+        if events is not None:
+            events.write(self.step, {f"{key}_val": value for key, value in validation.items()})
+        score = validation["rmse_f"] if np.isfinite(validation.get("rmse_f", np.nan)) else validation["rmse"]
+        if score < self._best:
+            self._best = score
+            writer.save(self.step, self._stored_metadata(), label="best")
+
+    def _validate(self, rate: float) -> dict[str, float]:
+        """Errors over the next batches of the validation data."""
+        source, options = self._validation, self.config.training
+        count = validation_batches(options.validation_data.numb_btch, source.sampler.batch_sizes, source.systems)
+        start = self.step // options.disp_freq * count
+        sums = np.zeros(len(METRICS))
+        for batch in dataset(source.systems, source.sampler, start, start + count):
+            metrics, max_neighbors = self._functions.evaluate(batch, rate / self._schedule(0))
+            sums += metrics.numpy()
+            self._note_neighbors(max_neighbors.numpy())
+        return rmse(sums, count)
+
+    def _summarise(self, reporter: Reporter, saved: Path, interrupted: bool) -> None:
+        rows = [
+            ("interrupted at" if interrupted else "trained to", f"step {self.step} of {self.config.training.numb_steps}"),
+            ("wall time", str(reporter.stopwatch.elapsed)),
+            ("learning curve", self.config.training.disp_file),
+            ("checkpoint", str(saved)),
+        ]
+        if np.isfinite(self._best):
+            rows.append(("best so far", f"{self.config.training.save_ckpt}-best (validation {self._best:.4e})"))
+        command = f"dp train INPUT --restart {saved}" if interrupted else f"dp freeze -c {saved} -o graph.pb"
+        rows.append(("next", command))
+        reporter.summary(rows)
