@@ -1,0 +1,23 @@
+"""Deep Potential models with type embedding on TensorFlow 2.
+
+Importing this package does not import TensorFlow; the parts that compute with it do so on first use.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from deepmd_tf.infer import DeepPot
+
+__all__ = ["DeepPot", "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "DeepPot":
+        from deepmd_tf.infer import DeepPot
+
+        return DeepPot
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("deepmd_tf")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

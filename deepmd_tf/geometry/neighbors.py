@@ -1,0 +1,101 @@
+"""The neighbours of every atom of a frame as compressed rows of edges."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from deepmd_tf import _kernels
+from deepmd_tf.errors import InputError
+
+
+class Neighbors(NamedTuple):
+    """The neighbours of every centre; the edges of centre ``i`` are ``edge_splits[i] : edge_splits[i + 1]``.
+
+    The edges of a centre are sorted by the neighbour's type, then distance, then index.
+
+    Attributes
+    ----------
+    edge_splits
+        [nloc + 1] int64.
+    neighbor
+        [nedge] int32, index of the neighbour; of the real atom, where the neighbour is a periodic image.
+    edge_vec
+        [nedge, 3] float64, r_j + shift - r_i in Å.
+    """
+
+    edge_splits: np.ndarray
+    neighbor: np.ndarray
+    edge_vec: np.ndarray
+
+
+def periodic(
+    coord: np.ndarray,
+    type: np.ndarray,
+    cell: np.ndarray,
+    rcut: float,
+    pbc: Sequence[bool] = (True, True, True),
+    threads: int = 1,
+) -> Neighbors:
+    """Find the neighbours at r < rcut among the atoms and their periodic images.
+
+    Parameters
+    ----------
+    coord
+        [natoms, 3] in Å; atoms may lie outside the cell.
+    type
+        [natoms], not negative, in any order.
+    cell
+        [3, 3] in Å, rows are the cell vectors. It may be smaller than ``rcut``: an atom then neighbours several images of
+        another, and images of itself.
+    rcut
+        Å.
+    pbc
+        Along which axes the cell repeats. The vectors of the others are not used and may be zero.
+    threads
+        Number of threads. The interpreter is free for others during the search.
+    """
+    coord, type = _checked(coord, type)
+    cell = np.ascontiguousarray(cell, dtype=np.float64)
+    if cell.shape != (3, 3):
+        raise InputError(f"cell: expected shape [3, 3], got {list(cell.shape)}")
+    if len(pbc) != 3:
+        raise InputError(f"pbc: expected three booleans, got {pbc!r}")
+    pbc = [bool(axis) for axis in pbc]
+    return Neighbors(*_kernels.neighbors_periodic(coord[None], type[None], cell[None], pbc, float(rcut), threads))
+
+
+def open(coord: np.ndarray, type: np.ndarray, rcut: float, threads: int = 1) -> Neighbors:
+    """Find the neighbours at r < rcut among the atoms as they are; parameters as for `periodic`."""
+    return ghosts(coord, type, len(coord), rcut, threads)
+
+
+def ghosts(coord: np.ndarray, type: np.ndarray, nloc: int, rcut: float, threads: int = 1) -> Neighbors:
+    """Find the neighbours at r < rcut of the first ``nloc`` atoms among all; parameters as for `periodic`.
+
+    The others are ghosts, copies of atoms that a program which divides space among processes supplies; they are
+    neighbours only.
+    """
+    coord, type = _checked(coord, type)
+    if not 0 <= nloc <= len(coord):
+        raise InputError(f"nloc: expected a number in [0, {len(coord)}], got {nloc}")
+    return Neighbors(*_kernels.neighbors_open(coord[None], type[None], int(nloc), float(rcut), threads))
+
+
+def _checked(coord: np.ndarray, type: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    coord = np.ascontiguousarray(coord, dtype=np.float64)
+    if coord.ndim != 2 or coord.shape[1] != 3:
+        raise InputError(f"coord: expected shape [natoms, 3], got {list(coord.shape)}")
+    type = np.asarray(type)
+    if type.shape != coord.shape[:1]:
+        raise InputError(f"type: expected shape [{len(coord)}] as there are coordinates, got {list(type.shape)}")
+    if type.size and not np.issubdtype(type.dtype, np.integer):
+        raise InputError(f"type: expected integers, got {type.dtype}")
+    if type.size and type.min() < 0:
+        atom = int(np.argmin(type))
+        raise InputError(f"type: expected no negative number, got {type[atom]} for atom {atom}")
+    bad = ~np.isfinite(coord)
+    if bad.any():
+        atom, axis = np.argwhere(bad)[0]
+        raise InputError(f"coord: expected finite numbers, got {coord[atom, axis]} for atom {atom}, {'xyz'[axis]}")
+    return coord, np.ascontiguousarray(type, dtype=np.int32)

@@ -1,0 +1,68 @@
+"""Load TensorFlow and the op library, once, after checking that one was built for the other."""
+
+import functools
+import json
+import os
+from pathlib import Path
+from types import ModuleType
+
+import deepmd_tf.ops as package
+
+
+def _find(name: str) -> Path:
+    """Find a file of this package; an editable install keeps compiled files elsewhere than the Python source."""
+    for directory in package.__path__:
+        path = Path(directory) / name
+        if path.is_file():
+            return path
+    raise ImportError(f"deepmd_tf was installed without its TensorFlow ops ({name} is missing): pip install deepmd_tf")
+
+
+def _import_tensorflow() -> ModuleType:
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    try:
+        import tensorflow
+    except ModuleNotFoundError as error:
+        if error.name != "tensorflow":
+            raise
+        raise ImportError("TensorFlow is not installed: pip install 'deepmd_tf[cpu]' (or 'deepmd_tf[gpu]')") from None
+    return tensorflow
+
+
+def check_build(built: dict, version: str, cxx11_abi: int) -> None:
+    """Raise ImportError unless the op library was built for the TensorFlow that runs.
+
+    Parameters
+    ----------
+    built
+        The contents of ``build_info.json``.
+    version, cxx11_abi
+        Of the running TensorFlow. The symbols of one minor version do not exist in another.
+    """
+    expected = built["tensorflow_version"].split(".")[:2]
+    if version.split(".")[:2] != expected:
+        raise ImportError(
+            f"deepmd_tf was built for TensorFlow {'.'.join(expected)} but TensorFlow {version} is installed: "
+            f"pip install 'tensorflow-cpu=={'.'.join(expected)}.*'"
+        )
+    if cxx11_abi != built["cxx11_abi"]:
+        raise ImportError(
+            f"deepmd_tf was built with _GLIBCXX_USE_CXX11_ABI={built['cxx11_abi']} but TensorFlow {version} uses "
+            f"{cxx11_abi}: pip install --force-reinstall 'tensorflow-cpu=={'.'.join(expected)}.*'"
+        )
+
+
+@functools.cache
+def load() -> ModuleType:
+    """Load the op library on the first call and return the module of its generated functions."""
+    built = json.loads(_find("build_info.json").read_text())
+    tensorflow = _import_tensorflow()
+    check_build(built, tensorflow.__version__, tensorflow.__cxx11_abi_flag__)
+    module = tensorflow.load_op_library(str(_find("libdeepmd_op.so")))
+
+    from deepmd_tf.ops import env_mat, force, virial
+
+    for gradients in (env_mat, force, virial):
+        gradients.register(module)
+    return module

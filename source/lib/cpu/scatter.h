@@ -1,0 +1,51 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+
+#include "deepmd/device.h"
+#include "deepmd/slots.h"
+
+namespace deepmd {
+
+/// Sums what centres add to atoms, in an order that depends on the sizes alone and not on the threads.
+///
+/// The centres of a frame are divided into a fixed number of blocks; each block adds, centre after centre, to an array of
+/// its own, and the arrays of a frame are then added in order. `add(c, sums)` adds what centre c contributes to
+/// sums [nall, width]; out [nframes, nall, width].
+template <typename T, typename Add>
+void scatter(const CpuDevice& device, const SlotShape& shape, int width, int64_t cost_per_slot, T* out, Add add) {
+  constexpr int64_t kMaxBlocks = 16;
+  constexpr int64_t kCentresPerBlock = 32;
+  const int64_t blocks = std::clamp<int64_t>(shape.nloc / kCentresPerBlock, 1, kMaxBlocks);
+  const int64_t size = int64_t(shape.nall) * width;
+  std::vector<double> sums(size_t(shape.nframes * blocks * size), 0.0);
+  const int64_t block_cost = cost_per_slot * shape.nnei * (shape.nloc / blocks + 1);
+  device.parallel_for(shape.nframes * blocks, block_cost, [&](int64_t begin, int64_t end) {
+    for (int64_t k = begin; k < end; ++k) {
+      const int64_t frame = k / blocks, block = k % blocks;
+      const int64_t last = shape.nloc * (block + 1) / blocks;
+      for (int64_t i = shape.nloc * block / blocks; i < last; ++i) add(frame * shape.nloc + i, sums.data() + k * size);
+    }
+  });
+  device.parallel_for(shape.nframes * size, 2 * blocks, [&](int64_t begin, int64_t end) {
+    for (int64_t k = begin; k < end; ++k) {
+      const double* column = sums.data() + k / size * blocks * size + k % size;
+      double sum = 0;
+      for (int64_t block = 0; block < blocks; ++block) sum += column[block * size];
+      out[k] = T(sum);
+    }
+  });
+}
+
+/// g[b] = sum_a net_deriv[a] in_deriv[a][b] of one slot.
+template <typename T>
+inline void slot_gradient(const T* net_deriv, const T* in_deriv, double g[3]) {
+  for (int b = 0; b < 3; ++b) {
+    g[b] = double(net_deriv[0]) * in_deriv[b] + double(net_deriv[1]) * in_deriv[3 + b] +
+           double(net_deriv[2]) * in_deriv[6 + b] + double(net_deriv[3]) * in_deriv[9 + b];
+  }
+}
+
+}  // namespace deepmd

@@ -1,0 +1,65 @@
+#include "deepmd/virial.h"
+
+#include "cpu/scatter.h"
+
+namespace deepmd {
+namespace {
+constexpr int64_t kNanosecondsPerSlot = 15;
+}
+
+template <typename T>
+void virial_se_a(const CpuDevice& device, const SlotShape& shape, const T* net_deriv, const T* in_deriv, const T* rij,
+                 const int* nlist, T* virial, T* atom_virial) {
+  scatter(device, shape, 9, kNanosecondsPerSlot, atom_virial, [&](int64_t c, double* sums) {
+    for (int64_t slot = c * shape.nnei; slot < (c + 1) * shape.nnei; ++slot) {
+      if (nlist[slot] < 0) continue;
+      double g[3];
+      slot_gradient(net_deriv + 4 * slot, in_deriv + 12 * slot, g);
+      double* other = sums + int64_t(nlist[slot]) * 9;
+      for (int a = 0; a < 3; ++a) {
+        for (int b = 0; b < 3; ++b) other[3 * a + b] += double(rij[3 * slot + a]) * g[b];
+      }
+    }
+  });
+  for (int64_t k = 0; k < int64_t(shape.nframes) * 9; ++k) {
+    double sum = 0;
+    const T* atoms = atom_virial + k / 9 * shape.nall * 9 + k % 9;
+    for (int64_t i = 0; i < shape.nall; ++i) sum += atoms[9 * i];
+    virial[k] = T(sum);
+  }
+}
+
+template <typename T>
+void virial_se_a_grad(const CpuDevice& device, const SlotShape& shape, const T* grad, const T* grad_atom,
+                      const T* in_deriv, const T* rij, const int* nlist, T* grad_net) {
+  device.parallel_for(shape.centres(), kNanosecondsPerSlot * shape.nnei, [&](int64_t begin, int64_t end) {
+    for (int64_t c = begin; c < end; ++c) {
+      const int64_t frame = c / shape.nloc;
+      for (int64_t slot = c * shape.nnei; slot < (c + 1) * shape.nnei; ++slot) {
+        T d[3] = {0, 0, 0};  // the gradient of the slot's g
+        if (nlist[slot] >= 0) {
+          const T* total = grad + frame * 9;
+          const T* other = grad_atom + (frame * shape.nall + nlist[slot]) * 9;
+          for (int a = 0; a < 3; ++a) {
+            for (int b = 0; b < 3; ++b) d[b] += rij[3 * slot + a] * (total[3 * a + b] + other[3 * a + b]);
+          }
+        }
+        for (int a = 0; a < 4; ++a) {
+          const T* in = in_deriv + 12 * slot + 3 * a;
+          grad_net[4 * slot + a] = in[0] * d[0] + in[1] * d[1] + in[2] * d[2];
+        }
+      }
+    }
+  });
+}
+
+template void virial_se_a<float>(const CpuDevice&, const SlotShape&, const float*, const float*, const float*,
+                                 const int*, float*, float*);
+template void virial_se_a<double>(const CpuDevice&, const SlotShape&, const double*, const double*, const double*,
+                                  const int*, double*, double*);
+template void virial_se_a_grad<float>(const CpuDevice&, const SlotShape&, const float*, const float*, const float*,
+                                      const float*, const int*, float*);
+template void virial_se_a_grad<double>(const CpuDevice&, const SlotShape&, const double*, const double*, const double*,
+                                       const double*, const int*, double*);
+
+}  // namespace deepmd

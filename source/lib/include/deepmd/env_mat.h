@@ -1,0 +1,34 @@
+#pragma once
+
+#include <vector>
+
+#include "deepmd/device.h"
+#include "deepmd/environment.h"
+#include "deepmd/neighbors.h"
+
+namespace deepmd {
+
+/// How environment rows become slots: block t of a centre's slots takes its nearest sel[t] neighbours of type t.
+template <typename T>
+struct EnvMatSpec {
+  Cutoff cutoff;
+  std::vector<int> sel;  ///< [ntypes]; nnei = sum(sel)
+  const T* davg;         ///< [ntypes, nnei, 4], 1/Å, by the centre's type
+  const T* dstd;         ///< [ntypes, nnei, 4], 1/Å, not zero
+};
+
+/// The padded form of the environment; an empty slot has neighbour -1, descrpt -davg/dstd, and zeros.
+template <typename T>
+struct EnvMat {
+  T* descrpt;        ///< [nframes, nloc, nnei, 4], (R - davg) / dstd
+  T* descrpt_deriv;  ///< [nframes, nloc, nnei, 4, 3], derivative of descrpt with respect to the *centre's* position, 1/Å
+  T* rij;            ///< [nframes, nloc, nnei, 3], r_j + shift - r_i, Å
+  int* nlist;        ///< [nframes, nloc, nnei], index of the neighbour in [0, nall), or -1
+};
+
+/// Fills the slots from the neighbours. Two atoms at one position have no environment and throw InputError.
+template <typename T>
+void env_mat_a(const CpuDevice& device, const Atoms& atoms, const Neighbors& neighbors, const EnvMatSpec<T>& spec,
+               const EnvMat<T>& out);
+
+}  // namespace deepmd

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <cstdint>
+
+namespace deepmd {
+
+/// The sizes of a batch in padded form.
+struct SlotShape {
+  int nframes;
+  int nloc;  ///< centres of a frame, its first atoms
+  int nall;  ///< atoms of a frame
+  int nnei;  ///< slots of a centre
+
+  int64_t centres() const { return int64_t(nframes) * nloc; }
+  int64_t slots() const { return centres() * nnei; }
+};
+
+/// Throws InputError unless every entry of nlist [nframes, nloc, nnei] is -1 or in [0, nall).
+void check_nlist(const SlotShape& shape, const int* nlist);
+
+}  // namespace deepmd

@@ -1,0 +1,32 @@
+#pragma once
+
+#include "math/host_device.h"
+
+namespace deepmd {
+
+template <typename T>
+struct SmoothWeight {
+  T value;       ///< s(r), 1/Å
+  T derivative;  ///< ds/dr, 1/Å^2
+};
+
+/// The smooth weight s(r): 1/r below rcut_smth, zero from rcut on, and between them 1/r times a quintic that joins both
+/// with continuous first and second derivatives (DeePMD-kit v2 paper, J. Chem. Phys. 159, 054801).
+///
+/// With x = (r - rcut_smth) / (rcut - rcut_smth), x^3 (-6x^2 + 15x - 10) + 1 is written as (1 - x)^3 (6x^2 + 3x + 1),
+/// which keeps its relative accuracy where it goes to zero.
+template <typename T>
+DEEPMD_HOST_DEVICE inline SmoothWeight<T> smooth_weight(T r, T rcut_smth, T rcut) {
+  if (r >= rcut) return {T(0), T(0)};
+  const T inverse = T(1) / r;
+  if (r < rcut_smth) return {inverse, -inverse * inverse};
+  const T width = rcut - rcut_smth;
+  const T x = (r - rcut_smth) / width;
+  const T y = (rcut - r) / width;
+  const T fall = y * y * y * (T(6) * x * x + T(3) * x + T(1));
+  const T fall_derivative = T(-30) * x * x * y * y / width;
+  const T value = fall * inverse;
+  return {value, (fall_derivative - value) * inverse};
+}
+
+}  // namespace deepmd

@@ -1,0 +1,78 @@
+#include "common.h"
+
+namespace deepmd::op {
+
+namespace tf = tensorflow;
+
+CpuDevice make_device(tf::OpKernelContext* context) {
+  tf::thread::ThreadPool* pool = context->device()->tensorflow_cpu_worker_threads()->workers;
+  return CpuDevice([pool](int64_t n, int64_t cost, const CpuDevice::Body& body) { pool->ParallelFor(n, cost, body); });
+}
+
+void check_shape(const char* name, const tf::Tensor& tensor, std::initializer_list<int64_t> expected) {
+  bool same = tensor.dims() == int(expected.size());
+  int k = 0;
+  std::string text;
+  for (const int64_t size : expected) {
+    same = same && (size < 0 || tensor.dim_size(k) == size);
+    text += (k++ ? "," : "") + (size < 0 ? std::string("?") : std::to_string(size));
+  }
+  if (!same) {
+    throw InputError(std::string(name) + ": expected shape [" + text + "], got " + tensor.shape().DebugString());
+  }
+}
+
+Sizes read_natoms(const tf::Tensor& natoms) {
+  check_shape("natoms", natoms, {-1});
+  if (natoms.dim_size(0) < 3) {
+    throw InputError("natoms: expected [nloc, nall, atoms of each type...], got " +
+                     std::to_string(natoms.dim_size(0)) + " numbers");
+  }
+  const auto values = natoms.vec<int>();
+  const Sizes sizes{values(0), values(1), int(natoms.dim_size(0)) - 2};
+  if (sizes.nloc < 0 || sizes.nall < sizes.nloc) {
+    throw InputError("natoms: expected 0 <= nloc <= nall, got nloc " + std::to_string(sizes.nloc) + ", nall " +
+                     std::to_string(sizes.nall));
+  }
+  return sizes;
+}
+
+SlotShape read_slots(const tf::Tensor& nlist, const tf::Tensor& natoms, int nnei) {
+  const Sizes sizes = read_natoms(natoms);
+  check_shape("nlist", nlist, {-1, int64_t(sizes.nloc) * nnei});
+  const SlotShape shape{int(nlist.dim_size(0)), sizes.nloc, sizes.nall, nnei};
+  check_nlist(shape, nlist.flat<int>().data());
+  return shape;
+}
+
+tf::Tensor* allocate(tf::OpKernelContext* context, int index, std::initializer_list<int64_t> sizes) {
+  tf::TensorShape shape;
+  for (const int64_t size : sizes) shape.AddDim(size);
+  tf::Tensor* tensor = nullptr;
+  const tf::Status status = context->allocate_output(index, shape, &tensor);
+  if (!status.ok()) throw InputError(std::string(status.message()));
+  return tensor;
+}
+
+int read_nnei(tf::OpKernelConstruction* context) {
+  int n_a_sel = 0, n_r_sel = 0;
+  tf::Status status = context->GetAttr("n_a_sel", &n_a_sel);
+  if (status.ok()) status = context->GetAttr("n_r_sel", &n_r_sel);
+  if (status.ok() && (n_a_sel < 0 || n_r_sel != 0)) {
+    status = tf::Status(absl::StatusCode::kInvalidArgument,
+                        "n_a_sel: expected the number of slots, n_r_sel: expected 0; got " + std::to_string(n_a_sel) +
+                            " and " + std::to_string(n_r_sel));
+  }
+  if (!status.ok()) context->CtxFailure(status);
+  return n_a_sel;
+}
+
+tf::shape_inference::DimensionHandle natoms_dim(tf::shape_inference::InferenceContext* context, int natoms_input,
+                                                int index, int64_t factor) {
+  const tf::Tensor* natoms = context->input_tensor(natoms_input);
+  if (natoms == nullptr || natoms->dims() != 1 || natoms->dim_size(0) <= index) return context->UnknownDim();
+  const int64_t size = natoms->vec<int>()(index);
+  return size < 0 ? context->UnknownDim() : context->MakeDim(size * factor);
+}
+
+}  // namespace deepmd::op

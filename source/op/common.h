@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "deepmd/device.h"
+#include "deepmd/error.h"
+#include "deepmd/slots.h"
+#include "tensorflow/core/framework/op_kernel.h"
+#include "tensorflow/core/framework/shape_inference.h"
+
+namespace deepmd::op {
+
+/// TensorFlow's own thread pool as the device of a kernel.
+CpuDevice make_device(tensorflow::OpKernelContext* context);
+
+/// Throws InputError unless the tensor has this shape; -1 stands for any length.
+void check_shape(const char* name, const tensorflow::Tensor& tensor, std::initializer_list<int64_t> expected);
+
+/// What natoms [ntypes + 2] says: nloc, nall, then the number of atoms of each type.
+struct Sizes {
+  int nloc;
+  int nall;
+  int ntypes;
+};
+Sizes read_natoms(const tensorflow::Tensor& natoms);
+
+/// The sizes of a batch of slots from nlist [nframes, nloc * nnei]; nlist is checked, and is on the host.
+SlotShape read_slots(const tensorflow::Tensor& nlist, const tensorflow::Tensor& natoms, int nnei);
+
+/// Runs the body of an op; an InputError becomes InvalidArgument.
+template <typename Body>
+void run(tensorflow::OpKernelContext* context, const Body& body) {
+  try {
+    body();
+  } catch (const InputError& error) {
+    context->CtxFailure(tensorflow::Status(absl::StatusCode::kInvalidArgument, error.what()));
+  }
+}
+
+/// Allocates an output, or throws InputError where its size is beyond what TensorFlow can hold.
+tensorflow::Tensor* allocate(tensorflow::OpKernelContext* context, int index,
+                             std::initializer_list<int64_t> shape);
+
+/// The attributes n_a_sel and n_r_sel as the number of slots of a centre.
+int read_nnei(tensorflow::OpKernelConstruction* context);
+
+/// A dimension known when natoms is a constant: natoms[index] * factor.
+tensorflow::shape_inference::DimensionHandle natoms_dim(tensorflow::shape_inference::InferenceContext* context,
+                                                        int natoms_input, int index, int64_t factor);
+
+}  // namespace deepmd::op

@@ -1,0 +1,114 @@
+#include <array>
+#include <cstdint>
+
+#include "deepmd/env_mat.h"
+#include "deepmd/environment.h"
+#include "deepmd/neighbors.h"
+#include "arrays.h"
+
+namespace deepmd::py {
+namespace {
+
+Atoms make_atoms(const Array<double>& coord, const Array<int>& type, int nloc) {
+  check_shape("coord", coord, {-1, -1, 3});
+  check_shape("type", type, {coord.shape(0), coord.shape(1)});
+  return {int(coord.shape(0)), nloc, int(coord.shape(1)), coord.data(), type.data()};
+}
+
+pb::tuple to_tuple(Neighbors&& found) {
+  const pb::ssize_t rows = found.edge_splits.size(), nedge = found.neighbor.size();
+  return pb::make_tuple(to_array(std::move(found.edge_splits), {rows}), to_array(std::move(found.neighbor), {nedge}),
+                        to_array(std::move(found.edge_vec), {nedge, 3}));
+}
+
+pb::tuple neighbors_periodic(const Array<double>& coord, const Array<int>& type, const Array<double>& cell,
+                             std::array<bool, 3> pbc, double rcut, int threads) {
+  const Atoms atoms = make_atoms(coord, type, coord.ndim() > 1 ? int(coord.shape(1)) : 0);
+  check_shape("cell", cell, {coord.shape(0), 3, 3});
+  const Cells cells{cell.data(), pbc};
+  Neighbors found;
+  {
+    pb::gil_scoped_release release;
+    found = periodic_neighbors(CpuDevice::threads(threads), atoms, cells, rcut);
+  }
+  return to_tuple(std::move(found));
+}
+
+pb::tuple neighbors_open(const Array<double>& coord, const Array<int>& type, int nloc, double rcut, int threads) {
+  const Atoms atoms = make_atoms(coord, type, nloc);
+  Neighbors found;
+  {
+    pb::gil_scoped_release release;
+    found = open_neighbors(CpuDevice::threads(threads), atoms, rcut);
+  }
+  return to_tuple(std::move(found));
+}
+
+pb::tuple rows(const Array<double>& edge_vec, double rcut, double rcut_smth, int threads) {
+  check_shape("edge_vec", edge_vec, {-1, 3});
+  const pb::ssize_t nedge = edge_vec.shape(0);
+  Array<double> row({nedge, pb::ssize_t(4)});
+  Array<double> derivative({nedge, pb::ssize_t(4), pb::ssize_t(3)});
+  double *row_data = row.mutable_data(), *derivative_data = derivative.mutable_data();
+  const double* edge_data = edge_vec.data();
+  {
+    pb::gil_scoped_release release;
+    environment_rows(CpuDevice::threads(threads), nedge, edge_data, {rcut_smth, rcut}, row_data, derivative_data);
+  }
+  return pb::make_tuple(row, derivative);
+}
+
+/// The slots of one frame: coord [nall, 3] and its neighbours.
+template <typename T>
+pb::tuple env_mat(const Array<int>& type, const Array<int64_t>& edge_splits, const Array<int32_t>& neighbor,
+                  const Array<double>& edge_vec, const Array<T>& davg, const Array<T>& dstd, double rcut,
+                  double rcut_smth, const std::vector<int>& sel, int threads) {
+  const pb::ssize_t nloc = edge_splits.size() - 1, ntypes = sel.size();
+  pb::ssize_t nnei = 0;
+  for (const int count : sel) nnei += count;
+  check_shape("type", type, {-1});
+  check_shape("edge_vec", edge_vec, {neighbor.size(), 3});
+  check_shape("davg", davg, {ntypes, nnei * 4});
+  check_shape("dstd", dstd, {ntypes, nnei * 4});
+  const Atoms atoms{1, int(nloc), int(type.size()), nullptr, type.data()};
+  check_types(atoms, int(ntypes));
+  const Neighbors neighbors{{edge_splits.data(), edge_splits.data() + edge_splits.size()},
+                            {neighbor.data(), neighbor.data() + neighbor.size()},
+                            {edge_vec.data(), edge_vec.data() + edge_vec.size()}};
+  Array<T> descrpt({nloc, nnei, pb::ssize_t(4)}), deriv({nloc, nnei, pb::ssize_t(4), pb::ssize_t(3)});
+  Array<T> rij({nloc, nnei, pb::ssize_t(3)});
+  Array<int> nlist({nloc, nnei});
+  const EnvMatSpec<T> spec{{rcut_smth, rcut}, sel, davg.data(), dstd.data()};
+  const EnvMat<T> out{descrpt.mutable_data(), deriv.mutable_data(), rij.mutable_data(), nlist.mutable_data()};
+  {
+    pb::gil_scoped_release release;
+    env_mat_a<T>(CpuDevice::threads(threads), atoms, neighbors, spec, out);
+  }
+  return pb::make_tuple(descrpt, deriv, rij, nlist, pb::cast(max_neighbors(atoms, neighbors, int(ntypes))));
+}
+
+template <typename T>
+void bind_env_mat(pb::module_& module) {
+  module.def("env_mat_a", &env_mat<T>, pb::arg("type"), pb::arg("edge_splits"), pb::arg("neighbor"),
+             pb::arg("edge_vec"), pb::arg("davg").noconvert(), pb::arg("dstd").noconvert(), pb::arg("rcut"),
+             pb::arg("rcut_smth"), pb::arg("sel"), pb::arg("threads") = 1,
+             "The slots of one frame -> (descrpt [nloc, nnei, 4], descrpt_deriv [nloc, nnei, 4, 3], rij [nloc, nnei, 3], "
+             "nlist [nloc, nnei], max_neighbors [ntypes])");
+}
+
+}  // namespace
+
+void bind_geometry(pb::module_& module) {
+  module.def("neighbors_periodic", &neighbors_periodic, pb::arg("coord"), pb::arg("type"), pb::arg("cell"),
+             pb::arg("pbc"), pb::arg("rcut"), pb::arg("threads") = 1,
+             "coord [nframes, nall, 3], type [nframes, nall], cell [nframes, 3, 3] -> (edge_splits, neighbor, edge_vec)");
+  module.def("neighbors_open", &neighbors_open, pb::arg("coord"), pb::arg("type"), pb::arg("nloc"), pb::arg("rcut"),
+             pb::arg("threads") = 1,
+             "coord [nframes, nall, 3], type [nframes, nall] -> (edge_splits, neighbor, edge_vec) of the first nloc atoms");
+  module.def("environment_rows", &rows, pb::arg("edge_vec"), pb::arg("rcut"), pb::arg("rcut_smth"),
+             pb::arg("threads") = 1, "edge_vec [nedge, 3] -> (rows [nedge, 4], derivative [nedge, 4, 3])");
+  bind_env_mat<double>(module);
+  bind_env_mat<float>(module);
+}
+
+}  // namespace deepmd::py

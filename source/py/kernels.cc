@@ -1,0 +1,16 @@
+#include "arrays.h"
+
+PYBIND11_MODULE(_kernels, module) {
+  namespace pb = pybind11;
+  module.doc() = "The kernels on NumPy arrays. Arrays must have the exact dtype; input errors are deepmd_tf.errors.InputError.";
+  pb::register_exception_translator([](std::exception_ptr pointer) {
+    try {
+      if (pointer) std::rethrow_exception(pointer);
+    } catch (const deepmd::InputError& error) {
+      const pb::object type = pb::module_::import("deepmd_tf.errors").attr("InputError");
+      PyErr_SetString(type.ptr(), error.what());
+    }
+  });
+  deepmd::py::bind_geometry(module);
+  deepmd::py::bind_slots(module);
+}
