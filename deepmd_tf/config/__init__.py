@@ -1,10 +1,13 @@
 """The input file of `dp train`: its keys, their defaults, and how a file becomes a `Config`."""
 
+from deepmd_tf.config.arguments import arguments
 from deepmd_tf.config.energy_fitting import EnergyFittingConfig
+from deepmd_tf.config.json_schema import json_schema
 from deepmd_tf.config.learning_rate import LearningRateConfig
 from deepmd_tf.config.loss import LossConfig
 from deepmd_tf.config.model import ModelConfig
 from deepmd_tf.config.parse import load_config, parse_config
+from deepmd_tf.config.reference import doc_train_input
 from deepmd_tf.config.root import Config
 from deepmd_tf.config.se_e2_a import SeE2AConfig
 from deepmd_tf.config.serialize import config_to_dict
@@ -22,7 +25,10 @@ __all__ = [
     "TrainingConfig",
     "TypeEmbeddingConfig",
     "ValidationDataConfig",
+    "arguments",
     "config_to_dict",
+    "doc_train_input",
+    "json_schema",
     "load_config",
     "parse_config",
 ]

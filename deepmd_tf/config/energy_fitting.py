@@ -24,15 +24,13 @@ class EnergyFittingConfig:
         names.ACTIVATION_DOC, "tanh", choices=names.ACTIVATIONS, synonyms=names.ACTIVATION_SYNONYMS
     )
     resnet_dt: bool = option(names.RESNET_DT_DOC, True)
-    precision: str = option(
-        names.PRECISION_DOC, "float64", choices=names.PRECISIONS, synonyms=names.PRECISION_SYNONYMS
-    )
+    precision: str = option(names.PRECISION_DOC, "float64", choices=names.PRECISIONS, synonyms=names.PRECISION_SYNONYMS)
     trainable: bool | tuple[bool, ...] = option(
         names.TRAINABLE_DOC + " A list decides for each hidden layer and the output layer.", True
     )
     rcond: float | None = option(
-        "Relative size below which singular values are dropped in the least-squares fit of the energy of each species; null "
-        "takes NumPy's default.",
+        "Relative size below which singular values are dropped in the least-squares fit of the energy of each species; "
+        "null takes NumPy's default.",
         None,
         limits=NOT_NEGATIVE,
     )
@@ -52,14 +50,18 @@ class EnergyFittingConfig:
         if not self.neuron:
             yield "neuron", "expected at least one layer, got an empty list"
         if isinstance(self.trainable, tuple) and len(self.trainable) != len(self.neuron) + 1:
-            yield "trainable", (
-                f"expected {len(self.neuron) + 1} entries, one per hidden layer and one for the output layer, "
-                f"got {len(self.trainable)}"
+            yield (
+                "trainable",
+                (
+                    f"expected {len(self.neuron) + 1} entries, one per hidden layer and one for the output layer, "
+                    f"got {len(self.trainable)}"
+                ),
             )
 
     def problems_with_types(self, type_map: tuple[str, ...]) -> Iterator[tuple[str, str]]:
         """Yield `(key, message)` for values that do not fit the species."""
         if self.atom_ener and len(self.atom_ener) != len(type_map):
-            yield "atom_ener", (
-                f"expected {len(type_map)} entries, one per entry of model.type_map, got {len(self.atom_ener)}"
+            yield (
+                "atom_ener",
+                (f"expected {len(type_map)} entries, one per entry of model.type_map, got {len(self.atom_ener)}"),
             )

@@ -1,7 +1,7 @@
 """How a key of the input file is declared: one dataclass field that carries its documentation and its limits.
 
-The dataclasses of this package are the only place where names, types, defaults and descriptions of keys stand. Reading, the
-reference, the JSON schema and the dargs arguments are all derived from the fields described here.
+The dataclasses of this package are the only place where names, types, defaults and descriptions of keys stand. Reading,
+the reference, the JSON schema and the dargs arguments are all derived from the fields described here.
 """
 
 from __future__ import annotations
@@ -17,10 +17,14 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class Limit:
-    """What a value must satisfy beyond its type; `text` completes the phrase *expected ...*."""
+    """What a value must satisfy beyond its type.
+
+    `text` completes the phrase *expected ...*, `schema` says the same in JSON schema.
+    """
 
     holds: Callable[[Any], bool]
     text: str
+    schema: tuple[tuple[str, Any], ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,7 +60,9 @@ class Key:
         return self.default is dataclasses.MISSING
 
 
-def option(doc: str, default: Any = dataclasses.MISSING, *, limits: tuple[Limit, ...] | Limit = (), **known: Any) -> Any:
+def option(
+    doc: str, default: Any = dataclasses.MISSING, *, limits: tuple[Limit, ...] | Limit = (), **known: Any
+) -> Any:
     """Declare a key of a configuration dataclass.
 
     Parameters
@@ -100,7 +106,9 @@ def is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-POSITIVE = Limit(lambda v: not is_number(v) or v > 0, "a positive number")
-NOT_NEGATIVE = Limit(lambda v: not is_number(v) or v >= 0, "a number that is not negative")
-AT_MOST_ONE = Limit(lambda v: not is_number(v) or v <= 1, "a number that is at most 1")
-NOT_EMPTY = Limit(lambda v: not isinstance(v, str) or bool(v.strip()), "a string that is not empty")
+POSITIVE = Limit(lambda v: not is_number(v) or v > 0, "a positive number", (("exclusiveMinimum", 0),))
+NOT_NEGATIVE = Limit(lambda v: not is_number(v) or v >= 0, "a number that is not negative", (("minimum", 0),))
+AT_MOST_ONE = Limit(lambda v: not is_number(v) or v <= 1, "a number that is at most 1", (("maximum", 1),))
+NOT_EMPTY = Limit(
+    lambda v: not isinstance(v, str) or bool(v.strip()), "a string that is not empty", (("minLength", 1),)
+)

@@ -16,7 +16,6 @@ _NAMES = {
     str: ("a string", "strings"),
     type(None): ("null", "null"),
 }
-_REFERENCE = {int: "int", float: "float", bool: "bool", str: "str", type(None): "null"}
 
 
 class MismatchError(Exception):
@@ -38,8 +37,8 @@ def item_of(kind: Any) -> Any | None:
 def convert(value: Any, kind: Any) -> Any:
     """Turn a value read from JSON or YAML into what the dataclass field holds.
 
-    Lists become tuples, integers become floats where a float is meant, and whole floats such as `1e6` become integers where
-    an integer is meant. Nothing else is converted; anything else raises `MismatchError`.
+    Lists become tuples, integers become floats where a float is meant, and whole floats such as `1e6` become integers
+    where an integer is meant. Nothing else is converted; anything else raises `MismatchError`.
     """
     for candidate in alternatives(kind):
         try:
@@ -82,15 +81,6 @@ def _plural(kind: Any) -> str:
     if item is not None:
         return f"lists of {_plural(item)}"
     return " or ".join(_NAMES[candidate][1] for candidate in alternatives(kind))
-
-
-def reference(kind: Any) -> str:
-    """Write a kind as the reference prints it: `list[int] | str`."""
-    words = []
-    for candidate in alternatives(kind):
-        item = item_of(candidate)
-        words.append(_REFERENCE[candidate] if item is None else f"list[{reference(item)}]")
-    return " | ".join(words)
 
 
 def show(value: Any, width: int = 60) -> str:

@@ -34,4 +34,4 @@ class LossConfig:
         """Yield `(key, message)` for values that do not go together."""
         prefactors = (self.start_pref_e, self.limit_pref_e, self.start_pref_f, self.limit_pref_f)
         if not any((*prefactors, self.start_pref_v, self.limit_pref_v)):
-            yield "start_pref_e", "expected at least one prefactor above 0: with all of them 0 there is nothing to learn"
+            yield "start_pref_e", "expected at least one prefactor above 0: with all of them 0 nothing is learnt"

@@ -1,5 +1,6 @@
 """`model`: the species, the type embedding, the descriptor and the fitting net."""
 
+# ruff: noqa: RUF009 - `option` declares a dataclass field
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -25,8 +26,8 @@ class ModelConfig:
     descriptor: SeE2AConfig = option("The descriptor of the environment of an atom.", variants=DESCRIPTORS)
     fitting_net: EnergyFittingConfig = option("The fitting net.", variants=FITTINGS)
     data_stat_nbatch: int | None = option(
-        "Frames of each system that the statistics of the descriptor and of the energy are computed from; null takes all of "
-        "them.",
+        "Frames of each system that the statistics of the descriptor and of the energy are computed from; null takes "
+        "all of them.",
         None,
         limits=POSITIVE,
     )

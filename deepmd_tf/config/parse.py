@@ -56,7 +56,8 @@ class _Parser:
             return None
         before = len(self.problems)
         keys = keys_of(section, tag)
-        given = self._resolve_names(data, keys, path)
+        foreign = {key.name: key.option.only_for for key in keys_of(section)}
+        given = self._resolve_names(data, keys, path, foreign)
         values = {}
         for key in keys:
             where = f"{path}.{key.name}".lstrip(".")
@@ -73,8 +74,13 @@ class _Parser:
             self.report(f"{path}.{name}".lstrip("."), message)
         return result if len(self.problems) == before else None
 
-    def _resolve_names(self, data: dict[str, Any], keys: list[Key], path: str) -> dict[str, Any]:
-        """Map what is given onto the names of the keys: aliases resolved, comments dropped, strangers reported."""
+    def _resolve_names(
+        self, data: dict[str, Any], keys: list[Key], path: str, foreign: dict[str, tuple[str, ...]]
+    ) -> dict[str, Any]:
+        """Map what is given onto the names of the keys: aliases resolved, comments dropped, strangers reported.
+
+        `foreign` has the types that own the keys of other variants of the section.
+        """
         names = {name: key.name for key in keys for name in (key.name, *key.option.alias)}
         given: dict[str, Any] = {}
         spelled: dict[str, str] = {}
@@ -92,6 +98,8 @@ class _Parser:
                 message = unsupported.problem(path, name, value)
                 if message:
                     self.report(where, message)
+            elif name in foreign:
+                self.report(where, f"belongs to the type {' or '.join(foreign[name])} only; remove the key")
             else:
                 self.report(where, f"unknown key{did_you_mean(name, names)}")
         return given
@@ -99,7 +107,7 @@ class _Parser:
     @staticmethod
     def _missing(key: Key) -> str:
         if key.name == "type_embedding":
-            return "not supported yet: a model without a type embedding; model.type_embedding is required, {} takes its defaults"
+            return "a model without it is not supported yet: model.type_embedding is required; {} takes its defaults"
         return "required key is missing"
 
     def _value(self, value: Any, key: Key, path: str) -> Any:

@@ -1,5 +1,6 @@
 """The whole input file."""
 
+# ruff: noqa: RUF009 - `option` declares a dataclass field
 from __future__ import annotations
 
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""`model.descriptor` of type `se_e2_a`: the two-body embedding descriptor with full (radial and angular) information."""
+"""`model.descriptor` of type `se_e2_a`: the two-body embedding descriptor, radial and angular."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class SeE2AConfig:
     type: str = option("The descriptor: `se_e2_a` (alias `se_a`).", "se_e2_a")
     sel: tuple[int, ...] | str = option(
         "Number of neighbours of each species for which the descriptor is normalised, one integer per entry of "
-        "`model.type_map`. `auto` (the same as `auto:1.1`) or `auto:factor` counts the neighbours in the training data, "
-        "multiplies by the factor and rounds up to a multiple of 4.",
+        "`model.type_map`. `auto` (the same as `auto:1.1`) or `auto:factor` counts the neighbours in the training "
+        "data, multiplies by the factor and rounds up to a multiple of 4.",
         "auto",
         limits=NOT_NEGATIVE,
     )
@@ -35,13 +35,11 @@ class SeE2AConfig:
     )
     resnet_dt: bool = option(names.RESNET_DT_DOC, False)
     type_one_side: bool = option(
-        "With true the embedding net sees the species of the neighbour only, with false those of the neighbour and of the "
-        "centre.",
+        "With true the embedding net sees the species of the neighbour only, with false those of the neighbour and of "
+        "the centre.",
         False,
     )
-    precision: str = option(
-        names.PRECISION_DOC, "float64", choices=names.PRECISIONS, synonyms=names.PRECISION_SYNONYMS
-    )
+    precision: str = option(names.PRECISION_DOC, "float64", choices=names.PRECISIONS, synonyms=names.PRECISION_SYNONYMS)
     trainable: bool = option(names.TRAINABLE_DOC, True)
     seed: int | None = option(names.SEED_DOC, None, limits=NOT_NEGATIVE)
     exclude_types: tuple[tuple[int, ...], ...] = option(
@@ -60,7 +58,7 @@ class SeE2AConfig:
         if not self.neuron:
             yield "neuron", "expected at least one layer, got an empty list"
         elif self.axis_neuron > self.neuron[-1]:
-            yield "axis_neuron", f"expected at most the last entry of neuron = {self.neuron[-1]}, got {self.axis_neuron}"
+            yield "axis_neuron", f"expected at most the last entry of neuron, {self.neuron[-1]}, got {self.axis_neuron}"
         if isinstance(self.sel, str):
             yield from self._sel_string_problems()
         elif sum(self.sel) == 0:
@@ -76,8 +74,9 @@ class SeE2AConfig:
         except ValueError:
             valid = False
         if not valid:
-            yield "sel", (
-                f"expected a list of integers, 'auto' or 'auto:factor' with a factor of at least 1, got '{self.sel}'"
+            yield (
+                "sel",
+                (f"expected a list of integers, 'auto' or 'auto:factor' with a factor of at least 1, got '{self.sel}'"),
             )
 
     def problems_with_types(self, type_map: tuple[str, ...]) -> Iterator[tuple[str, str]]:
@@ -87,6 +86,4 @@ class SeE2AConfig:
             yield "sel", f"expected {ntypes} integers, one per entry of model.type_map, got {len(self.sel)}"
         for pair in self.exclude_types:
             if any(index >= ntypes for index in pair):
-                yield "exclude_types", (
-                    f"expected indices into model.type_map (0 to {ntypes - 1}), got {list(pair)}"
-                )
+                yield "exclude_types", (f"expected indices into model.type_map (0 to {ntypes - 1}), got {list(pair)}")

@@ -17,7 +17,8 @@ _YAML_SUFFIXES = (".yaml", ".yml")
 def read_mapping(path: str | Path) -> dict[str, Any]:
     """Read a JSON (`.json` or any other suffix) or YAML (`.yaml`, `.yml`) file whose top level is a table of keys.
 
-    A key given twice, NaN and Infinity, a file that is not UTF-8 and a syntax error are `InputError`s that name the place.
+    A key given twice, NaN and Infinity, a file that is not UTF-8 and a syntax error are `InputError`s that name the
+    place.
     """
     path = Path(path)
     text = _read_text(path)
@@ -37,7 +38,8 @@ def _read_text(path: Path) -> str:
     except IsADirectoryError:
         raise InputError(f"{path}: expected a JSON or YAML input file, got a directory") from None
     except UnicodeDecodeError as error:
-        raise InputError(f"{path}: expected UTF-8 text, got byte 0x{error.object[error.start]:02x} at {error.start}") from None
+        byte = error.object[error.start]
+        raise InputError(f"{path}: expected UTF-8 text, got byte 0x{byte:02x} at {error.start}") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
 

@@ -1,5 +1,6 @@
 """`training`: the data, the number of steps, and what is written while training."""
 
+# ruff: noqa: RUF009 - `option` declares a dataclass field
 from __future__ import annotations
 
 import re
@@ -22,8 +23,8 @@ def _systems(purpose: str):
 
 def _batch_size():
     return option(
-        "Frames per batch: an integer for all systems, a list with one integer per system, `auto` (the same as `auto:32`), or "
-        "`auto:N`: as many frames as are needed for at least N atoms.",
+        "Frames per batch: an integer for all systems, a list with one integer per system, `auto` (the same as "
+        "`auto:32`), or `auto:N`: as many frames as are needed for at least N atoms.",
         "auto",
         limits=POSITIVE,
     )
@@ -31,9 +32,9 @@ def _batch_size():
 
 def _auto_prob():
     return option(
-        "How often a system is drawn. `prob_uniform`: all equally; `prob_sys_size`: in proportion to its number of batches; "
-        "`prob_sys_size;0:2:0.3;2:5:0.7`: systems 0 and 1 together with weight 0.3, systems 2 to 4 with weight 0.7, inside a "
-        "block by number of batches.",
+        "How often a system is drawn. `prob_uniform`: all equally; `prob_sys_size`: in proportion to its number of "
+        "batches; `prob_sys_size;0:2:0.3;2:5:0.7`: systems 0 and 1 together with weight 0.3, systems 2 to 4 with "
+        "weight 0.7, inside a block by number of batches.",
         "prob_sys_size",
         alias=("auto_prob_style",),
     )

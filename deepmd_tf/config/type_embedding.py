@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from deepmd_tf.config import names
@@ -19,19 +20,17 @@ class TypeEmbeddingConfig:
         names.ACTIVATION_DOC, "tanh", choices=names.ACTIVATIONS, synonyms=names.ACTIVATION_SYNONYMS
     )
     resnet_dt: bool = option(names.RESNET_DT_DOC, False)
-    precision: str = option(
-        names.PRECISION_DOC, "float64", choices=names.PRECISIONS, synonyms=names.PRECISION_SYNONYMS
-    )
+    precision: str = option(names.PRECISION_DOC, "float64", choices=names.PRECISIONS, synonyms=names.PRECISION_SYNONYMS)
     trainable: bool = option(names.TRAINABLE_DOC, True)
     seed: int | None = option(names.SEED_DOC, None, limits=NOT_NEGATIVE)
     use_econf_tebd: bool = option(
-        "Feed the net the electron configuration of the element instead of a one-hot vector; every name in `model.type_map` "
-        "must then be a chemical symbol.",
+        "Feed the net the electron configuration of the element instead of a one-hot vector; every name in "
+        "`model.type_map` must then be a chemical symbol.",
         False,
     )
     use_tebd_bias: bool = option("Give the layers biases.", False)
 
-    def problems(self):
+    def problems(self) -> Iterator[tuple[str, str]]:
         """Yield `(key, message)` for values that do not go together."""
         if not self.neuron:
             yield "neuron", "expected at least one layer, got an empty list"

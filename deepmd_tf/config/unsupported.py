@@ -1,11 +1,12 @@
 """Keys that belong to the format and are not offered yet.
 
-Each stands with the values at which it changes nothing; an input that gives one of those is accepted, any other value is refused
-with a message that names the key.
+Each stands with the values at which it changes nothing; an input that gives one of those is accepted, any other value
+is refused with a message that names the key.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 ANYTHING = object()
@@ -36,7 +37,6 @@ _MODEL = {
     "bridging_method": (None, "None", "none"),
     "bridging_r_inner": ANYTHING,
     "bridging_r_outer": ANYTHING,
-    "hybrid": (),
     "models": (),
     "weights": (),
     "model_file": (),
@@ -55,8 +55,6 @@ _MODEL = {
 
 _DESCRIPTOR = {
     "env_protection": (0,),
-    "multi_task": (False,),
-    "compress": (None, {}),
 }
 
 _FITTING = {
@@ -127,8 +125,10 @@ _TRAINING = {
     "numb_test": ANYTHING,
 }
 
+_ADAM = {"adam_beta1": 0.9, "adam_beta2": 0.999, "weight_decay": 0.0}
+
 _ROOT = {
-    "optimizer": (None, {}, {"type": "Adam"}, {"type": "Adam", "adam_beta1": 0.9, "adam_beta2": 0.999, "weight_decay": 0.0}),
+    "optimizer": (None, {}, {"type": "Adam"}, {"type": "Adam", **_ADAM}),
     "validating": (None, {}, {"full_validation": False}),
     "nvnmd": (None, {}, {"enable": False}),
     "learning_rate_dict": (),
@@ -161,6 +161,19 @@ def is_known(section: str, key: str) -> bool:
     return key in _TABLES.get(section, {})
 
 
+def harmless_values(section: str) -> dict[str, list[Any] | None]:
+    """Return the keys of `section` that are not offered, each with the values that are accepted; None accepts any."""
+    table = _TABLES.get(section, {})
+    return {key: None if values is ANYTHING else list(values) for key, values in table.items()}
+
+
+def entries() -> Iterator[tuple[str, str, list[Any] | None]]:
+    """Yield section, key and accepted values (None: any) of every key that is not offered."""
+    for section in _TABLES:
+        for key, values in harmless_values(section).items():
+            yield section, key, values
+
+
 def problem(section: str, key: str, value: Any) -> str | None:
     """Return the message for a key that is not offered, or None when its value changes nothing."""
     harmless = _TABLES[section][key]
@@ -168,7 +181,7 @@ def problem(section: str, key: str, value: Any) -> str | None:
         return None
     path = f"{section}.{key}".lstrip(".")
     message = "not supported yet"
-    accepted = [entry for entry in harmless if entry is not None and entry != "" and not isinstance(entry, (dict, list))]
+    accepted = [entry for entry in harmless if entry not in (None, "") and not isinstance(entry, (dict, list))]
     if path in _HINTS:
         message += f"; {_HINTS[path]}"
     elif accepted:

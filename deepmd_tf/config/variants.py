@@ -43,8 +43,8 @@ DESCRIPTORS = VariantTable(
     classes={"se_e2_a": SeE2AConfig},
     alias={"se_a": "se_e2_a"},
     later=frozenset(
-        "se_e2_r se_r se_e3 se_at se_a_3be se_t se_e3_tebd se_a_tpe se_a_ebd se_a_ebd_v2 se_a_tpe_v2 se_a_mask se_atten "
-        "se_atten_v2 dpa1 dpa2 dpa3 dpa4 DPA4 dpa4c DPA4C SeZM sezm hybrid loc_frame".split()
+        "se_e2_r se_r se_e3 se_at se_a_3be se_t se_e3_tebd se_a_tpe se_a_ebd se_a_ebd_v2 se_a_tpe_v2 se_a_mask "
+        "se_atten se_atten_v2 dpa1 dpa2 dpa3 dpa4 DPA4 dpa4c DPA4C SeZM sezm hybrid loc_frame".split()
     ),
 )
 FITTINGS = VariantTable(
@@ -54,7 +54,7 @@ FITTINGS = VariantTable(
     later=frozenset("dipole polar dos property population dpa4_ener sezm_ener".split()),
 )
 LEARNING_RATES = VariantTable(
-    noun="learning rate",
+    noun="schedule",
     classes={"exp": LearningRateConfig, "cosine": LearningRateConfig},
     default="exp",
     later=frozenset({"wsd"}),

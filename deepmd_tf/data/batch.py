@@ -20,8 +20,8 @@ class Batch:
     box
         Cell vectors in rows, Å, `[nframes, 3, 3]`; None for an open system.
     energy, force, virial, atom_ener
-        Labels: eV `[nframes]`, eV/Å `[nframes, natoms, 3]`, eV `[nframes, 9]`, eV `[nframes, natoms]`; None when the system
-        has none.
+        Labels: eV `[nframes]`, eV/Å `[nframes, natoms, 3]`, eV `[nframes, 9]`, eV `[nframes, natoms]`; None when the
+        system has none.
     fparam, aparam
         Frame and atomic parameters `[nframes, nfparam]`, `[nframes, natoms, naparam]`; None when the system has none.
     """

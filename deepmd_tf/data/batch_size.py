@@ -20,8 +20,8 @@ def batch_sizes(rule: int | Sequence[int] | str, systems: Sequence[System]) -> t
     Parameters
     ----------
     rule
-        An integer for all systems, a list with one integer per system, `auto` (the same as `auto:32`) or `auto:N`: the smallest
-        number of frames that has at least N atoms. A batch never exceeds the frames of its system.
+        An integer for all systems, a list with one integer per system, `auto` (the same as `auto:32`) or `auto:N`: the
+        smallest number of frames that has at least N atoms. A batch never exceeds the frames of its system.
     systems
         The systems of one data set.
     """

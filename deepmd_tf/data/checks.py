@@ -15,7 +15,17 @@ FLATNESS = 1e-8
 
 
 def check_finite(rows: np.ndarray, label: Label, path: Path) -> None:
-    """Raise `InputError` naming file, frame and atom of the first number of `rows` `[nframes, ncolumns]` that is not finite."""
+    """Raise `InputError` naming file, frame and atom of the first number that is not finite.
+
+    Parameters
+    ----------
+    rows
+        The array of the file, `[nframes, ncolumns]`; large ones are looked at piece by piece.
+    label
+        What the columns are.
+    path
+        The file.
+    """
     step = max(1, _CHUNK_NUMBERS // max(1, rows.shape[1]))
     for start in range(0, len(rows), step):
         finite = np.isfinite(rows[start : start + step])

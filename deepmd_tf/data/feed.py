@@ -30,13 +30,19 @@ def feed(batch: Batch, ntypes: int) -> dict[str, np.ndarray]:
     Returns
     -------
     dict
-        `coord [nframes, 3 natoms]`, `type [nframes, natoms]`, `box [nframes, 9]` (zeros when open), `natoms [ntypes + 2]` (natoms
-        twice, then the atoms of each type), `periodic []` (bool), `energy [nframes]`, `force [nframes, 3 natoms]`,
-        `virial [nframes, 9]`, `atom_ener [nframes, natoms]`, `fparam [nframes, nfparam]`, `aparam [nframes, natoms naparam]`, and
-        for each of the last six `has_<name> []`: 1.0, or 0.0 with zeros in its place.
+        `coord [nframes, 3 natoms]`, `type [nframes, natoms]`, `box [nframes, 9]` (zeros when open),
+        `natoms [ntypes + 2]` (natoms twice, then the atoms of each type), `periodic []` (bool), `energy [nframes]`,
+        `force [nframes, 3 natoms]`, `virial [nframes, 9]`, `atom_ener [nframes, natoms]`, `fparam [nframes, nfparam]`,
+        `aparam [nframes, natoms naparam]`, and for each of the last six `has_<name> []`: 1.0, or 0.0 with zeros in its
+        place.
     """
     nframes, natoms = batch.nframes, batch.natoms
-    absent = {"energy": (nframes,), "force": (nframes, 3 * natoms), "virial": (nframes, 9), "atom_ener": (nframes, natoms)}
+    absent = {
+        "energy": (nframes,),
+        "force": (nframes, 3 * natoms),
+        "virial": (nframes, 9),
+        "atom_ener": (nframes, natoms),
+    }
     counts = np.bincount(batch.type[0], minlength=ntypes)
     result = {
         "coord": batch.coord.reshape(nframes, -1),

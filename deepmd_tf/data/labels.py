@@ -36,7 +36,11 @@ class Label:
         if self.width == 1 and not self.per_atom:
             return "(nframes,) or (nframes, 1)"
         columns = self.columns(natoms)
-        return f"(nframes, {columns}), {self.width} numbers for each of {natoms} atoms" if self.per_atom else f"(nframes, {columns})"
+        return (
+            f"(nframes, {columns}), {self.width} numbers for each of {natoms} atoms"
+            if self.per_atom
+            else f"(nframes, {columns})"
+        )
 
 
 COORD = Label("coord", per_atom=True, width=3)

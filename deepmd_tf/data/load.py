@@ -93,8 +93,8 @@ def _find_sets(directory: Path) -> list[Path]:
     for folder in sets:
         if (folder / "real_atom_types.npy").exists():
             raise InputError(
-                f"{folder / 'real_atom_types.npy'}: frames of mixed composition (the mixed-type format) are not supported yet; "
-                "write one system per composition"
+                f"{folder / 'real_atom_types.npy'}: frames of mixed composition (the mixed-type format) are not supported "
+                "yet; write one system per composition"
             )
     return sets
 
@@ -112,7 +112,9 @@ def _labels_of(sets: list[Path], periodic: bool) -> list[Label]:
         having = [folder for folder in sets if (folder / f"{label.name}.npy").exists()]
         if having and len(having) < len(sets):
             lacking = next(folder for folder in sets if folder not in having)
-            raise InputError(f"{lacking}: expected {label.name}.npy because {having[0]} has one: sets must hold the same labels")
+            raise InputError(
+                f"{lacking}: expected {label.name}.npy because {having[0]} has one: sets must hold the same labels"
+            )
         if having:
             optional.append(label)
     return required + optional
@@ -142,6 +144,5 @@ def _read_label(path: Path, label: Label, natoms: int, nframes: int | None) -> n
 def _check_same_width(arrays: list[np.ndarray], label: Label, sets: list[Path]) -> None:
     for folder, array in zip(sets, arrays, strict=True):
         if array.shape[1] != arrays[0].shape[1]:
-            raise InputError(
-                f"{folder / label.name}.npy: expected {arrays[0].shape[1]} columns as in {sets[0]}, got {array.shape[1]}"
-            )
+            path, expected = folder / f"{label.name}.npy", arrays[0].shape[1]
+            raise InputError(f"{path}: expected {expected} columns as in {sets[0]}, got {array.shape[1]}")

@@ -11,7 +11,7 @@ import numpy as np
 from deepmd_tf.errors import InputError
 
 MAP_BYTES = 16 * 1024**2
-"""Files from this size on are memory-mapped; smaller ones are read, so that many systems do not exhaust file descriptors."""
+"""Files from this size on are memory-mapped; a map holds a file descriptor, so that many small files are read instead."""
 
 _MAGIC = b"\x93NUMPY"
 
@@ -27,7 +27,7 @@ def read_rows(path: Path) -> np.ndarray:
     Raises
     ------
     InputError
-        The file is missing, is no `.npy` file, holds pickled objects or other than floating-point numbers, or is truncated.
+        The file is missing, truncated or no `.npy` file, or it holds pickled objects or other than float32 or float64.
     """
     try:
         with path.open("rb") as file:
@@ -62,9 +62,13 @@ def _read_header(file: BinaryIO, path: Path) -> tuple[tuple[int, ...], bool, np.
 
 def _check_dtype(dtype: np.dtype, path: Path) -> None:
     if dtype.hasobject:
-        raise InputError(f"{path}: expected float32 or float64 numbers, got pickled Python objects, which are never loaded")
+        raise InputError(
+            f"{path}: expected float32 or float64 numbers, got pickled Python objects, which are never loaded"
+        )
     if dtype.kind != "f" or dtype.itemsize not in (4, 8):
-        raise InputError(f"{path}: expected float32 or float64 numbers, got {dtype}; convert with array.astype('float64')")
+        raise InputError(
+            f"{path}: expected float32 or float64 numbers, got {dtype}; convert with array.astype('float64')"
+        )
 
 
 def _check_size(path: Path, offset: int, shape: tuple[int, ...], dtype: np.dtype) -> None:

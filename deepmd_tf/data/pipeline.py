@@ -7,11 +7,14 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import tensorflow as tf
 
+from deepmd_tf.data import packing
 from deepmd_tf.data.feed import FLOATS, INTEGERS, feed
 from deepmd_tf.data.sampler import Sampler
 from deepmd_tf.data.system import System
 
-PREFETCH = 8
+PREFETCH = 16
+STEPS_PER_CALL = 8
+"""Batches prepared by one call into Python; the call costs the `tf.data` runtime more than a small batch does."""
 
 
 def signature() -> dict[str, tf.TensorSpec]:
@@ -44,11 +47,35 @@ def dataset(
     """
     ntypes = systems[0].ntypes
 
-    def batches() -> Iterator[dict[str, np.ndarray]]:
+    def groups() -> Iterator[np.ndarray]:
         step = start_step
         while stop_step is None or step < stop_step:
-            isystem, frames = sampler.batch_at(step)
-            yield feed(systems[isystem].frames(frames), ntypes)
-            step += 1
+            end = step + STEPS_PER_CALL if stop_step is None else min(step + STEPS_PER_CALL, stop_step)
+            drawn = (sampler.batch_at(each) for each in range(step, end))
+            yield packing.stack([packing.pack(feed(systems[isys].frames(frames), ntypes)) for isys, frames in drawn])
+            step = end
 
-    return tf.data.Dataset.from_generator(batches, output_signature=signature()).prefetch(prefetch)
+    @tf.autograph.experimental.do_not_convert
+    def unpack(vector: tf.Tensor) -> dict[str, tf.Tensor]:
+        return _unpack(vector, ntypes)
+
+    packed = tf.data.Dataset.from_generator(groups, output_signature=tf.TensorSpec([None, None], tf.float64))
+    return packed.unbatch().map(unpack).prefetch(prefetch)
+
+
+def _unpack(vector: tf.Tensor, ntypes: int) -> dict[str, tf.Tensor]:
+    """Undo `packing.pack` in the graph."""
+    header = vector[: packing.HEADER]
+    counts = tf.cast(header, tf.int32)
+    shapes = packing.shapes(counts[0], counts[1], counts[2], counts[3], ntypes)
+    sizes = [tf.reduce_prod(tf.stack(shape)) for shape in shapes.values()]
+    rest = tf.size(vector) - packing.HEADER - tf.add_n(sizes)
+    parts = tf.split(vector, tf.stack([packing.HEADER, *sizes, rest]), num=len(sizes) + 2)
+    result = {}
+    for (name, shape), part in zip(shapes.items(), parts[1:-1], strict=True):
+        values = tf.cast(part, tf.int32) if name in INTEGERS else part
+        result[name] = tf.reshape(values, tf.stack(shape))
+    result["periodic"] = tf.cast(counts[4], tf.bool)
+    for index, name in enumerate(packing.FLAGS):
+        result[name] = header[packing.SIZES + index]
+    return {name: tf.ensure_shape(result[name], spec.shape) for name, spec in signature().items()}

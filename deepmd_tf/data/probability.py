@@ -20,8 +20,9 @@ def system_probabilities(
     nbatches
         Number of batches of each system.
     auto_prob
-        `prob_uniform`, `prob_sys_size` (in proportion to the number of batches) or `prob_sys_size;start:end:weight;...`: the
-        systems of each block share its weight by number of batches; systems in no block are never drawn.
+        `prob_uniform`, `prob_sys_size` (in proportion to the number of batches) or
+        `prob_sys_size;start:end:weight;...`: the systems of each block share its weight by number of batches; systems
+        in no block are never drawn.
     sys_probs
         Weights that take the place of `auto_prob`.
     """

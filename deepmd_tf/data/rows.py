@@ -30,6 +30,8 @@ class Rows:
 
     def take(self, indices: np.ndarray) -> np.ndarray:
         """Return the rows `indices` `[n]` as a new float64 array `[n, ncolumns]`, in that order."""
+        if len(self._arrays) == 1:
+            return self._arrays[0][indices].astype(np.float64)
         result = np.empty((len(indices), self.ncolumns), dtype=np.float64)
         owner = np.searchsorted(self._starts, indices, side="right") - 1
         for iset in np.unique(owner):

@@ -22,9 +22,9 @@ _CHOICE, _ORDER = 0, 1
 class Sampler:
     """Draws a system for each step, and the next frames of that system.
 
-    The frames of a system come in the order of a permutation that is new in each of its epochs; a batch that reaches the end of an
-    epoch goes on in the next one, so no frame is left out. Everything follows from counters, not from the state of a
-    generator: a restarted run needs the step only, and training and validation (`stream`) are independent.
+    The frames of a system come in the order of a permutation that is new in each of its epochs; a batch that reaches the
+    end of an epoch goes on in the next one, so no frame is left out. Everything follows from counters, not from the
+    state of a generator: a restarted run needs the step only, and training and validation (`stream`) are independent.
 
     Parameters
     ----------
@@ -64,7 +64,9 @@ class Sampler:
         self._cumulative = np.cumsum(self.probabilities)
         self._cumulative /= self._cumulative[-1]
         name = zlib.crc32(stream.encode())
-        self._keys = [np.random.SeedSequence((seed, name, use)).generate_state(2, np.uint64) for use in (_CHOICE, _ORDER)]
+        self._keys = [
+            np.random.SeedSequence((seed, name, use)).generate_state(2, np.uint64) for use in (_CHOICE, _ORDER)
+        ]
         self._draws_before = [np.zeros(len(systems), dtype=np.int64)]
         self._chunk: tuple[int, np.ndarray, np.ndarray] | None = None
         self._orders: dict[int, tuple[int, np.ndarray]] = {}

@@ -12,8 +12,8 @@ from deepmd_tf.errors import InputError
 def find_systems(paths: str | Path | Sequence[str | Path]) -> list[str]:
     """Return the directories of all systems.
 
-    One path is searched recursively for directories with `type.raw`, in sorted order. An entry of a list that has a `type.raw`
-    is taken as it is; one that has none is searched.
+    One path is searched recursively for directories with `type.raw`, in sorted order. An entry of a list that has a
+    `type.raw` is taken as it is; one that has none is searched.
     """
     if isinstance(paths, (str, Path)):
         return _search(str(paths))

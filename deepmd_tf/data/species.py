@@ -13,8 +13,8 @@ from deepmd_tf.errors import InputError
 def read_types(directory: Path, type_map: tuple[str, ...]) -> np.ndarray:
     """Return the index into `type_map` of each atom, int32 `[natoms]`.
 
-    With `type_map.raw` the integers of `type.raw` count its names, which are looked up in `type_map`; without it they are
-    indices into `type_map`.
+    With `type_map.raw` the integers of `type.raw` count its names, which are looked up in `type_map`; without it they
+    are indices into `type_map`.
     """
     path = directory / "type.raw"
     integers = _read_integers(path)
@@ -69,6 +69,6 @@ def _check_range(integers: np.ndarray, path: Path, count: int, what: str) -> Non
     if len(wrong):
         atom = int(wrong[0])
         raise InputError(
-            f"{path}: atom {atom} (counted from 0): expected a type from 0 to {count - 1} because {what} has {count} names, "
-            f"got {integers[atom]}"
+            f"{path}: atom {atom} (counted from 0): expected a type from 0 to {count - 1}, because {what} has {count} "
+            f"names, got {integers[atom]}"
         )
