@@ -15,8 +15,8 @@ _INTRODUCTION = """\
 # Input of `dp train`
 
 The input file is JSON, or YAML when its name ends in `.yaml` or `.yml`. Keys that start with `_` are comments. A key
-without a default is required. Units: length Å, energy eV, force eV/Å, virial eV. An editor that understands JSON schemas
-can check and complete the file; `deepmd_tf.config.json_schema()` returns the schema.
+without a default is required. Units: length Å, energy eV, force eV/Å, virial eV. An editor that understands JSON
+schemas can check and complete the file; `deepmd_tf.config.json_schema()` returns the schema.
 
 A complete input, everything else at its default:
 
@@ -40,8 +40,8 @@ A complete input, everything else at its default:
 _LATER = """\
 ## Keys that are not supported yet
 
-These belong to the input format of DeePMD-kit. They are accepted at the values listed, at which they change nothing, and
-refused otherwise.
+These belong to the input format of DeePMD-kit. They are accepted at the values listed, at which they change nothing,
+and refused otherwise.
 
 | key | accepted |
 |---|---|
@@ -56,7 +56,7 @@ def doc_train_input() -> str:
     for argument in arguments().sub_fields.values():
         parts.extend(_section(argument, argument.name))
     parts.append(_LATER + "".join(_later_rows()))
-    return "\n".join(parts)
+    return "\n".join(parts).rstrip("\n")
 
 
 def _section(argument: Argument, path: str) -> Iterator[str]:

@@ -93,8 +93,8 @@ def _find_sets(directory: Path) -> list[Path]:
     for folder in sets:
         if (folder / "real_atom_types.npy").exists():
             raise InputError(
-                f"{folder / 'real_atom_types.npy'}: frames of mixed composition (the mixed-type format) are not supported "
-                "yet; write one system per composition"
+                f"{folder / 'real_atom_types.npy'}: frames of mixed composition (mixed type) are not supported yet; "
+                "write one system per composition"
             )
     return sets
 

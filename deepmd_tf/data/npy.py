@@ -11,9 +11,14 @@ import numpy as np
 from deepmd_tf.errors import InputError
 
 MAP_BYTES = 16 * 1024**2
-"""Files from this size on are memory-mapped; a map holds a file descriptor, so that many small files are read instead."""
+"""Files from this size on are memory-mapped; a map holds a file descriptor, so smaller files are read instead."""
 
 _MAGIC = b"\x93NUMPY"
+_HEADER_READERS = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+    (3, 0): np.lib.format.read_array_header_2_0,
+}
 
 
 def read_rows(path: Path) -> np.ndarray:
@@ -53,8 +58,12 @@ def _read_header(file: BinaryIO, path: Path) -> tuple[tuple[int, ...], bool, np.
     file.seek(0)
     try:
         version = np.lib.format.read_magic(file)
-        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        return read(file)
+        if version not in _HEADER_READERS:
+            raise ValueError(f"unknown format version {version[0]}.{version[1]}")
+        shape, fortran_order, dtype = _HEADER_READERS[version](file)
+        if any(length < 0 for length in shape):
+            raise ValueError(f"shape {shape}")
+        return shape, fortran_order, dtype
     except (ValueError, EOFError, SyntaxError, TypeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"{path}: damaged .npy header ({reason}); write the file again") from None

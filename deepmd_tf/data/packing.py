@@ -1,7 +1,7 @@
 """A fed batch as one vector of float64, so that it crosses from Python to the `tf.data` runtime as a single tensor.
 
 The vector is a header (the sizes nframes, natoms, nfparam, naparam and whether it is periodic, then a flag per label),
-followed by the arrays in the order of `shapes`. The integers among them are small and survive as floating-point numbers.
+followed by the arrays in the order of `shapes`. The integers among them are small and survive as float64.
 """
 
 from __future__ import annotations

@@ -25,6 +25,16 @@ def signature() -> dict[str, tf.TensorSpec]:
     return specs
 
 
+def batch_at(systems: Sequence[System], sampler: Sampler, step: int) -> dict[str, tf.Tensor]:
+    """Return the batch of one step as `dataset` yields it, without the cost of building a dataset.
+
+    For the few batches of a validation; preparing and converting take place in the calling thread.
+    """
+    isystem, frames = sampler.batch_at(step)
+    arrays = feed(systems[isystem].frames(frames), systems[isystem].ntypes)
+    return {name: tf.constant(arrays[name], spec.dtype) for name, spec in signature().items()}
+
+
 def dataset(
     systems: Sequence[System],
     sampler: Sampler,
@@ -44,6 +54,10 @@ def dataset(
         First step, and the step that is no longer yielded; None goes on for ever.
     prefetch
         Batches that are prepared ahead by a thread of the `tf.data` runtime. It ends with the iterator.
+
+    Notes
+    -----
+    Building a dataset takes a fraction of a second: build one for a run, and use `batch_at` for a batch now and then.
     """
     ntypes = systems[0].ntypes
 

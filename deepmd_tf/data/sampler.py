@@ -22,8 +22,8 @@ _CHOICE, _ORDER = 0, 1
 class Sampler:
     """Draws a system for each step, and the next frames of that system.
 
-    The frames of a system come in the order of a permutation that is new in each of its epochs; a batch that reaches the
-    end of an epoch goes on in the next one, so no frame is left out. Everything follows from counters, not from the
+    The frames of a system come in the order of a permutation that is new in each of its epochs; a batch that reaches
+    the end of an epoch goes on in the next one, so no frame is left out. Everything follows from counters, not from the
     state of a generator: a restarted run needs the step only, and training and validation (`stream`) are independent.
 
     Parameters
