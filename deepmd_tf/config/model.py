@@ -39,6 +39,7 @@ class ModelConfig:
         """Yield `(key, message)` for values that do not go together."""
         if not self.type_map:
             yield "type_map", "expected at least one species, got an empty list"
+            return
         for name in sorted({name for name in self.type_map if self.type_map.count(name) > 1}):
             yield "type_map", f"expected different names, got '{name}' more than once"
         for name in self.type_map:
