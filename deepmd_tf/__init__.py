@@ -3,10 +3,15 @@
 Importing this package does not import TensorFlow; the parts that compute with it do so on first use.
 """
 
+import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from deepmd_tf.infer import DeepPot
+
+# TensorFlow reads these when it is first imported: no start-up chatter, and one code path for matrix products.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 
 __all__ = ["DeepPot", "__version__"]
 

@@ -1,7 +1,7 @@
 """Print the reference of the input file of `dp train`, or its JSON schema for editors.
 
-  dp doc-train-input
-  dp doc-train-input --json-schema > deepmd_tf.schema.json
+dp doc-train-input
+dp doc-train-input --json-schema > deepmd_tf.schema.json
 """
 
 from __future__ import annotations

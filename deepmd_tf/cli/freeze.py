@@ -1,7 +1,7 @@
 """Write the model of a checkpoint as a frozen graph (.pb) for inference here, in ASE, and in DeePMD-kit's programs.
 
-  dp freeze -o graph.pb                    the latest checkpoint in the current directory
-  dp freeze -c model.ckpt-best -o graph.pb
+dp freeze -o graph.pb                    the latest checkpoint in the current directory
+dp freeze -c model.ckpt-best -o graph.pb
 """
 
 from __future__ import annotations

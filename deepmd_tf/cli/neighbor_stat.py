@@ -1,6 +1,6 @@
 """Count neighbours in data: the largest number of neighbours of each type, the shortest distance, and a fitting `sel`.
 
-  dp neighbor-stat -s data -r 6.0 -t O H
+dp neighbor-stat -s data -r 6.0 -t O H
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Plot learning curves: errors of energy, force and virial over training steps.
 
-  dp plot-lcurve                              lcurve.out to lcurve.png
-  dp plot-lcurve a/lcurve.out b/lcurve.out -o compare.png
+dp plot-lcurve                              lcurve.out to lcurve.png
+dp plot-lcurve a/lcurve.out b/lcurve.out -o compare.png
 """
 
 from __future__ import annotations

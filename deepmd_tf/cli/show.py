@@ -1,6 +1,6 @@
 """Say what is in a frozen graph: species, cutoff, networks, provenance.
 
-  dp show graph.pb
+dp show graph.pb
 """
 
 from __future__ import annotations

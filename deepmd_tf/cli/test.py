@@ -1,7 +1,7 @@
 """Compare a frozen graph with labelled data: mean absolute and root-mean-square errors per system and over all.
 
-  dp test -m graph.pb -s data/validation
-  dp test -m graph.pb -s data -n 100 --plot parity.png --json
+dp test -m graph.pb -s data/validation
+dp test -m graph.pb -s data -n 100 --plot parity.png --json
 """
 
 from __future__ import annotations

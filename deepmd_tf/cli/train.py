@@ -26,7 +26,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("input", metavar="INPUT", help="the input file; `dp doc-train-input` explains its keys")
     start = parser.add_mutually_exclusive_group()
     start.add_argument(
-        "--restart", "-r", metavar="CKPT", help="continue the run of this checkpoint, prefix (model.ckpt: its latest) or directory"
+        "--restart",
+        "-r",
+        metavar="CKPT",
+        help="continue the run of this checkpoint, prefix (model.ckpt: its latest) or directory",
     )
     start.add_argument(
         "--init-model", "-i", metavar="CKPT", help="begin a new run with the parameters of this checkpoint"
@@ -35,7 +38,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--init-frz-model", "-f", metavar="PB", help="begin a new run with the parameters of this frozen graph"
     )
     parser.add_argument(
-        "--output", "-o", default="out.json", metavar="FILE", help="where the complete input is written; default out.json"
+        "--output",
+        "-o",
+        default="out.json",
+        metavar="FILE",
+        help="where the complete input is written; default out.json",
     )
     parser.add_argument(
         "--skip-neighbor-stat",

@@ -40,7 +40,9 @@ def read_graph_def(path: str | Path) -> GraphDef:
     try:
         graph.ParseFromString(data)
     except DecodeError as error:
-        raise InputError(f"{path}: not a frozen graph (binary GraphDef, as `dp freeze` writes); {len(data)} bytes") from error
+        raise InputError(
+            f"{path}: not a frozen graph (binary GraphDef, as `dp freeze` writes); {len(data)} bytes"
+        ) from error
     _check(graph, path)
     return graph
 

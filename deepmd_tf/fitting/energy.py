@@ -16,6 +16,9 @@ from deepmd_tf.nn.dense import Dense, NetOptions
 from deepmd_tf.nn.parameters import Fixed, Parameters
 from deepmd_tf.statistics import FittingStatistics
 
+IDT_MEAN = 0.1
+"""Mean of the initial `idt`: deep residual nets start near the identity."""
+
 
 @FITTINGS.register("ener")
 class EnergyFitting(tf.Module):
@@ -52,7 +55,7 @@ class EnergyFitting(tf.Module):
                 neuron[k + 1],
                 options,
                 trainable=trainable[k],
-                use_idt=config.resnet_dt and k > 0 and neuron[k] == neuron[k + 1],
+                idt_mean=IDT_MEAN if config.resnet_dt and k > 0 and neuron[k] == neuron[k + 1] else None,
             )
             for k in range(len(config.neuron))
         ]
@@ -101,9 +104,7 @@ class EnergyFitting(tf.Module):
         energy = self._net(tf.cast(descriptor, self.config.precision), type_table, center_type, extra)
         bias = self.energy_bias
         if self.config.atom_ener:
-            in_vacuum = self._net(
-                tf.zeros_like(descriptor, self.config.precision), type_table, center_type, extra
-            )
+            in_vacuum = self._net(tf.zeros_like(descriptor, self.config.precision), type_table, center_type, extra)
             anchored = np.array([0.0 if e is None else 1.0 for e in self.config.atom_ener])
             energy -= in_vacuum * tf.gather(tf.constant(anchored), center_type)
         return tf.reshape(energy + tf.gather(bias, center_type), tf.stack([nframes, -1]))

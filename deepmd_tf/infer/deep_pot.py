@@ -190,7 +190,9 @@ class DeepPot:
             volumes = np.abs(np.linalg.det(cells))
             flat = np.flatnonzero(volumes < 1e-8)
             if flat.size:
-                raise InputError(f"cells: frame {flat[0]} has no volume (cell {cells[flat[0]].tolist()}); None means open")
+                raise InputError(
+                    f"cells: frame {flat[0]} has no volume (cell {cells[flat[0]].tolist()}); None means open"
+                )
         return _Input(
             coord,
             cells,

@@ -46,9 +46,7 @@ class GraphRunner:
         self._session = tf.compat.v1.Session(graph=self._graph)
         names = {op.name for op in self._graph.get_operations()}
         self.feed_names = tuple(name for name in FEEDS if name in names)
-        self._counts = [
-            f"{op.name}:4" for op in self._graph.get_operations() if op.type == "ProdEnvMatACounted"
-        ]
+        self._counts = [f"{op.name}:4" for op in self._graph.get_operations() if op.type == "ProdEnvMatACounted"]
         self._callables: dict[tuple[str, ...], object] = {}
         self._reported: tuple[int, ...] | None = None
 

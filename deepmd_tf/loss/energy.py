@@ -53,7 +53,8 @@ class EnergyLoss:
 
     def __init__(self, config):
         self._prefactors = {
-            term: (getattr(config, f"start_pref_{term.key}"), getattr(config, f"limit_pref_{term.key}")) for term in TERMS
+            term: (getattr(config, f"start_pref_{term.key}"), getattr(config, f"limit_pref_{term.key}"))
+            for term in TERMS
         }
 
     @property

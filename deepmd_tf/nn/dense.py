@@ -37,7 +37,7 @@ class Dense(tf.Module):
     """One layer's parameters: ``matrix [n_in, n_out]``, optional ``bias [n_out]``, optional ``idt [n_out]``.
 
     Initial values: the matrix is normal with std ``1/sqrt(n_in + n_out)``, the bias normal with std 1 (or the given
-    constant), idt normal with mean 0.1 and std 0.001.
+    constant), idt normal with the given mean and std 0.001.
 
     Parameters
     ----------
@@ -51,8 +51,10 @@ class Dense(tf.Module):
         Of the net.
     trainable : bool
         Whether training changes the layer.
-    use_bias, use_idt : bool
-        Whether the layer has a bias, and a factor.
+    use_bias : bool
+        Whether the layer has a bias.
+    idt_mean : float, optional
+        Mean of the initial factor; None for a layer without one.
     bias : float, optional
         Constant initial bias.
     """
@@ -67,7 +69,7 @@ class Dense(tf.Module):
         *,
         trainable: bool = True,
         use_bias: bool = True,
-        use_idt: bool = False,
+        idt_mean: float | None = None,
         bias: float | None = None,
     ):
         super().__init__(name="dense")
@@ -82,7 +84,7 @@ class Dense(tf.Module):
         self.matrix = make(matrix_name, (n_in, n_out), Normal(1.0 / math.sqrt(n_in + n_out), seed=seed))
         initial_bias = Normal(1.0, seed=seed) if bias is None else Fixed(bias)
         self.bias = make(bias_name, (n_out,), initial_bias) if use_bias else None
-        self.idt = make(idt_name, (n_out,), Normal(0.001, mean=0.1, seed=seed)) if use_idt else None
+        self.idt = None if idt_mean is None else make(idt_name, (n_out,), Normal(0.001, mean=idt_mean, seed=seed))
 
     def activate(self, pre: tf.Tensor) -> tf.Tensor:
         """``idt * phi(pre)`` for ``pre [..., n_out]`` that already holds the bias."""

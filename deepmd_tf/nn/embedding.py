@@ -1,7 +1,7 @@
 """Embedding nets: dense layers with the residual rule of the field.
 
-``y = idt * phi(x W + b)``, then ``+ x`` when the width is unchanged and ``+ (x, x)`` when it doubles
-(DeePMD-kit v2 paper, J. Chem. Phys. 159, 054801, 2023).
+``y = phi(x W + b)``; when the width is unchanged ``idt * y + x``, when it doubles ``idt * y + (x, x)``, with the trainable
+factor `idt` only when ``resnet_dt`` (DeePMD-kit v2 paper, J. Chem. Phys. 159, 054801, 2023).
 """
 
 from __future__ import annotations
@@ -12,6 +12,9 @@ import tensorflow as tf
 
 from deepmd_tf.nn.dense import Dense, NetOptions
 from deepmd_tf.nn.parameters import Parameters
+
+IDT_MEAN = 1.0
+"""Mean of the initial `idt` of embedding nets; the fitting net's is smaller."""
 
 
 def _residual_copies(n_in: int, n_out: int) -> int:
@@ -70,7 +73,7 @@ class EmbeddingNet(tf.Module):
                 options,
                 trainable=trainable,
                 use_bias=use_bias,
-                use_idt=options.resnet_dt,
+                idt_mean=IDT_MEAN if options.resnet_dt and _residual_copies(widths[k - 1], widths[k]) else None,
             )
             for k in range(1, len(widths))
         ]

@@ -80,7 +80,9 @@ class TrainableParameters:
         self._values = values
         self.by_name: dict[str, tf.Variable] = {}
 
-    def __call__(self, name: str, shape: tuple[int, ...], initial, precision: str, trainable: bool = True) -> tf.Variable:
+    def __call__(
+        self, name: str, shape: tuple[int, ...], initial, precision: str, trainable: bool = True
+    ) -> tf.Variable:
         """Create the variable `name`."""
         if name in self.by_name:
             raise ValueError(f"parameter {name} is created twice")

@@ -83,6 +83,10 @@ class Survey:
         """Nothing seen."""
         return cls(np.zeros(ntypes), np.zeros((ntypes, 4)), NeighborStatistics(np.zeros(ntypes, int), np.inf))
 
+    def times(self, weight: float) -> Survey:
+        """Count what was seen `weight` times."""
+        return Survey(self.centers * weight, self.sums * weight, self.neighbors)
+
     def __add__(self, other: Survey) -> Survey:
         """Merge."""
         mine, its = self.neighbors, other.neighbors
@@ -144,10 +148,10 @@ def _survey_frame(coord, types, cell, interacting: np.ndarray, rcut: float, rcut
     )
 
 
-def _frames(systems: Sequence, frames_per_system: Sequence[int | None]) -> Iterable[tuple]:
-    for system, most in zip(systems, frames_per_system, strict=True):
-        for index in range(system.nframes if most is None else min(most, system.nframes)):
-            yield system, index
+def _frames(systems: Sequence, weights: Sequence[np.ndarray]) -> Iterable[tuple]:
+    for system, of_frame in zip(systems, weights, strict=True):
+        for index in np.flatnonzero(of_frame):
+            yield system, index, of_frame[index]
 
 
 def survey(
@@ -157,7 +161,7 @@ def survey(
     rcut_smth: float,
     *,
     exclude_types: Sequence[tuple[int, int]] = (),
-    frames_per_system: Sequence[int | None] | None = None,
+    weights: Sequence[np.ndarray] | None = None,
     progress: Callable[[int], None] = lambda count: None,
 ) -> Survey:
     """Look at every frame once, in parallel over frames.
@@ -172,8 +176,9 @@ def survey(
         Cutoff and where smoothing begins (Å).
     exclude_types : sequence of pairs of int
         Pairs of types that do not interact: counted as neighbours, but their rows are zero.
-    frames_per_system : sequence of int or None, optional
-        How many frames of each system to look at, from its first; None means all.
+    weights : sequence of ndarray, optional
+        How often each frame of each system counts ``[nframes]``; once by default. Frames that count zero times are not
+        looked at.
     progress : callable
         Called with the number of frames done since the last call.
 
@@ -182,14 +187,14 @@ def survey(
     InputError
         When two atoms of a frame coincide.
     """
-    if frames_per_system is None:
-        frames_per_system = [None] * len(systems)
+    if weights is None:
+        weights = [np.ones(system.nframes) for system in systems]
     interacting = np.ones((ntypes, ntypes))
     for a, b in exclude_types:
         interacting[a, b] = interacting[b, a] = 0.0
 
     def look(item) -> Survey:
-        system, index = item
+        system, index, weight = item
         batch = system.frames([index])
         cell = None if batch.box is None else batch.box[0]
         result = _survey_frame(batch.coord[0], batch.type[0], cell, interacting, rcut, rcut_smth)
@@ -198,12 +203,12 @@ def survey(
                 f"{system.path}: frame {index}: two atoms coincide (distance {result.neighbors.min_distance:.3g} Å); "
                 "remove the frame or mend its coordinates"
             )
-        return result
+        return result.times(weight)
 
     total = Survey.empty(ntypes)
     workers = len(os.sched_getaffinity(0))
     with ThreadPoolExecutor(workers) as pool:
-        frames = iter(_frames(systems, frames_per_system))
+        frames = iter(_frames(systems, weights))
         while chunk := list(islice(frames, 16 * workers)):
             for result in pool.map(look, chunk):
                 total = total + result

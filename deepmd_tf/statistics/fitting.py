@@ -70,8 +70,10 @@ def _mean_and_std(values: np.ndarray, floor: float) -> tuple[np.ndarray, np.ndar
     return values.mean(axis=0), np.maximum(std, floor)
 
 
-def fitting_statistics(systems: Sequence, config, ntypes: int, *, floor: float = 1e-2) -> FittingStatistics:
-    """Energy bias and parameter scales over all frames.
+def fitting_statistics(
+    systems: Sequence, config, ntypes: int, *, weights: Sequence[np.ndarray] | None = None, floor: float = 1e-2
+) -> FittingStatistics:
+    """Energy bias and parameter scales of the training data.
 
     Parameters
     ----------
@@ -81,18 +83,23 @@ def fitting_statistics(systems: Sequence, config, ntypes: int, *, floor: float =
         The section ``model.fitting_net``.
     ntypes : int
         Number of types.
+    weights : sequence of ndarray, optional
+        How often each frame of each system counts ``[nframes]``, whole numbers; once by default.
     floor : float
         Smallest standard deviation of a parameter.
     """
+    if weights is None:
+        weights = [np.ones(system.nframes) for system in systems]
     energies, compositions = [], []
     parameters: dict[str, list[np.ndarray]] = {"fparam": [], "aparam": []}
     widths = {"fparam": config.numb_fparam, "aparam": config.numb_aparam}
-    for system in systems:
-        batch = system.frames(range(system.nframes))
+    for system, of_frame in zip(systems, weights, strict=True):
+        frames = np.repeat(np.arange(system.nframes), of_frame.astype(int))
+        batch = system.frames(frames)
         if batch.energy is not None:
             energies.append(batch.energy)
             composition = np.bincount(system.type, minlength=ntypes)
-            compositions.append(np.tile(composition, (system.nframes, 1)))
+            compositions.append(np.tile(composition, (len(frames), 1)))
         for name, rows in parameters.items():
             if widths[name]:
                 rows.append(getattr(batch, name).reshape(-1, widths[name]))

@@ -74,7 +74,11 @@ def _require_labels(systems: Sequence[System], config: Config) -> None:
             raise InputError(f"training.training_data: the loss needs {name}.npy, and no system has it")
         if have < len(systems):
             log.warning(
-                "%d of %d training systems have no %s.npy; their %s loss is inactive", len(systems) - have, len(systems), name, name
+                "%d of %d training systems have no %s.npy; their %s loss is inactive",
+                len(systems) - have,
+                len(systems),
+                name,
+                name,
             )
 
 
@@ -129,25 +133,44 @@ def report_sel(type_map: Sequence[str], sel: Sequence[int], max_neighbors: Seque
     return bool(short)
 
 
-def _look(config: Config, source: DataSource, limits: list[int] | None, progress: Progress) -> Survey:
+def _frame_weights(config: Config, source: DataSource) -> list[np.ndarray]:
+    """How often each frame counts in the statistics.
+
+    Once, or with ``model.data_stat_nbatch`` = n as DeePMD-kit counts: n batches of every system, a smaller system's frames
+    going round again, so that all systems have a weight in proportion to their batch size.
+    """
+    batches = config.model.data_stat_nbatch
+    if batches is None:
+        return [np.ones(system.nframes) for system in source.systems]
+    weights = []
+    for system, size in zip(source.systems, source.sampler.batch_sizes, strict=True):
+        rounds, rest = divmod(batches * size, system.nframes)
+        weights.append(rounds + (np.arange(system.nframes) < rest).astype(float))
+    return weights
+
+
+def _look(config: Config, source: DataSource, weights: list[np.ndarray], progress: Progress) -> Survey:
     descriptor = config.model.descriptor
-    total = source.nframes if limits is None else sum(map(min, limits, (system.nframes for system in source.systems)))
-    with progress(total) as advance:
+    with progress(sum(np.count_nonzero(of_frame) for of_frame in weights)) as advance:
         return survey(
             source.systems,
             len(config.model.type_map),
             descriptor.rcut,
             descriptor.rcut_smth,
             exclude_types=descriptor.exclude_types,
-            frames_per_system=limits,
+            weights=weights,
             progress=advance,
         )
+
+
+def _all_neighbors(config: Config, source: DataSource, progress: Progress) -> NeighborStatistics:
+    return _look(config, source, [np.ones(system.nframes) for system in source.systems], progress).neighbors
 
 
 def checked_sel(config: Config, source: DataSource, *, skip: bool, progress: Progress) -> Config:
     """Compare `sel` with the neighbours in all the data, unless `skip`."""
     if not skip:
-        neighbors = _look(config, source, None, progress).neighbors
+        neighbors = _all_neighbors(config, source, progress)
         report_sel(config.model.type_map, config.model.descriptor.sel, neighbors.max_neighbors)
     return config
 
@@ -174,12 +197,11 @@ def measure(
         The configuration with `sel` as numbers, the statistics, and the facts that the frozen graph will carry.
     """
     model = config.model
-    batches = model.data_stat_nbatch
-    limits = None if batches is None else [batches * size for size in source.sampler.batch_sizes]
-    seen = _look(config, source, limits, progress)
+    weights = _frame_weights(config, source)
+    seen = _look(config, source, weights, progress)
     neighbors = seen.neighbors
-    if limits is not None and not skip_neighbor_stat:
-        neighbors = _look(config, source, None, progress).neighbors
+    if not (skip_neighbor_stat or all(of_frame.all() for of_frame in weights)):
+        neighbors = _all_neighbors(config, source, progress)
     config = resolve_sel(config, neighbors)
     descriptor = config.model.descriptor
     report_sel(model.type_map, descriptor.sel, neighbors.max_neighbors)
@@ -187,6 +209,6 @@ def measure(
         sum(descriptor.sel), descriptor.rcut, set_avg_zero=descriptor.set_davg_zero, floor=model.data_stat_protect
     )
     fitting = fitting_statistics(
-        source.systems, model.fitting_net, len(model.type_map), floor=model.data_stat_protect
+        source.systems, model.fitting_net, len(model.type_map), weights=weights, floor=model.data_stat_protect
     )
     return config, ModelStatistics(environment, fitting), {"min_nbor_dist": neighbors.min_distance}

@@ -98,7 +98,11 @@ class Reporter:
                 parts.append(f"{shown} (val {validation[key]:.3e}) {unit}" if validation else f"{shown} {unit}")
         parts.append(f"lr {lr:.2e}")
         if self._show_time:
-            parts += [f"{rate:.2f} steps/s", f"elapsed {self.stopwatch.elapsed}", f"left {self.stopwatch.remaining(step)}"]
+            parts += [
+                f"{rate:.2f} steps/s",
+                f"elapsed {self.stopwatch.elapsed}",
+                f"left {self.stopwatch.remaining(step)}",
+            ]
         log.info("  ".join(parts))
 
     def summary(self, rows: list[tuple[str, str]]) -> None:

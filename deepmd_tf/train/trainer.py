@@ -203,7 +203,10 @@ class Trainer:
 
     def _summarise(self, reporter: Reporter, saved: Path, interrupted: bool) -> None:
         rows = [
-            ("interrupted at" if interrupted else "trained to", f"step {self.step} of {self.config.training.numb_steps}"),
+            (
+                "interrupted at" if interrupted else "trained to",
+                f"step {self.step} of {self.config.training.numb_steps}",
+            ),
             ("wall time", str(reporter.stopwatch.elapsed)),
             ("learning curve", self.config.training.disp_file),
             ("checkpoint", str(saved)),

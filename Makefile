@@ -1,0 +1,83 @@
+# What the project promises: `make demo` and `make test` set everything up themselves.
+# VENV and PYTHON may be given: make test PYTHON=python3.12 VENV=.venv312
+
+PYTHON ?= python3
+VENV ?= .venv
+PEER ?= .venv-peer
+TENSORFLOW ?= tensorflow-cpu==2.21.*
+BIN := $(abspath $(VENV))/bin
+DEMO := examples/water/se_e2_a_tebd/run
+
+SOURCES := pyproject.toml CMakeLists.txt $(shell find source -type f)
+INSTALLED := $(VENV)/.installed
+PEER_INSTALLED := $(PEER)/.installed
+CXX_FILES = $(shell find source -name '*.cc' -o -name '*.h' -o -name '*.cu' -o -name '*.cuh')
+
+.PHONY: help install demo test test-all lint format bench interop sanitize docs clean
+
+help:
+	@echo "make demo       train, freeze and test the water example, plot it, run molecular dynamics with it"
+	@echo "make test       all quick tests          make test-all   slow ones too"
+	@echo "make lint       check the style          make format     mend it"
+	@echo "make interop    compare with DeePMD-kit  make bench      measure against it"
+	@echo "make sanitize   kernel tests under AddressSanitizer and UBSan"
+	@echo "make docs       write docs/train-input.md from the configuration classes"
+	@echo "make clean      remove what was built"
+
+install: $(INSTALLED)
+
+$(VENV)/.tools:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet "$(TENSORFLOW)" "scikit-build-core>=0.10" "pybind11>=2.13" "cmake>=3.25" ninja
+	@touch $@
+
+$(INSTALLED): $(VENV)/.tools $(SOURCES)
+	$(BIN)/python -m pip install --quiet --no-build-isolation --editable ".[cpu,dev]"
+	@touch $@
+
+$(PEER_INSTALLED):
+	$(PYTHON) -m venv $(PEER)
+	$(PEER)/bin/python -m pip install --quiet --upgrade pip
+	$(PEER)/bin/python -m pip install --quiet "deepmd-kit[cpu,lmp]==3.2.0"
+	@touch $@
+
+demo: $(INSTALLED)
+	@mkdir -p $(DEMO)
+	cd $(DEMO) && $(BIN)/dp train ../input.json
+	cd $(DEMO) && $(BIN)/dp plot-lcurve lcurve.out -o lcurve.png
+	cd $(DEMO) && $(BIN)/dp freeze -o graph.pb
+	cd $(DEMO) && $(BIN)/dp test -m graph.pb -s ../../data_3 --plot parity.png
+	cd $(DEMO) && $(BIN)/python ../../md.py graph.pb
+	@echo
+	@echo "learning curve: $(abspath $(DEMO))/lcurve.png"
+	@echo "parity plot:    $(abspath $(DEMO))/parity.png"
+
+test: $(INSTALLED)
+	$(BIN)/python -m pytest -m "not slow and not interop"
+
+test-all: $(INSTALLED) $(PEER_INSTALLED)
+	DEEPMD_PEER_PYTHON=$(abspath $(PEER))/bin/python $(BIN)/python -m pytest
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/clang-format --dry-run --Werror $(CXX_FILES)
+
+format: $(INSTALLED)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/clang-format -i $(CXX_FILES)
+
+interop: $(INSTALLED) $(PEER_INSTALLED)
+	DEEPMD_PEER_PYTHON=$(abspath $(PEER))/bin/python $(BIN)/python -m pytest -m interop
+
+bench: $(INSTALLED) $(PEER_INSTALLED)
+	DEEPMD_PEER_PYTHON=$(abspath $(PEER))/bin/python $(BIN)/python -m benchmarks
+
+docs: $(INSTALLED)
+	$(BIN)/dp doc-train-input > docs/train-input.md
+
+clean:
+	rm -rf build build-* dist $(VENV) $(PEER) $(DEMO) .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
