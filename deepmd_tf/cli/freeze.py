@@ -19,7 +19,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-c",
         default=".",
         metavar="CKPT",
-        help="a checkpoint (model.ckpt-1000), a prefix (model.ckpt) or a directory, whose latest is taken; default: here",
+        help="a checkpoint (model.ckpt-1000), a prefix (model.ckpt) or a directory, whose latest is taken; "
+        "default: here",
     )
     parser.add_argument("--output", "-o", default="graph.pb", metavar="PB", help="the graph file; default graph.pb")
     parser.add_argument(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from pathlib import Path
 from typing import BinaryIO
 
@@ -60,11 +61,13 @@ def _read_header(file: BinaryIO, path: Path) -> tuple[tuple[int, ...], bool, np.
         version = np.lib.format.read_magic(file)
         if version not in _HEADER_READERS:
             raise ValueError(f"unknown format version {version[0]}.{version[1]}")
-        shape, fortran_order, dtype = _HEADER_READERS[version](file)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            shape, fortran_order, dtype = _HEADER_READERS[version](file)
         if any(length < 0 for length in shape):
             raise ValueError(f"shape {shape}")
         return shape, fortran_order, dtype
-    except (ValueError, EOFError, SyntaxError, TypeError) as error:
+    except Exception as error:  # NumPy parses the header as Python: what a damaged one raises is anybody's guess
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"{path}: damaged .npy header ({reason}); write the file again") from None
 

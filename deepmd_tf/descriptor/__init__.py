@@ -1,6 +1,7 @@
 """Descriptors: what an atom's surroundings look like, in numbers that rotations and permutations leave alone.
 
-A descriptor is a file here that registers itself under the `type` of the input file. It is complete after `__init__` and offers
+A descriptor is a file here that registers itself under the `type` of the input file. It is complete after `__init__`
+and offers
 
 ``width``
     Length of one atom's descriptor.

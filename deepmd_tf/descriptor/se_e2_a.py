@@ -67,7 +67,7 @@ class SeE2A(tf.Module):
         return padded_environment(frames, self.avg, self.std, self.sel, self.config.rcut, self.config.rcut_smth)
 
     def __call__(self, environment: PaddedEnvironment, type_table: tf.Tensor) -> tf.Tensor:
-        """Descriptors ``[nframes * nloc, width]`` from the environment and the type embedding ``[ntypes, type_width]``."""
+        """Descriptors ``[nframes * nloc, width]``; `type_table` is the type embedding ``[ntypes, type_width]``."""
         center_type = environment.center_type
         rows = tf.cast(tf.reshape(environment.rows, [-1, self.nnei, 4]), self.config.precision)
         rows = self._without_excluded(rows, center_type)

@@ -46,8 +46,8 @@ def periodic(
     type
         [natoms], not negative, in any order.
     cell
-        [3, 3] in Å, rows are the cell vectors. It may be smaller than ``rcut``: an atom then neighbours several images of
-        another, and images of itself.
+        [3, 3] in Å, rows are the cell vectors. It may be smaller than ``rcut``: an atom then neighbours several images
+        of another, and images of itself.
     rcut
         Å.
     pbc

@@ -57,7 +57,8 @@ class DP(Calculator):
         unknown = sorted(set(symbols) - set(self.type_dict))
         if unknown:
             raise InputError(
-                f"the model does not know the element(s) {', '.join(unknown)}; it was trained for {' '.join(self.type_dict)}"
+                f"the model does not know the element(s) {', '.join(unknown)}; it was trained for "
+                f"{' '.join(self.type_dict)}"
             )
         types = np.array([self.type_dict[symbol] for symbol in symbols])
         pbc = tuple(bool(axis) for axis in self.atoms.pbc)

@@ -93,8 +93,8 @@ class DeepPot:
         atom_types : array_like
             int ``[natoms]``, or ``[nframes, natoms]`` when compositions differ.
         fparam, aparam : array_like, optional
-            Frame parameters ``[nframes, width]`` and atomic parameters ``[nframes, natoms * width]``; one frame's or one
-            atom's worth is used for all.
+            Frame parameters ``[nframes, width]`` and atomic parameters ``[nframes, natoms * width]``; one frame's or
+            one atom's worth is used for all.
         atomic : bool
             Also return atomic energies and virials.
         pbc : sequence of bool, optional

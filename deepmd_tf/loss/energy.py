@@ -27,7 +27,8 @@ class Term:
     label : str
         Name of the label and of the prediction's field.
     extensive : bool
-        Whether the quantity grows with the number of atoms: the loss divides its square by N, its reported error is per atom.
+        Whether the quantity grows with the number of atoms: the loss divides its square by N, its reported error is
+        per atom.
     """
 
     key: str
@@ -105,7 +106,8 @@ def rmse(sums: np.ndarray, steps: int) -> dict[str, float]:
     Returns
     -------
     dict
-        ``rmse`` (root of the mean loss) and ``rmse_{key}`` per term, energy and virial per atom; nan where no labels were.
+        ``rmse`` (root of the mean loss) and ``rmse_{key}`` per term, energy and virial per atom; nan where no labels
+        were.
     """
     named = dict(zip(METRICS, sums, strict=True))
     with np.errstate(invalid="ignore", divide="ignore"):

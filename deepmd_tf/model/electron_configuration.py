@@ -1,9 +1,9 @@
 """Electron configurations of the elements as numbers, the input of the type embedding with ``use_econf_tebd``.
 
 118 slots, one per spin orbital in the order 1s 2s 2p 3s 3p 3d 4s ... 7p, two for each orbital. Ground states follow
-Madelung's rule but for the elements listed in `EXCEPTIONS` (NIST Atomic Spectra Database; from 103 on as commonly predicted).
-Inside a subshell electrons fill orbitals singly first (Hund's rule); a lone electron takes the second slot of its
-orbital. An occupied slot is ``+1/sqrt(118)``, an empty one ``-1/sqrt(118)``, so that every row has length one.
+Madelung's rule but for the elements listed in `EXCEPTIONS` (NIST Atomic Spectra Database; from 103 on as commonly
+predicted). Inside a subshell electrons fill orbitals singly first (Hund's rule); a lone electron takes the second slot
+of its orbital. An occupied slot is ``+1/sqrt(118)``, an empty one ``-1/sqrt(118)``, so that every row has length one.
 """
 
 from __future__ import annotations
@@ -56,7 +56,8 @@ def occupations(symbol: str) -> dict[str, int]:
     number = atomic_numbers.get(symbol, 0)
     if not 1 <= number <= 118:
         raise InputError(
-            f"model.type_map: {symbol!r} is not the symbol of an element, which model.type_embedding.use_econf_tebd needs"
+            f"model.type_map: {symbol!r} is not the symbol of an element, which "
+            "model.type_embedding.use_econf_tebd needs"
         )
     filled, left = dict.fromkeys(SUBSHELLS, 0), number
     for name in _MADELUNG:

@@ -1,4 +1,4 @@
-"""The potential: type embedding, descriptor and fitting net, and the forces and virial that follow from their energy."""
+"""The potential: type embedding, descriptor and fitting net, and the forces and virial of their energy."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ def _gelu(x: tf.Tensor) -> tf.Tensor:
 
 
 def _silu(x: tf.Tensor) -> tf.Tensor:
-    """``x sigmoid(x)``; written out because `tf.nn.silu` hides its gradient in a closure that a frozen graph cannot hold."""
+    """``x sigmoid(x)``; `tf.nn.silu` hides its gradient in a closure, which a frozen graph cannot hold."""
     return x * tf.sigmoid(x)
 
 

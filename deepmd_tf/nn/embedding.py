@@ -1,7 +1,7 @@
 """Embedding nets: dense layers with the residual rule of the field.
 
-``y = phi(x W + b)``; when the width is unchanged ``idt * y + x``, when it doubles ``idt * y + (x, x)``, with the trainable
-factor `idt` only when ``resnet_dt`` (DeePMD-kit v2 paper, J. Chem. Phys. 159, 054801, 2023).
+``y = phi(x W + b)``; when the width is unchanged ``idt * y + x``, when it doubles ``idt * y + (x, x)``, with the
+trainable factor `idt` only when ``resnet_dt`` (DeePMD-kit v2 paper, J. Chem. Phys. 159, 054801, 2023).
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ class Virial(NamedTuple):
     Attributes
     ----------
     virial
-        [nframes, 9] in eV, -sum r (x) dE/dr; pressure = trace / 3V.
+        [nframes, 9] in eV, -sum dE/dr (x) r, rows are the components of dE/dr; pressure = trace / 3V.
     atom_virial
         [nframes, nall * 9] in eV; sums to ``virial``.
     """
@@ -25,7 +25,7 @@ class Virial(NamedTuple):
 
 
 def prod_virial_se_a(net_deriv, in_deriv, rij, nlist, natoms, n_a_sel, n_r_sel=0, name=None) -> Virial:
-    """Sum the virials; with ``g = net_deriv . in_deriv`` of a slot, the slot adds ``rij (x) g`` to its neighbour.
+    """Sum the virials; with ``g = net_deriv . in_deriv`` of a slot, the slot adds ``g (x) rij`` to its neighbour.
 
     Parameters
     ----------

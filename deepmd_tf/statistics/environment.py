@@ -68,8 +68,8 @@ class Survey:
     centers : ndarray
         Number of centres ``[ntypes]``.
     sums : ndarray
-        ``[ntypes, 4]``: over all neighbours, of s, of s squared, and of the angular columns and their squares, the three
-        of them together.
+        ``[ntypes, 4]``: over all neighbours, of s, of s squared, and of the angular columns and their squares, the
+        three of them together.
     neighbors : NeighborStatistics
         Counts and shortest distance.
     """

@@ -194,7 +194,8 @@ class StoredCheckpoint:
             file = self.path / Path(name).name
             if not file.is_file() or _sha256(file) != expected:
                 raise InputError(
-                    f"{file}: missing or damaged (its checksum is not the one recorded); use an older checkpoint beside it"
+                    f"{file}: missing or damaged (its checksum is not the one recorded); use an older "
+                    "checkpoint beside it"
                 )
         self.config = json.loads((self.path / "config.json").read_text(encoding="utf-8"))
 
@@ -215,5 +216,6 @@ class StoredCheckpoint:
         except (AssertionError, ValueError, tf.errors.OpError) as error:
             reason = str(error).splitlines()[0]
             raise InputError(
-                f"{self.path}: does not fit the model in the input file ({reason}); restart with the input it was made from"
+                f"{self.path}: does not fit the model in the input file ({reason}); restart with the input "
+                "it was made from"
             ) from error

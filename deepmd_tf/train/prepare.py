@@ -125,7 +125,8 @@ def report_sel(type_map: Sequence[str], sel: Sequence[int], max_neighbors: Seque
     if short:
         enough = [max(slots, int(count)) for slots, count in zip(sel, max_neighbors, strict=True)]
         log.warning(
-            "model.descriptor.sel is smaller than the data needs (%s): the farthest neighbours beyond it are left out, and "
+            "model.descriptor.sel is smaller than the data needs (%s): the farthest neighbours beyond it "
+            "are left out, and "
             "energies jump as they change; use sel %s",
             "; ".join(short),
             enough,
@@ -136,8 +137,8 @@ def report_sel(type_map: Sequence[str], sel: Sequence[int], max_neighbors: Seque
 def _frame_weights(config: Config, source: DataSource) -> list[np.ndarray]:
     """How often each frame counts in the statistics.
 
-    Once, or with ``model.data_stat_nbatch`` = n as DeePMD-kit counts: n batches of every system, a smaller system's frames
-    going round again, so that all systems have a weight in proportion to their batch size.
+    Once, or with ``model.data_stat_nbatch`` = n as DeePMD-kit counts: n batches of every system, a smaller system's
+    frames going round again, so that all systems have a weight in proportion to their batch size.
     """
     batches = config.model.data_stat_nbatch
     if batches is None:

@@ -45,13 +45,15 @@ class Start:
         """
         if tuple(config.model.type_map) != self.type_map:
             raise InputError(
-                f"model.type_map: {list(config.model.type_map)} is not the type map of {self.origin}, {list(self.type_map)}"
+                f"model.type_map: {list(config.model.type_map)} is not the type map of {self.origin}, "
+                f"{list(self.type_map)}"
             )
         descriptor = config.model.descriptor
         if isinstance(descriptor.sel, str):
             descriptor = dataclasses.replace(descriptor, sel=self.sel)
         elif tuple(descriptor.sel) != self.sel:
             raise InputError(
-                f"model.descriptor.sel: {list(descriptor.sel)} is not the sel of {self.origin}, {list(self.sel)}; use that, or auto"
+                f"model.descriptor.sel: {list(descriptor.sel)} is not the sel of {self.origin}, "
+                f"{list(self.sel)}; use that, or auto"
             )
         return dataclasses.replace(config, model=dataclasses.replace(config.model, descriptor=descriptor))

@@ -151,8 +151,10 @@ class Trainer:
         if not finite:
             system, frames = self._training.sampler.batch_at(self.step)
             raise InputError(
-                f"step {self.step + 1}: loss or gradient is not finite on {self._training.systems[system].path}, frames "
-                f"{list(map(int, frames))}; the last checkpoint is kept. Look at these frames, or lower learning_rate.start_lr"
+                f"step {self.step + 1}: loss or gradient is not finite on "
+                f"{self._training.systems[system].path}, frames "
+                f"{list(map(int, frames))}; the last checkpoint is kept. Look at these frames, or lower "
+                "learning_rate.start_lr"
             )
         self.step += 1
         metrics = metrics.numpy()
