@@ -1,0 +1,126 @@
+"""The rules of `batch_size`, `numb_btch`, `auto_prob` and `sys_probs`."""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+import pytest
+
+from deepmd_tf.data import batch_counts, batch_sizes, load_system, summary, system_probabilities, validation_batches
+from deepmd_tf.errors import InputError
+
+from .conftest import TYPE_MAP, write_system
+
+
+@pytest.fixture
+def systems(tmp_path):
+    """Systems of 3, 10 and 40 atoms with 20, 6 and 4 frames."""
+    return [
+        load_system(write_system(tmp_path / str(natoms), frames=[nframes], types=[0] * natoms), TYPE_MAP)
+        for natoms, nframes in ((3, 20), (10, 6), (40, 4))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        ("auto", (11, 4, 1)),
+        ("auto:32", (11, 4, 1)),
+        ("auto:41", (14, 5, 2)),
+        ("auto:1", (1, 1, 1)),
+        (3, (3, 3, 3)),
+        ([4, 2, 1], (4, 2, 1)),
+        ((4, 2, 1), (4, 2, 1)),
+    ],
+)
+def test_batch_sizes(systems, rule, expected):
+    assert batch_sizes(rule, systems) == expected
+
+
+def test_a_batch_never_exceeds_its_system(systems, caplog):
+    with caplog.at_level(logging.WARNING):
+        assert batch_sizes(5, systems) == (5, 5, 4)
+    (record,) = caplog.records
+    assert systems[2].path in record.getMessage()
+    assert "5 frames is more than its 4 frames" in record.getMessage()
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        ([1, 2], ["expected 3 integers", "got 2"]),
+        ([1, 2, 0], ["positive", "0"]),
+        (0, ["positive"]),
+        ("mixed:4", ["'mixed:4'", "not supported yet"]),
+        ("auto:0", ["'auto:0'"]),
+        ("auto:-3", ["'auto:-3'"]),
+        ("automatic", ["'auto:N'", "'automatic'"]),
+    ],
+)
+def test_bad_batch_sizes(systems, rule, words):
+    with pytest.raises(InputError) as caught:
+        batch_sizes(rule, systems)
+    for word in ("batch_size", *words):
+        assert word in str(caught.value)
+
+
+def test_batch_counts(systems):
+    assert batch_counts((3, 6, 4), systems) == (6, 1, 1)
+
+
+@pytest.mark.parametrize(("rule", "expected"), [(7, 7), ("100%", 30), ("10%", 3), ("34%", 11), ("0.1%", 1)])
+def test_validation_batches(systems, rule, expected):
+    assert validation_batches(rule, (1, 1, 1), systems) == expected
+
+
+@pytest.mark.parametrize("rule", ["0%", "101%", "many", "ten%", "10"])
+def test_bad_validation_batches(systems, rule):
+    with pytest.raises(InputError, match="numb_btch"):
+        validation_batches(rule, (1, 1, 1), systems)
+
+
+@pytest.mark.parametrize(
+    ("auto_prob", "expected"),
+    [
+        ("prob_uniform", [1 / 3, 1 / 3, 1 / 3]),
+        ("prob_sys_size", [0.1, 0.3, 0.6]),
+        ("prob_sys_size;0:2:0.5;2:3:0.5", [0.125, 0.375, 0.5]),
+        ("prob_sys_size;0:1:3;1:3:1", [0.75, 0.25 / 3, 0.5 / 3]),
+        ("prob_sys_size;1:2:1", [0, 1, 0]),
+    ],
+)
+def test_auto_prob(auto_prob, expected):
+    np.testing.assert_allclose(system_probabilities([1, 3, 6], auto_prob), expected, rtol=1e-14)
+
+
+def test_sys_probs_are_normalised():
+    np.testing.assert_allclose(system_probabilities([5, 5], "prob_uniform", [1, 3]), [0.25, 0.75])
+
+
+@pytest.mark.parametrize(
+    ("auto_prob", "sys_probs", "words"),
+    [
+        ("prob_sys_size;0:4:1", None, ["auto_prob", "'0:4:1'", "3 systems"]),
+        ("prob_sys_size;0:2:1;1:3:1", None, ["auto_prob", "'1:3:1'", "overlaps"]),
+        ("prob_sys_size;0:3:0", None, ["auto_prob", "positive sum"]),
+        ("prob_sys_size;0:3", None, ["auto_prob", "start:end:weight"]),
+        ("prob_other", None, ["auto_prob", "'prob_other'"]),
+        ("prob_uniform", [1, 2], ["sys_probs", "3 numbers", "got 2"]),
+        ("prob_uniform", [0, 0, 0], ["sys_probs", "positive sum"]),
+        ("prob_uniform", [1, -1, 1], ["sys_probs", "not negative"]),
+    ],
+)
+def test_bad_probabilities(auto_prob, sys_probs, words):
+    with pytest.raises(InputError) as caught:
+        system_probabilities([1, 3, 6], auto_prob, sys_probs)
+    for word in words:
+        assert word in str(caught.value)
+
+
+def test_summary(systems):
+    rows = summary(systems, (3, 6, 4), (0.5, 0.25, 0.25))
+    assert [row.path for row in rows] == [system.path for system in systems]
+    first = rows[0]
+    assert (first.natoms, first.nframes, first.batch_size, first.nbatches) == (3, 20, 3, 6)
+    assert (first.probability, first.periodic, first.labels) == (0.5, True, ("energy", "force", "virial"))
