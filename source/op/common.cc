@@ -49,17 +49,17 @@ tf::Tensor* allocate(tf::OpKernelContext* context, int index, std::initializer_l
   tf::TensorShape shape;
   for (const int64_t size : sizes) shape.AddDim(size);
   tf::Tensor* tensor = nullptr;
-  const tf::Status status = context->allocate_output(index, shape, &tensor);
+  const absl::Status status = context->allocate_output(index, shape, &tensor);
   if (!status.ok()) throw InputError(std::string(status.message()));
   return tensor;
 }
 
 int read_nnei(tf::OpKernelConstruction* context) {
   int n_a_sel = 0, n_r_sel = 0;
-  tf::Status status = context->GetAttr("n_a_sel", &n_a_sel);
+  absl::Status status = context->GetAttr("n_a_sel", &n_a_sel);
   if (status.ok()) status = context->GetAttr("n_r_sel", &n_r_sel);
   if (status.ok() && (n_a_sel < 0 || n_r_sel != 0)) {
-    status = tf::Status(absl::StatusCode::kInvalidArgument,
+    status = absl::Status(absl::StatusCode::kInvalidArgument,
                         "n_a_sel: expected the number of slots, n_r_sel: expected 0; got " + std::to_string(n_a_sel) +
                             " and " + std::to_string(n_r_sel));
   }

@@ -34,7 +34,7 @@ void run(tensorflow::OpKernelContext* context, const Body& body) {
   try {
     body();
   } catch (const InputError& error) {
-    context->CtxFailure(tensorflow::Status(absl::StatusCode::kInvalidArgument, error.what()));
+    context->CtxFailure(absl::Status(absl::StatusCode::kInvalidArgument, error.what()));
   }
 }
 

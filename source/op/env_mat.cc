@@ -12,7 +12,7 @@ namespace tf = tensorflow;
 
 namespace {
 
-tf::Status infer_shapes(tf::shape_inference::InferenceContext* context) {
+absl::Status infer_shapes(tf::shape_inference::InferenceContext* context) {
   tf::shape_inference::ShapeHandle coord, type, box, natoms, mesh, table;
   TF_RETURN_IF_ERROR(context->WithRank(context->input(0), 2, &coord));
   TF_RETURN_IF_ERROR(context->WithRank(context->input(1), 2, &type));
@@ -31,7 +31,7 @@ tf::Status infer_shapes(tf::shape_inference::InferenceContext* context) {
   const int64_t widths[4] = {nnei * 4, nnei * 12, nnei * 3, nnei};
   for (int k = 0; k < 4; ++k) context->set_output(k, context->Matrix(frames, natoms_dim(context, 2, 0, widths[k])));
   if (context->num_outputs() == 5) context->set_output(4, context->Vector(int64_t(sel.size())));
-  return tf::Status();
+  return absl::Status();
 }
 
 /// What the length of `mesh` stands for in graphs of this format. This is the only place that knows.
@@ -76,8 +76,8 @@ class ProdEnvMatA : public tf::OpKernel {
   }
 
  private:
-  static tf::Status invalid(const std::string& message) {
-    return tf::Status(absl::StatusCode::kInvalidArgument, message);
+  static absl::Status invalid(const std::string& message) {
+    return absl::Status(absl::StatusCode::kInvalidArgument, message);
   }
 
   void compute(tf::OpKernelContext* context) {

@@ -9,16 +9,16 @@ namespace tf = tensorflow;
 
 namespace {
 
-tf::Status infer_force(tf::shape_inference::InferenceContext* context) {
+absl::Status infer_force(tf::shape_inference::InferenceContext* context) {
   tf::shape_inference::ShapeHandle shape, nlist;
   for (int k = 0; k < 3; ++k) TF_RETURN_IF_ERROR(context->WithRank(context->input(k), 2, &shape));
   TF_RETURN_IF_ERROR(context->WithRank(context->input(2), 2, &nlist));
   TF_RETURN_IF_ERROR(context->WithRank(context->input(3), 1, &shape));
   context->set_output(0, context->Matrix(context->Dim(nlist, 0), natoms_dim(context, 3, 1, 3)));
-  return tf::Status();
+  return absl::Status();
 }
 
-tf::Status infer_force_grad(tf::shape_inference::InferenceContext* context) {
+absl::Status infer_force_grad(tf::shape_inference::InferenceContext* context) {
   tf::shape_inference::ShapeHandle shape, nlist;
   for (int k = 0; k < 3; ++k) TF_RETURN_IF_ERROR(context->WithRank(context->input(k), 2, &shape));
   TF_RETURN_IF_ERROR(context->WithRank(context->input(2), 2, &nlist));
@@ -26,7 +26,7 @@ tf::Status infer_force_grad(tf::shape_inference::InferenceContext* context) {
   tf::shape_inference::DimensionHandle width;
   TF_RETURN_IF_ERROR(context->Multiply(context->Dim(nlist, 1), 4, &width));
   context->set_output(0, context->Matrix(context->Dim(nlist, 0), width));
-  return tf::Status();
+  return absl::Status();
 }
 
 template <typename T>

@@ -9,7 +9,7 @@ namespace tf = tensorflow;
 
 namespace {
 
-tf::Status infer_virial(tf::shape_inference::InferenceContext* context) {
+absl::Status infer_virial(tf::shape_inference::InferenceContext* context) {
   tf::shape_inference::ShapeHandle shape, nlist;
   for (int k = 0; k < 4; ++k) TF_RETURN_IF_ERROR(context->WithRank(context->input(k), 2, &shape));
   TF_RETURN_IF_ERROR(context->WithRank(context->input(3), 2, &nlist));
@@ -17,10 +17,10 @@ tf::Status infer_virial(tf::shape_inference::InferenceContext* context) {
   const auto frames = context->Dim(nlist, 0);
   context->set_output(0, context->Matrix(frames, context->MakeDim(9)));
   context->set_output(1, context->Matrix(frames, natoms_dim(context, 4, 1, 9)));
-  return tf::Status();
+  return absl::Status();
 }
 
-tf::Status infer_virial_grad(tf::shape_inference::InferenceContext* context) {
+absl::Status infer_virial_grad(tf::shape_inference::InferenceContext* context) {
   tf::shape_inference::ShapeHandle shape, nlist;
   for (int k = 0; k < 5; ++k) TF_RETURN_IF_ERROR(context->WithRank(context->input(k), 2, &shape));
   TF_RETURN_IF_ERROR(context->WithRank(context->input(4), 2, &nlist));
@@ -28,7 +28,7 @@ tf::Status infer_virial_grad(tf::shape_inference::InferenceContext* context) {
   tf::shape_inference::DimensionHandle width;
   TF_RETURN_IF_ERROR(context->Multiply(context->Dim(nlist, 1), 4, &width));
   context->set_output(0, context->Matrix(context->Dim(nlist, 0), width));
-  return tf::Status();
+  return absl::Status();
 }
 
 template <typename T>

@@ -27,13 +27,6 @@ std::string number(double value) {
 
 int64_t floor_div(int64_t a, int64_t b) { return a >= 0 ? a / b : -((-a + b - 1) / b); }
 
-bool in_row_order(const Found& a, const Found& b) {
-  if (a.type != b.type) return a.type < b.type;
-  if (a.distance2 != b.distance2) return a.distance2 < b.distance2;
-  if (a.neighbor != b.neighbor) return a.neighbor < b.neighbor;
-  return a.order < b.order;
-}
-
 }  // namespace
 
 CellList::CellList(int nall, const double* coord, const int* type, const double* cell,
@@ -143,9 +136,13 @@ void CellList::sort_into_bins(int nall, const int* type, const std::vector<doubl
   }
   for (size_t b = 1; b < bin_begin_.size(); ++b) bin_begin_[b] += bin_begin_[b - 1];
   std::vector<int> next(bin_begin_.begin(), bin_begin_.end() - 1);
+  std::vector<int> types(type, type + nall);
+  std::sort(types.begin(), types.end());
+  types.erase(std::unique(types.begin(), types.end()), types.end());
+  ntypes_ = int(types.size());
   slot_of_.resize(nall);
   index_.resize(nall);
-  type_.resize(nall);
+  type_rank_.resize(nall);
   x_.resize(nall);
   y_.resize(nall);
   z_.resize(nall);
@@ -154,7 +151,7 @@ void CellList::sort_into_bins(int nall, const int* type, const std::vector<doubl
     const int slot = next[size_t(bin[i])]++;
     slot_of_[i] = slot;
     index_[slot] = i;
-    type_[slot] = type[i];
+    type_rank_[slot] = int(std::lower_bound(types.begin(), types.end(), type[i]) - types.begin());
     x_[slot] = position[3 * size_t(i)];
     y_[slot] = position[3 * size_t(i) + 1];
     z_[slot] = position[3 * size_t(i) + 2];
@@ -173,24 +170,48 @@ CellList::Range CellList::reach(int axis, double place) const {
   return {int64_t(low), int64_t(high)};
 }
 
-void CellList::scan(int64_t first_bin, int64_t last_bin, const double shift[3], bool home, int slot,
-                    Scratch& scratch) const {
+void Candidates::reserve(size_t more) {
+  const size_t needed = size_t(count) + more;
+  if (needed <= slot.size()) return;
+  distance2.resize(2 * needed);
+  slot.resize(2 * needed);
+  image.resize(2 * needed);
+}
+
+void CellList::scan(int64_t first_bin, int64_t last_bin, const double shift[3], int slot, Candidates& found) const {
   const int begin = bin_begin_[size_t(first_bin)];
   const int end = bin_begin_[size_t(last_bin) + 1];
   const double rcut2 = rcut_ * rcut_;
+  const int image = int(found.shifts.size() / 3) - 1;
+  const double x0 = x_[slot], y0 = y_[slot], z0 = z_[slot];
+  found.reserve(size_t(end - begin));
+  double* distance2 = found.distance2.data();
+  int *slots = found.slot.data(), *images = found.image.data();
+  int count = found.count;
+  // Every atom is stored and only those within the cutoff are kept, because a branch here would be mispredicted often.
   for (int s = begin; s < end; ++s) {
-    const double x = (x_[s] - x_[slot]) + shift[0];
-    const double y = (y_[s] - y_[slot]) + shift[1];
-    const double z = (z_[s] - z_[slot]) + shift[2];
-    const double distance2 = x * x + y * y + z * z;
-    if (distance2 < rcut2 && !(home && s == slot)) {
-      scratch.found.push_back({distance2, type_[s], index_[s], int(scratch.found.size()), {x, y, z}});
-    }
+    const double x = (x_[s] - x0) + shift[0];
+    const double y = (y_[s] - y0) + shift[1];
+    const double z = (z_[s] - z0) + shift[2];
+    distance2[count] = x * x + y * y + z * z;
+    slots[count] = s;
+    images[count] = image;
+    count += distance2[count] < rcut2;
   }
+  found.count = count;
 }
 
-void CellList::find(int centre, Scratch& scratch) const {
-  scratch.found.clear();
+void CellList::edge(int centre, const Candidates& found, int k, double vec[3]) const {
+  const int slot = slot_of_[centre], other = found.slot[k];
+  const double* shift = &found.shifts[3 * size_t(found.image[k])];
+  vec[0] = (x_[other] - x_[slot]) + shift[0];
+  vec[1] = (y_[other] - y_[slot]) + shift[1];
+  vec[2] = (z_[other] - z_[slot]) + shift[2];
+}
+
+void CellList::find(int centre, Candidates& found) const {
+  found.count = 0;
+  found.shifts.clear();
   const int slot = slot_of_[centre];
   const double* place = &place_[3 * size_t(slot)];
   const Range x = reach(0, place[0]), y = reach(1, place[1]), z = reach(2, place[2]);
@@ -205,17 +226,28 @@ void CellList::find(int centre, Scratch& scratch) const {
           shift[a] = double(ix) * cell_.vectors[0][a] + double(iy) * cell_.vectors[1][a] +
                      double(iz) * cell_.vectors[2][a];
         }
+        found.shifts.insert(found.shifts.end(), shift, shift + 3);
         const int64_t first = std::max(z.low - iz * nbins_[2], int64_t(0));
         const int64_t last = std::min(z.high - iz * nbins_[2], nbins_[2] - 1);
-        scan(row + first, row + last, shift, ix == 0 && iy == 0 && iz == 0, slot, scratch);
+        scan(row + first, row + last, shift, slot, found);
+        if (ix == 0 && iy == 0 && iz == 0) remove(slot, found);
       }
     }
   }
-  std::vector<int>& sorted = scratch.sorted;
-  sorted.resize(scratch.found.size());
-  for (size_t k = 0; k < sorted.size(); ++k) sorted[k] = int(k);
-  const Found* found = scratch.found.data();
-  std::sort(sorted.begin(), sorted.end(), [found](int a, int b) { return in_row_order(found[a], found[b]); });
+}
+
+void CellList::remove(int slot, Candidates& found) {
+  // The centre itself is among the last entries where its own bin was in the run just scanned.
+  const int image = int(found.shifts.size() / 3) - 1;
+  for (int k = found.count - 1; k >= 0 && found.image[k] == image; --k) {
+    if (found.slot[k] != slot) continue;
+    --found.count;
+    for (; k < found.count; ++k) {
+      found.distance2[k] = found.distance2[k + 1];
+      found.slot[k] = found.slot[k + 1];
+    }
+    return;
+  }
 }
 
 }  // namespace deepmd

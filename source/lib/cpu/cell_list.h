@@ -8,19 +8,16 @@
 
 namespace deepmd {
 
-/// One neighbour of a centre.
-struct Found {
-  double distance2;  ///< Å^2
-  int type;
-  int neighbor;
-  int order;  ///< place among all found: of two images of one atom at equal distance, the lower comes first
-  double vec[3];
-};
+/// What lies within the cutoff of one centre, and memory to work in; a thread reuses it from centre to centre.
+struct Candidates {
+  int count = 0;
+  std::vector<double> distance2;  ///< Å^2
+  std::vector<int> slot;          ///< where the CellList stores the neighbour
+  std::vector<int> image;         ///< index into `shifts`
+  std::vector<double> shifts;     ///< [nimages, 3], Å, in ascending order of the image's cell indices
 
-/// Memory that a thread reuses from centre to centre.
-struct Scratch {
-  std::vector<Found> found;
-  std::vector<int> sorted;  ///< indices of `found` in the order of the row
+  /// Makes room for `more` entries behind `count`.
+  void reserve(size_t more);
 };
 
 /// The atoms of one frame sorted into bins, from which the neighbours of one centre after another are looked up.
@@ -33,8 +30,18 @@ class CellList {
   CellList(int nall, const double* coord, const int* type, const double* cell, const std::array<bool, 3>& periodic,
            double rcut);
 
-  /// Finds the neighbours of a centre and sorts them by type, distance and index.
-  void find(int centre, Scratch& scratch) const;
+  /// Finds the neighbours of a centre, in any order.
+  void find(int centre, Candidates& found) const;
+
+  /// What find() stored of the k-th neighbour of the centre: its index and r_j + shift - r_i.
+  int neighbor(const Candidates& found, int k) const { return index_[found.slot[k]]; }
+  void edge(int centre, const Candidates& found, int k, double vec[3]) const;
+
+  /// The type of each atom in stored order, as a place among the types of the frame in ascending order.
+  const int* type_rank() const { return type_rank_.data(); }
+  const int* index() const { return index_.data(); }
+  int ntypes() const { return ntypes_; }
+  double rcut() const { return rcut_; }
 
   /// How many neighbours a centre has on average if atoms are spread evenly; zero where no axis is open.
   double expected_neighbors() const { return expected_neighbors_; }
@@ -50,7 +57,8 @@ class CellList {
   void choose_bins(int nall, const std::vector<double>& frac);
   void sort_into_bins(int nall, const int* type, const std::vector<double>& position, const std::vector<double>& frac);
   Range reach(int axis, double place) const;
-  void scan(int64_t first_bin, int64_t last_bin, const double shift[3], bool home, int slot, Scratch& scratch) const;
+  void scan(int64_t first_bin, int64_t last_bin, const double shift[3], int slot, Candidates& found) const;
+  static void remove(int slot, Candidates& found);
 
   std::array<bool, 3> periodic_;
   double rcut_;
@@ -62,7 +70,8 @@ class CellList {
   double expected_neighbors_ = 0;
   std::vector<int> bin_begin_;           // [nbins + 1]
   std::vector<int> slot_of_;             // [nall], where an atom is stored
-  std::vector<int> index_, type_;        // [nall] in stored order
+  std::vector<int> index_, type_rank_;   // [nall] in stored order
+  int ntypes_ = 0;                       // different types in the frame
   std::vector<double> x_, y_, z_;        // [nall] in stored order, wrapped into the cell
   std::vector<double> place_;            // [nall, 3] in stored order, in bins
 };

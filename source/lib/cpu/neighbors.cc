@@ -6,6 +6,7 @@
 #include <string>
 
 #include "cpu/cell_list.h"
+#include "cpu/row_order.h"
 #include "deepmd/error.h"
 
 namespace deepmd {
@@ -61,14 +62,22 @@ std::vector<std::unique_ptr<CellList>> build_lists(const CpuDevice& device, cons
 }
 
 void search_block(const std::vector<std::unique_ptr<CellList>>& lists, int64_t begin, int64_t end, int nloc,
-                  Scratch& scratch, Block& block) {
+                  Candidates& found, RowOrder& order, Block& block) {
   for (int64_t c = begin; c < end; ++c) {
-    lists[c / nloc]->find(int(c % nloc), scratch);
-    block.row_sizes.push_back(int(scratch.sorted.size()));
-    for (const int k : scratch.sorted) {
-      const Found& found = scratch.found[k];
-      block.neighbor.push_back(found.neighbor);
-      block.edge_vec.insert(block.edge_vec.end(), found.vec, found.vec + 3);
+    const CellList& list = *lists[c / nloc];
+    const int centre = int(c % nloc);
+    list.find(centre, found);
+    size_t e = block.neighbor.size();
+    if (e == 0) {  // rows of a block are about equally long
+      block.neighbor.reserve(size_t(found.count) * kBlock * 5 / 4);
+      block.edge_vec.reserve(3 * size_t(found.count) * kBlock * 5 / 4);
+    }
+    block.row_sizes.push_back(found.count);
+    block.neighbor.resize(e + found.count);
+    block.edge_vec.resize(3 * (e + found.count));
+    for (const int k : order.sort(list, found)) {
+      block.neighbor[e] = list.neighbor(found, k);
+      list.edge(centre, found, k, &block.edge_vec[3 * e++]);
     }
   }
 }
@@ -80,9 +89,10 @@ Neighbors search(const CpuDevice& device, const Atoms& atoms, const Cells* cells
   const int64_t nblocks = (centres + kBlock - 1) / kBlock;
   std::vector<Block> blocks(nblocks);
   device.parallel_for(nblocks, kBlock * kNanosecondsPerCentre, [&](int64_t begin, int64_t end) {
-    Scratch scratch;
+    Candidates found;
+    RowOrder order;
     for (int64_t b = begin; b < end; ++b) {
-      search_block(lists, b * kBlock, std::min((b + 1) * kBlock, centres), atoms.nloc, scratch, blocks[b]);
+      search_block(lists, b * kBlock, std::min((b + 1) * kBlock, centres), atoms.nloc, found, order, blocks[b]);
     }
   });
 
@@ -92,9 +102,8 @@ Neighbors search(const CpuDevice& device, const Atoms& atoms, const Cells* cells
   for (const Block& block : blocks) {
     for (const int size : block.row_sizes) result.edge_splits.push_back(result.edge_splits.back() + size);
   }
-  const int64_t nedge = result.edge_splits.back();
-  result.neighbor.reserve(nedge);
-  result.edge_vec.reserve(3 * nedge);
+  result.neighbor.reserve(result.edge_splits.back());
+  result.edge_vec.reserve(3 * result.edge_splits.back());
   for (const Block& block : blocks) {
     result.neighbor.insert(result.neighbor.end(), block.neighbor.begin(), block.neighbor.end());
     result.edge_vec.insert(result.edge_vec.end(), block.edge_vec.begin(), block.edge_vec.end());

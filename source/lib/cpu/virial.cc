@@ -17,7 +17,7 @@ void virial_se_a(const CpuDevice& device, const SlotShape& shape, const T* net_d
       slot_gradient(net_deriv + 4 * slot, in_deriv + 12 * slot, g);
       double* other = sums + int64_t(nlist[slot]) * 9;
       for (int a = 0; a < 3; ++a) {
-        for (int b = 0; b < 3; ++b) other[3 * a + b] += double(rij[3 * slot + a]) * g[b];
+        for (int b = 0; b < 3; ++b) other[3 * a + b] += g[a] * double(rij[3 * slot + b]);
       }
     }
   });
@@ -41,7 +41,7 @@ void virial_se_a_grad(const CpuDevice& device, const SlotShape& shape, const T* 
           const T* total = grad + frame * 9;
           const T* other = grad_atom + (frame * shape.nall + nlist[slot]) * 9;
           for (int a = 0; a < 3; ++a) {
-            for (int b = 0; b < 3; ++b) d[b] += rij[3 * slot + a] * (total[3 * a + b] + other[3 * a + b]);
+            for (int b = 0; b < 3; ++b) d[a] += (total[3 * a + b] + other[3 * a + b]) * rij[3 * slot + b];
           }
         }
         for (int a = 0; a < 4; ++a) {

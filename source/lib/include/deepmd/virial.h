@@ -6,7 +6,8 @@
 namespace deepmd {
 
 /// Virials from the derivative of the energy with respect to the slots. With g = net_deriv . in_deriv of a slot, which
-/// is -dE/dr_ij, the slot adds rij (x) g to atom j; the virial is the sum over atoms, and pressure = trace / 3V.
+/// is -dE/dr_ij, the slot adds g (x) rij to its neighbour j (component 3a + b is g_a rij_b); the virial is the sum over
+/// atoms, and pressure = trace / 3V.
 ///
 /// net_deriv, in_deriv and nlist as for force_se_a, rij [nframes, nloc, nnei, 3] Å; virial [nframes, 9] and
 /// atom_virial [nframes, nall, 9] eV. The sums are the same whatever the number of threads.
