@@ -1,12 +1,16 @@
 #include "common.h"
 
+#include "tensorflow/core/util/work_sharder.h"
+
 namespace deepmd::op {
 
 namespace tf = tensorflow;
 
 CpuDevice make_device(tf::OpKernelContext* context) {
-  tf::thread::ThreadPool* pool = context->device()->tensorflow_cpu_worker_threads()->workers;
-  return CpuDevice([pool](int64_t n, int64_t cost, const CpuDevice::Body& body) { pool->ParallelFor(n, cost, body); });
+  const tf::DeviceBase::CpuWorkerThreads* threads = context->device()->tensorflow_cpu_worker_threads();
+  return CpuDevice([threads](int64_t n, int64_t cost, const CpuDevice::Body& body) {
+    tf::Shard(threads->num_threads, threads->workers, n, cost, body);
+  });
 }
 
 void check_shape(const char* name, const tf::Tensor& tensor, std::initializer_list<int64_t> expected) {
