@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,9 @@ def read_types(directory: Path, type_map: tuple[str, ...]) -> np.ndarray:
         _check_range(integers, path, len(type_map), f"the model's type_map {list(type_map)}")
         return integers
     names = _read_words(names_path)
+    for name, count in Counter(names).items():
+        if count > 1:
+            raise InputError(f"{names_path}: expected different names, got '{name}' more than once")
     _check_range(integers, path, len(names), f"{names_path} {names}")
     table = np.full(len(names), -1, dtype=np.int32)
     for index, name in enumerate(names):
@@ -42,13 +46,9 @@ def read_types(directory: Path, type_map: tuple[str, ...]) -> np.ndarray:
 
 def _read_words(path: Path) -> list[str]:
     try:
-        words = path.read_text(encoding="utf-8").split()
+        return path.read_text(encoding="utf-8").split()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read as text: {error}") from None
-    twice = sorted({word for word in words if words.count(word) > 1}) if len(words) < 1000 else []
-    if path.name == "type_map.raw" and twice:
-        raise InputError(f"{path}: expected different names, got '{twice[0]}' more than once")
-    return words
 
 
 def _read_integers(path: Path) -> np.ndarray:
