@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -17,6 +18,7 @@ STEPS_PER_CALL = 8
 """Batches prepared by one call into Python; the call costs the `tf.data` runtime more than a small batch does."""
 
 
+@functools.cache
 def signature() -> dict[str, tf.TensorSpec]:
     """Return the specs of the tensors that `dataset` yields, fit for `tf.function(input_signature=...)`."""
     specs = {name: tf.TensorSpec([None] * rank, tf.float64, name=name) for name, rank in FLOATS.items()}
@@ -58,6 +60,8 @@ def dataset(
     Notes
     -----
     Building a dataset takes a fraction of a second: build one for a run, and use `batch_at` for a batch now and then.
+    A step that takes the iterator as an argument and calls `next` inside its `tf.function` saves bringing the tensors
+    of every batch to Python and back.
     """
     ntypes = systems[0].ntypes
 
@@ -69,27 +73,24 @@ def dataset(
             yield packing.stack([packing.pack(feed(systems[isys].frames(frames), ntypes)) for isys, frames in drawn])
             step = end
 
-    @tf.autograph.experimental.do_not_convert
-    def unpack(vector: tf.Tensor) -> dict[str, tf.Tensor]:
-        return _unpack(vector, ntypes)
-
     packed = tf.data.Dataset.from_generator(groups, output_signature=tf.TensorSpec([None, None], tf.float64))
-    return packed.unbatch().map(unpack).prefetch(prefetch)
+    return packed.unbatch().map(_unpack).prefetch(prefetch)
 
 
-def _unpack(vector: tf.Tensor, ntypes: int) -> dict[str, tf.Tensor]:
-    """Undo `packing.pack` in the graph."""
-    header = vector[: packing.HEADER]
-    counts = tf.cast(header, tf.int32)
-    shapes = packing.shapes(counts[0], counts[1], counts[2], counts[3], ntypes)
-    sizes = [tf.reduce_prod(tf.stack(shape)) for shape in shapes.values()]
-    rest = tf.size(vector) - packing.HEADER - tf.add_n(sizes)
-    parts = tf.split(vector, tf.stack([packing.HEADER, *sizes, rest]), num=len(sizes) + 2)
-    result = {}
-    for (name, shape), part in zip(shapes.items(), parts[1:-1], strict=True):
-        values = tf.cast(part, tf.int32) if name in INTEGERS else part
-        result[name] = tf.reshape(values, tf.stack(shape))
-    result["periodic"] = tf.cast(counts[4], tf.bool)
-    for index, name in enumerate(packing.FLAGS):
-        result[name] = header[packing.SIZES + index]
-    return {name: tf.ensure_shape(result[name], spec.shape) for name, spec in signature().items()}
+@tf.autograph.experimental.do_not_convert
+def _unpack(vector: tf.Tensor) -> dict[str, tf.Tensor]:
+    """Undo `packing.pack` in the graph; `vector` may have zeros at its end."""
+    nscalars = len(packing.SCALARS)
+    counts = tf.cast(vector[: packing.HEADER], tf.int32)
+    scalars = tf.unstack(vector[1 : 1 + nscalars], num=nscalars)
+    used = tf.concat([[packing.HEADER], counts[1 + nscalars :]], axis=0)
+    padding = tf.size(vector) - tf.reduce_sum(used)
+    parts = tf.split(vector, tf.concat([used, [padding]], axis=0), num=len(packing.ARRAYS) + 2)[1:-1]
+    result = dict(zip((*packing.SCALARS, *packing.ARRAYS), (*scalars, *parts), strict=True))
+    by_frame = tf.stack([counts[0], -1])
+    for name, spec in signature().items():
+        values = result[name] if spec.dtype == tf.float64 else tf.cast(result[name], spec.dtype)
+        values = tf.reshape(values, by_frame) if spec.shape.rank == 2 else values
+        values.set_shape(spec.shape)
+        result[name] = values
+    return result
