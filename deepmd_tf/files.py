@@ -39,6 +39,48 @@ def atomic_write(path: str | Path, content: bytes | str) -> None:
     sync_directory(path.parent)
 
 
+def check_writable(path: str | Path, key: str) -> None:
+    """Find out, before work whose result goes there, whether `atomic_write` could write a file; leaves nothing behind.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file; it need not exist.
+    key : str
+        What named it, for the message.
+
+    Raises
+    ------
+    InputError
+        When the directory is missing or closed, or a directory stands in the file's place.
+    """
+    path = Path(path)
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(None, "it is a directory")
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except (OSError, ValueError) as error:
+        raise InputError(f"{key}: cannot write {path}: {getattr(error, 'strerror', error)}") from error
+
+
+def make_directory(path: str | Path, key: str) -> None:
+    """Make a directory that files can be written into, with its parents.
+
+    Raises
+    ------
+    InputError
+        When that is impossible; the message begins with `key`.
+    """
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            pass
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", error)
+        raise InputError(f"{key}: cannot write into the directory {path}: {reason}") from error
+
+
 def sync_directory(path: str | Path) -> None:
     """Make renames inside a directory survive a power failure."""
     descriptor = os.open(path, os.O_RDONLY)

@@ -54,19 +54,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Carry out the command."""
     from deepmd_tf.config import config_to_dict, load_config
-    from deepmd_tf.files import atomic_write
+    from deepmd_tf.files import atomic_write, check_writable
+    from deepmd_tf.train import prepare
 
     config = load_config(arguments.input)
+    check_writable(arguments.output, "--output")
+    prepare.check_outputs(config)
     stored = None
     if arguments.restart or arguments.init_model:
         from deepmd_tf.train.checkpoint import StoredCheckpoint
 
         stored = StoredCheckpoint(arguments.restart or arguments.init_model)
     trainer = _prepare(config, stored, arguments)
-    atomic_write(arguments.output, json.dumps(config_to_dict(trainer.config), indent=2) + "\n")
     if arguments.restart:
         trainer.restore(stored)
         log.info("restarting from %s at step %d", stored.path, trainer.step)
+    atomic_write(arguments.output, json.dumps(config_to_dict(trainer.config), indent=2) + "\n")
     trainer.run()
 
 

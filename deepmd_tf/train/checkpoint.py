@@ -1,12 +1,14 @@
 """Checkpoints: directories that appear whole or not at all.
 
 ``model.ckpt-1000/`` holds TensorFlow's checkpoint of the parameters, the optimiser and the run's state, the run's
-configuration (``config.json``), and a list of these files with their checksums (``manifest.json``). It is written under
-another name, synced, and renamed. The text file ``checkpoint`` beside it names the latest.
+configuration (``config.json``), and a list of these files with their checksums (``manifest.json``). It is written as
+``.model.ckpt-1000.partial``, synced, and renamed; a checkpoint that it replaces steps aside as ``.model.ckpt-1000.old``
+meanwhile and still counts when a kill falls between the two renames. The text file ``checkpoint`` names the latest.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -19,11 +21,13 @@ import numpy as np
 import tensorflow as tf
 
 from deepmd_tf.errors import InputError
-from deepmd_tf.files import atomic_write, sync_directory
+from deepmd_tf.files import atomic_write, make_directory, sync_directory
 
 FORMAT = 1
 _POINTER = "checkpoint"
 _STATE = "state"
+_MANIFEST = "manifest.json"
+_PARTIAL, _OLD = ".partial", ".old"
 
 
 class CheckpointWriter:
@@ -46,9 +50,7 @@ class CheckpointWriter:
         self.keep = keep
         self._config = config
         self._checkpoint = tf.train.Checkpoint(**trackables)
-        if self.prefix.parent.exists() and not os.access(self.prefix.parent, os.W_OK):
-            raise InputError(f"training.save_ckpt: cannot write into the directory {self.prefix.parent}")
-        self.prefix.parent.mkdir(parents=True, exist_ok=True)
+        make_directory(self.prefix.parent, "training.save_ckpt")
 
     def save(self, step: int, metadata: dict, label: str | None = None) -> Path:
         """Write a checkpoint.
@@ -68,42 +70,70 @@ class CheckpointWriter:
             The checkpoint's directory.
         """
         target = self.prefix.with_name(f"{self.prefix.name}-{step if label is None else label}")
-        temporary = target.with_name(f".{target.name}.partial")
+        temporary = _hidden(target, _PARTIAL)
         try:
-            shutil.rmtree(temporary, ignore_errors=True)
+            _clean(self.prefix)
             temporary.mkdir()
             self._checkpoint.write(str(temporary / _STATE))
             (temporary / "config.json").write_text(json.dumps(self._config, indent=1), encoding="utf-8")
             manifest = {
                 "format": FORMAT,
+                "serial": 1 + max((_serial(path) for path in _numbered(self.prefix)), default=0),
                 "step": step,
                 "metadata": metadata,
                 "sha256": {file.name: _sha256(file) for file in sorted(temporary.iterdir())},
             }
-            (temporary / "manifest.json").write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+            (temporary / _MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
             for file in temporary.iterdir():
                 _sync(file)
             sync_directory(temporary)
             _replace_directory(temporary, target)
         except (OSError, tf.errors.OpError) as error:
-            shutil.rmtree(temporary, ignore_errors=True)
+            with contextlib.suppress(OSError):
+                _clean(self.prefix)
             raise InputError(f"training.save_ckpt: cannot write checkpoint {target}: {error}") from error
         if label is None:
             atomic_write(self.prefix.with_name(_POINTER), f"{target.name}\n")
             for old in _numbered(self.prefix)[: -self.keep]:
-                shutil.rmtree(old, ignore_errors=True)
+                with contextlib.suppress(OSError):
+                    _remove(old)
         return target
+
+
+def _hidden(path: Path, suffix: str) -> Path:
+    return path.with_name(f".{path.name}{suffix}")
+
+
+def _clean(prefix: Path) -> None:
+    """Tidy up after saves that were killed: half-written directories go, one that had stepped aside comes back."""
+    pattern = re.compile(rf"\.({re.escape(prefix.name)}-\w+)({re.escape(_PARTIAL)}|{re.escape(_OLD)})")
+    for path in list(prefix.parent.iterdir()):
+        match = pattern.fullmatch(path.name)
+        if match is None:
+            continue
+        owner = path.with_name(match[1])
+        if match[2] == _OLD and not owner.exists():
+            os.rename(path, owner)
+        else:
+            shutil.rmtree(path)
 
 
 def _replace_directory(source: Path, target: Path) -> None:
     """Rename `source` to `target`; an older `target` steps aside first and is then removed."""
-    aside = target.with_name(f".{target.name}.old")
-    shutil.rmtree(aside, ignore_errors=True)
+    aside = _hidden(target, _OLD)
     if target.exists():
         os.rename(target, aside)
     os.rename(source, target)
     sync_directory(target.parent)
-    shutil.rmtree(aside, ignore_errors=True)
+    if aside.exists():
+        shutil.rmtree(aside)
+
+
+def _remove(path: Path) -> None:
+    """Remove a checkpoint so that a kill on the way leaves nothing that looks like one."""
+    doomed = _hidden(path, _PARTIAL)
+    os.rename(path, doomed)
+    shutil.rmtree(doomed)
 
 
 def _sync(file: Path) -> None:
@@ -119,16 +149,46 @@ def _sha256(file: Path) -> str:
     return digest.hexdigest()
 
 
+def _where(path: Path) -> Path | None:
+    """Return where the checkpoint `path` lies: there, or aside when a kill fell between two renames."""
+    places = (path, _hidden(path, _OLD)) if path.name else (path,)
+    return next((place for place in places if (place / _MANIFEST).is_file()), None)
+
+
+def _serial(path: Path) -> int:
+    """Count of saves at which a checkpoint was written; 0 when its manifest does not tell."""
+    try:
+        return int(json.loads((path / _MANIFEST).read_text(encoding="utf-8"))["serial"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0
+
+
 def _numbered(prefix: Path) -> list[Path]:
-    """Checkpoints ``{prefix}-{step}``, by step."""
-    pattern = re.compile(re.escape(prefix.name) + r"-(\d+)")
-    found = []
+    """Checkpoints ``{prefix}-{step}`` in the order in which they were written.
+
+    Not in the order of steps: a run that starts anew, or again from an older checkpoint, goes on beside later steps of
+    the run that was given up.
+    """
+    pattern = re.compile(rf"\.?({re.escape(prefix.name)}-(\d+))(?:{re.escape(_OLD)})?")
+    steps = {}
     if prefix.parent.is_dir():
         for path in prefix.parent.iterdir():
             match = pattern.fullmatch(path.name)
-            if match and path.is_dir():
-                found.append((int(match.group(1)), path))
-    return [path for _, path in sorted(found)]
+            if match:
+                steps[prefix.with_name(match[1])] = int(match[2])
+    places = {path: _where(path) for path in steps}
+    found = [(_serial(place), steps[path], place) for path, place in places.items() if place is not None]
+    return [place for *_, place in sorted(found)]
+
+
+def _prefixes(directory: Path) -> list[Path]:
+    """Prefixes of the checkpoints in a directory, the one saved last first."""
+    matches = [re.fullmatch(r"\.?(.+)-\d+(\.old)?", path.name) for path in sorted(directory.iterdir())]
+    names = [match[1] for match in matches if match]
+    pointer = directory / _POINTER
+    if pointer.is_file():
+        names.insert(0, pointer.read_text(encoding="utf-8", errors="replace").strip().rpartition("-")[0])
+    return [directory / name for name in dict.fromkeys(names) if name and Path(name).name == name]
 
 
 def find_checkpoint(place: str | Path) -> Path:
@@ -137,8 +197,8 @@ def find_checkpoint(place: str | Path) -> Path:
     Parameters
     ----------
     place : str or Path
-        A checkpoint (``model.ckpt-1000``), a prefix (``model.ckpt``: its latest), or a directory of checkpoints (the
-        latest in it).
+        A checkpoint (``model.ckpt-1000``), a prefix (``model.ckpt``: the one written last), or a directory of
+        checkpoints (the one written last, of the prefix that the file ``checkpoint`` names).
 
     Raises
     ------
@@ -146,20 +206,11 @@ def find_checkpoint(place: str | Path) -> Path:
         When there is none.
     """
     place = Path(place)
-    if (place / "manifest.json").is_file():
-        return place
-    if place.is_dir():
-        pointer = place / _POINTER
-        if pointer.is_file():
-            named = place / pointer.read_text(encoding="utf-8", errors="replace").strip()
-            if (named / "manifest.json").is_file():
-                return named
-        candidates = [path for path in place.iterdir() if (path / "manifest.json").is_file()]
-        numbered = [path for path in candidates if re.search(r"-\d+$", path.name)]
-        if numbered:
-            return max(numbered, key=lambda path: int(path.name.rsplit("-", 1)[1]))
-    elif numbered := _numbered(place):
-        return numbered[-1]
+    if exact := _where(place):
+        return exact
+    for prefix in _prefixes(place) if place.is_dir() else [place]:
+        if numbered := _numbered(prefix):
+            return numbered[-1]
     raise InputError(
         f"{place}: no checkpoint there; give a checkpoint directory such as model.ckpt-1000, its prefix model.ckpt, "
         "or the directory in which training ran"
@@ -183,11 +234,11 @@ class StoredCheckpoint:
     def __init__(self, place: str | Path):
         self.path = find_checkpoint(place)
         try:
-            manifest = json.loads((self.path / "manifest.json").read_text(encoding="utf-8"))
+            manifest = json.loads((self.path / _MANIFEST).read_text(encoding="utf-8"))
             self.step, self.metadata = int(manifest["step"]), dict(manifest["metadata"])
             checksums, version = dict(manifest["sha256"]), manifest["format"]
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise InputError(f"{self.path}/manifest.json: not a checkpoint's list of files ({error})") from error
+            raise InputError(f"{self.path / _MANIFEST}: not a checkpoint's list of files ({error})") from error
         if version != FORMAT:
             raise InputError(f"{self.path}: checkpoint format {version}, this program reads format {FORMAT}")
         for name, expected in checksums.items():

@@ -25,6 +25,14 @@ class EventLog:
         with self._writer.as_default(step):
             tf.summary.experimental.write_raw_pb(tf.compat.v1.Summary(value=values).SerializeToString())
 
+    def __enter__(self) -> EventLog:
+        """Begin."""
+        return self
+
+    def __exit__(self, *exception) -> None:
+        """Flush and close."""
+        self.close()
+
     def close(self) -> None:
         """Flush and close."""
         self._writer.close()

@@ -37,16 +37,17 @@ class LearningCurve:
         self._columns = [(key, part) for key in keys for part in parts]
         names = ["step", *(f"{key}_{part}" for key, part in self._columns), "lr"]
         header = "#  " + "".join(f"{name:>{6 if name == 'step' else 14}}" for name in names)
-        kept = self._kept(first_step) if first_step else []
+        kept = _kept_lines(self.path, names, first_step) if first_step else []
         atomic_write(self.path, "".join(line + "\n" for line in [header, NOTE, *kept]))
         self._file = self.path.open("a", encoding="utf-8", buffering=1)
 
-    def _kept(self, first_step: int) -> list[str]:
-        if not self.path.exists():
-            return []
-        lines = self.path.read_text(encoding="utf-8").splitlines()
-        data = [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
-        return [line for line in data if _step_of(line) is not None and _step_of(line) <= first_step]
+    def __enter__(self) -> LearningCurve:
+        """Begin."""
+        return self
+
+    def __exit__(self, *exception) -> None:
+        """Close the file."""
+        self.close()
 
     def write(self, step: int, training: dict[str, float], validation: dict[str, float] | None, lr: float) -> None:
         """Add a line."""
@@ -59,11 +60,23 @@ class LearningCurve:
         self._file.close()
 
 
-def _step_of(line: str) -> int | None:
+def _kept_lines(path: Path, names: list[str], last_step: int) -> list[str]:
+    """Lines up to `last_step` of an earlier run, in the columns `names`; nan in columns that it did not have."""
     try:
-        return int(line.split()[0])
-    except ValueError:
-        return None
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except FileNotFoundError:
+        return []
+    had = lines[0].lstrip("#").split() if lines and lines[0].startswith("#") else names
+    kept = []
+    for line in lines:
+        words = line.split()
+        if len(words) != len(had) or not words[0].isdecimal() or int(words[0]) > last_step:
+            continue
+        if had != names:
+            values = dict(zip(had, words, strict=True))
+            line = f"{int(words[0]):9d}" + "".join(f"{values.get(name, 'nan'):>14}" for name in names[1:])
+        kept.append(line)
+    return kept
 
 
 def read_lcurve(path: str | Path) -> dict[str, np.ndarray]:

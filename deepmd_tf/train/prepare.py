@@ -8,12 +8,14 @@ import math
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from deepmd_tf.config import Config
 from deepmd_tf.data import Sampler, System, check_labels, load_systems
 from deepmd_tf.errors import InputError
+from deepmd_tf.files import check_writable, make_directory
 from deepmd_tf.statistics import (
     ModelStatistics,
     NeighborStatistics,
@@ -38,6 +40,21 @@ class DataSource:
     def nframes(self) -> int:
         """Number of frames in all systems."""
         return sum(system.nframes for system in self.systems)
+
+
+def check_outputs(config: Config) -> None:
+    """Find out, before anything is written or computed, whether the run can write what it is to write.
+
+    Raises
+    ------
+    InputError
+        Naming the key whose file or directory cannot be written.
+    """
+    options = config.training
+    check_writable(options.disp_file, "training.disp_file")
+    make_directory(Path(options.save_ckpt).parent, "training.save_ckpt")
+    if options.tensorboard:
+        make_directory(options.tensorboard_log_dir, "training.tensorboard_log_dir")
 
 
 def _source(section, config: Config, stream: str) -> DataSource:
@@ -68,10 +85,13 @@ def _require_labels(systems: Sequence[System], config: Config) -> None:
         for name, key in (("energy", "e"), ("force", "f"), ("virial", "v"))
         if getattr(loss, f"start_pref_{key}") or getattr(loss, f"limit_pref_{key}")
     ]
+    if not any(name in system.labels for system in systems for name in wanted):
+        files = ", ".join(f"{name}.npy" for name in wanted)
+        raise InputError(
+            f"training.training_data: the loss needs {files}, expected in set.*; no system has any of them"
+        )
     for name in wanted:
         have = sum(name in system.labels for system in systems)
-        if have == 0 and len(wanted) == 1:
-            raise InputError(f"training.training_data: the loss needs {name}.npy, and no system has it")
         if have < len(systems):
             log.warning(
                 "%d of %d training systems have no %s.npy; their %s loss is inactive",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import tensorflow as tf
@@ -26,6 +27,12 @@ def frames_of(batch: Mapping[str, tf.Tensor]) -> Frames:
     )
 
 
+def said_by_op(error: tf.errors.OpError) -> str:
+    """Return what an op says of its input, without the nodes that TensorFlow puts around it."""
+    text = re.sub(r"\{\{[^{}]*\}\}|\[\[.*?\]\]|\[Op:[^\]]*\]", "", error.message)
+    return " ".join(text.split("\n")[0].split())
+
+
 class TrainingStep:
     """Graph functions that train and evaluate.
 
@@ -44,8 +51,9 @@ class TrainingStep:
     def __init__(self, model: EnergyModel, loss: EnergyLoss, adam: Adam, batch_spec: Mapping[str, tf.TensorSpec]):
         scalar = tf.TensorSpec([], tf.float64)
         self._model, self._loss, self._adam = model, loss, adam
-        self.train = tf.function(self._train, input_signature=[dict(batch_spec), scalar, scalar])
-        self.evaluate = tf.function(self._evaluate, input_signature=[dict(batch_spec), scalar])
+        # No Python control flow depends on tensors, so autograph would only rewrite the sources, slowly.
+        self.train = tf.function(self._train, input_signature=[dict(batch_spec), scalar, scalar], autograph=False)
+        self.evaluate = tf.function(self._evaluate, input_signature=[dict(batch_spec), scalar], autograph=False)
 
     def _train(self, batch, learning_rate, lr_ratio):
         """Return metrics, the largest neighbour counts, and whether loss and gradients are finite."""

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 import signal
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
+import tensorflow as tf
 
 from deepmd_tf.config import Config, config_to_dict
 from deepmd_tf.data import validation_batches
-from deepmd_tf.data.pipeline import dataset, signature
+from deepmd_tf.data.pipeline import batch_at, dataset, signature
 from deepmd_tf.errors import InputError
 from deepmd_tf.loss import METRICS, EnergyLoss, rmse
 from deepmd_tf.model.energy_model import EnergyModel
@@ -24,7 +26,7 @@ from deepmd_tf.train.prepare import DataSource, report_sel
 from deepmd_tf.train.report import Reporter
 from deepmd_tf.train.schedule import make_schedule
 from deepmd_tf.train.start import Start
-from deepmd_tf.train.step import TrainingStep
+from deepmd_tf.train.step import TrainingStep, said_by_op
 
 log = logging.getLogger("deepmd_tf")
 
@@ -124,38 +126,37 @@ class Trainer:
         writer = CheckpointWriter(
             options.save_ckpt, options.max_ckpt_keep, config_to_dict(self.config), self._trackables
         )
-        curve = LearningCurve(options.disp_file, keys, self._validation is not None, self.step)
-        events = EventLog(options.tensorboard_log_dir) if options.tensorboard else None
         self._batches = iter(dataset(self._training.systems, self._training.sampler, self.step))
         saved = None
-        with Interruption() as interruption, Reporter(self.step, last, show_time=options.time_training) as reporter:
+        with (
+            LearningCurve(options.disp_file, keys, self._validation is not None, self.step) as curve,
+            EventLog(options.tensorboard_log_dir) if options.tensorboard else nullcontext() as events,
+            Interruption() as interruption,
+            Reporter(self.step, last, show_time=options.time_training) as reporter,
+        ):
             while self.step < last and not interruption.requested:
+                saved = None
                 self._train_one(events)
                 reporter.advance(self.step)
                 if self.step % options.disp_freq == 0 or self.step == last:
                     self._display(curve, reporter, writer, events, keys)
-                if self.step % options.save_freq == 0 or self.step == last:
+                if self.step % options.save_freq == 0:
                     saved = writer.save(self.step, self._stored_metadata())
-            if saved is None or self.step % options.save_freq:
+            if saved is None:
                 saved = writer.save(self.step, self._stored_metadata())
-        curve.close()
-        if events is not None:
-            events.close()
         self._summarise(reporter, saved, interruption.requested)
         return saved
 
     def _train_one(self, events: EventLog | None) -> None:
         """Take one step; raises `InputError` when loss or gradients are not finite."""
         rate = self._schedule(self.step)
-        metrics, max_neighbors, finite = self._functions.train(next(self._batches), rate, rate / self._schedule(0))
+        try:
+            metrics, max_neighbors, finite = self._functions.train(next(self._batches), rate, rate / self._schedule(0))
+        except tf.errors.InvalidArgumentError as error:
+            raise self._bad_batch(self._training, self.step, said_by_op(error)) from error
         if not finite:
-            system, frames = self._training.sampler.batch_at(self.step)
-            raise InputError(
-                f"step {self.step + 1}: loss or gradient is not finite on "
-                f"{self._training.systems[system].path}, frames "
-                f"{list(map(int, frames))}; the last checkpoint is kept. Look at these frames, or lower "
-                "learning_rate.start_lr"
-            )
+            advice = "loss or gradient is not finite; look at these frames, or lower learning_rate.start_lr"
+            raise self._bad_batch(self._training, self.step, advice)
         self.step += 1
         metrics = metrics.numpy()
         self._sums += metrics
@@ -163,6 +164,12 @@ class Trainer:
         self._note_neighbors(max_neighbors.numpy())
         if events is not None and self.step % self.config.training.tensorboard_freq == 0:
             events.write(self.step, {f"{k}_trn": v for k, v in rmse(metrics, 1).items()} | {"lr": rate})
+
+    def _bad_batch(self, source: DataSource, batch: int, what: str) -> InputError:
+        """Name the frames that training stopped at."""
+        system, frames = source.sampler.batch_at(batch)
+        place = f"{source.systems[system].path}, frames {list(map(int, frames))}"
+        return InputError(f"step {self.step + 1}: {place}: {what}; the last checkpoint is kept")
 
     def _note_neighbors(self, max_neighbors: np.ndarray) -> None:
         self._max_neighbors = np.maximum(self._max_neighbors, max_neighbors)
@@ -197,8 +204,12 @@ class Trainer:
         count = validation_batches(options.validation_data.numb_btch, source.sampler.batch_sizes, source.systems)
         start = self.step // options.disp_freq * count
         sums = np.zeros(len(METRICS))
-        for batch in dataset(source.systems, source.sampler, start, start + count):
-            metrics, max_neighbors = self._functions.evaluate(batch, rate / self._schedule(0))
+        for number in range(start, start + count):
+            batch = batch_at(source.systems, source.sampler, number)
+            try:
+                metrics, max_neighbors = self._functions.evaluate(batch, rate / self._schedule(0))
+            except tf.errors.InvalidArgumentError as error:
+                raise self._bad_batch(source, number, said_by_op(error)) from error
             sums += metrics.numpy()
             self._note_neighbors(max_neighbors.numpy())
         return rmse(sums, count)
