@@ -29,10 +29,23 @@ COMMANDS = {
     "doc-train-input": "print the reference of the input file, or its JSON schema",
 }
 
+_EXAMPLE = """from data to predictions:
+  dp train input.json                  learn; lcurve.out and model.ckpt-* appear
+  dp plot-lcurve                       look at the learning curve
+  dp freeze -o graph.pb                write the latest model
+  dp test -m graph.pb -s validation    compare it with labelled data
+
+`dp COMMAND -h` explains a command, `dp doc-train-input` the keys of the input file.
+"""
+
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="dp", description="Deep Potential models with type embedding, on TensorFlow.", allow_abbrev=False
+        prog="dp",
+        description="Deep Potential models with type embedding, on TensorFlow.",
+        epilog=_EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"deepmd_tf {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -50,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
             "--log-level",
             "-v",
             default="INFO",
+            metavar="LEVEL",
             type=_log_level,
             help="what is reported: DEBUG, INFO, WARNING or ERROR (or 3, 2, 1, 0); default INFO",
         )
@@ -82,18 +96,25 @@ def _configure_log(level: str) -> None:
     log.propagate = False
 
 
+def _fail(command: str, message: str) -> int:
+    print(f"dp {command}: error: {message}", file=sys.stderr)
+    return 2
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run `dp`; return its exit status: 0, or 2 when the input is wrong."""
+    """Run `dp`; return its exit status: 0, 2 when the input or the installation is wrong, 130 when interrupted."""
     parsed = _parser().parse_args(arguments)
     _configure_log(parsed.log_level)
     try:
         _module(parsed.command).run(parsed)
         sys.stdout.flush()
-    except InputError as error:
-        print(f"dp {parsed.command}: error: {error}", file=sys.stderr)
-        return 2
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (InputError, OSError) as error:
+        return _fail(parsed.command, str(error))
+    except ImportError as error:
+        hint = ": pip install 'deepmd_tf[cpu]' (or 'deepmd_tf[gpu]')" if error.name == "tensorflow" else ""
+        return _fail(parsed.command, f"{error}{hint}")
     except KeyboardInterrupt:
         print(f"dp {parsed.command}: interrupted", file=sys.stderr)
         return 130

@@ -24,9 +24,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _length(text: str) -> float:
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
     if not (math.isfinite(value) and value > 0):
-        raise argparse.ArgumentTypeError(f"expected a positive length in Å, got {text}")
+        raise argparse.ArgumentTypeError(f"expected a positive length in Å, got {text!r}")
     return value
 
 

@@ -21,8 +21,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Carry out the command."""
+    from deepmd_tf.files import check_writable
     from deepmd_tf.infer.plots import lcurve_plot, save_figure
     from deepmd_tf.train.lcurve import read_lcurve
 
+    check_writable(arguments.output, "--output")
     save_figure(lcurve_plot({name: read_lcurve(name) for name in arguments.files}), arguments.output)
     print(f"learning curve plot: {arguments.output}")

@@ -30,18 +30,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _count(text: str) -> int:
-    value = int(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"expected a number of frames, or 0 for all, got {value}")
-    return value
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"expected a number of frames, or 0 for all, got {text!r}")
+    return int(text)
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Carry out the command."""
     from deepmd_tf.data import check_labels, load_systems
+    from deepmd_tf.files import check_writable
     from deepmd_tf.infer.comparison import compare, pooled
     from deepmd_tf.infer.deep_pot import DeepPot
 
+    if arguments.detail_file:
+        check_writable(f"{arguments.detail_file}.e.out", "--detail-file")
+    if arguments.plot:
+        check_writable(arguments.plot, "--plot")
     potential = DeepPot(arguments.model)
     paths = arguments.system[0] if len(arguments.system) == 1 else arguments.system
     systems = load_systems(paths, potential.get_type_map())

@@ -1,5 +1,17 @@
 """Using frozen graphs: `DeepPot`, ASE, and tests against labelled data."""
 
-from deepmd_tf.infer.deep_pot import DeepPot
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from deepmd_tf.infer.deep_pot import DeepPot
 
 __all__ = ["DeepPot"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import `DeepPot`, and TensorFlow with it, on first use: the plots do without."""
+    if name == "DeepPot":
+        from deepmd_tf.infer.deep_pot import DeepPot
+
+        return DeepPot
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from deepmd_tf.data import System
 from deepmd_tf.errors import InputError
-from deepmd_tf.infer.deep_pot import DeepPot
+
+if TYPE_CHECKING:
+    from deepmd_tf.infer.deep_pot import DeepPot
 
 
 class Quantity(NamedTuple):

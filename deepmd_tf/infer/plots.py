@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from deepmd_tf.errors import InputError
+from deepmd_tf.files import atomic_write
 from deepmd_tf.infer.comparison import QUANTITIES, Comparison, pooled
 
 
@@ -63,14 +65,16 @@ def lcurve_plot(curves: dict[str, dict[str, np.ndarray]]) -> Figure:
 
 
 def save_figure(figure: Figure, path: str | Path) -> None:
-    """Write a figure in the format that the file's ending names.
+    """Write a figure in the format that the file's ending names, PNG without one.
 
     Raises
     ------
     InputError
-        When it cannot be written.
+        When the format is unknown or the file cannot be written; an existing file is then untouched.
     """
+    image = io.BytesIO()
     try:
-        figure.savefig(path, dpi=150)
-    except (OSError, ValueError) as error:
+        figure.savefig(image, format=Path(path).suffix.lstrip(".") or "png", dpi=150)
+    except ValueError as error:
         raise InputError(f"cannot write the plot {path}: {error}") from error
+    atomic_write(path, image.getvalue())
