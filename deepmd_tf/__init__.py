@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from deepmd_tf.infer import DeepPot
 
-# TensorFlow reads these when it is first imported: no start-up chatter, and one code path for matrix products.
+# TensorFlow reads these when it is first imported: no start-up chatter, one code path for matrix products, and tensors
+# from a pool: taken from and returned to the system one by one, they cost as much time in page faults as in arithmetic.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+os.environ.setdefault("TF_CPU_ALLOCATOR_USE_BFC", "true")
 
 __all__ = ["DeepPot", "__version__"]
 

@@ -71,6 +71,12 @@ class PaddedEnvironment:
         """Types of the centres, int32 ``[nframes * nloc]``."""
         return tf.reshape(self.frames.type[:, : self.frames.natoms[0]], [-1])
 
+    @property
+    def used_slots(self) -> tf.Tensor:
+        """Indices of the slots that hold a neighbour of at least one centre, int32 ``[nused]``."""
+        held = tf.reduce_any(tf.reshape(self.nlist, [-1, self.nnei]) >= 0, axis=0)
+        return tf.cast(tf.where(held)[:, 0], tf.int32)
+
     def force(self, rows_grad: tf.Tensor) -> tf.Tensor:
         """Map ``dE/d rows`` to forces (eV/Å) ``[nframes, nall * 3]``."""
         return ops.prod_force_se_a(

@@ -8,6 +8,9 @@ For a centre i with environment rows ``R~_ij`` and embedding ``G_ij`` of its nei
 ``G_ij`` is a net of ``{s~_ij, A_j}`` (one side) or ``{s~_ij, A_j, A_i}`` (two sides), where A are rows of the type
 embedding. Types are discrete, so the part of the first layer that multiplies them is a bias looked up by type: per
 neighbour the net is a function of the one number ``s~_ij``.
+
+The sum runs over slots, and an empty slot counts: it holds ``s~ = s0 = -avg/std`` of its centre. Slots that are empty
+around every centre of the batch are therefore not computed one by one but added as the constant that they are.
 """
 
 from __future__ import annotations
@@ -68,46 +71,67 @@ class SeE2A(tf.Module):
 
     def __call__(self, environment: PaddedEnvironment, type_table: tf.Tensor) -> tf.Tensor:
         """Descriptors ``[nframes * nloc, width]``; `type_table` is the type embedding ``[ntypes, type_width]``."""
+        precision = self.config.precision
         center_type = environment.center_type
-        rows = tf.cast(tf.reshape(environment.rows, [-1, self.nnei, 4]), self.config.precision)
-        rows = self._without_excluded(rows, center_type)
-        embedded = self._embed(rows[:, :, 0:1], center_type, tf.cast(type_table, self.config.precision))
-        t = tf.matmul(rows, embedded, transpose_a=True) / self.nnei
+        type_table = tf.cast(type_table, precision)
+        used = environment.used_slots
+        slot_type = tf.gather(self.slot_type, used)
+        rows = tf.gather(tf.cast(tf.reshape(environment.rows, [-1, self.nnei, 4]), precision), used, axis=1)
+        if self.config.exclude_types:
+            rows *= self._interacting(center_type, slot_type)
+        embedded = self._embed(rows[:, :, 0:1], center_type, slot_type, type_table)
+        t = tf.matmul(rows, embedded, transpose_a=True)
+        radial = t[:, 0:1] + tf.gather(self._unused_slots(slot_type, type_table), center_type)[:, None, :]
+        t = tf.concat([radial, t[:, 1:]], axis=1) / self.nnei
         d = tf.matmul(t, t[:, :, : self.config.axis_neuron], transpose_a=True)
         return tf.reshape(d, [-1, self.width])
 
-    def _without_excluded(self, rows: tf.Tensor, center_type: tf.Tensor) -> tf.Tensor:
-        """Zero the rows ``[n, nnei, 4]`` whose pair of types is excluded from interacting."""
-        if not self.config.exclude_types:
-            return rows
+    def _unused_slots(self, slot_type: tf.Tensor, type_table: tf.Tensor) -> tf.Tensor:
+        """What the slots that no centre uses add to the radial row of T, per centre type ``[ntypes, M]``.
+
+        ``sum_t (sel[t] - used[t]) s0 G(s0, t)``, with `slot_type` the types of the used slots.
+        """
+        ntypes = len(self.sel)
+        types = tf.range(ntypes)
+        used = tf.math.unsorted_segment_sum(tf.ones_like(slot_type), slot_type, ntypes)
+        unused = tf.cast(tf.constant(self.sel, tf.int32) - used, self.config.precision)
+        block = np.minimum(np.cumsum([0, *self.sel[:-1]]), self.nnei - 1)
+        s0 = tf.cast(-tf.gather(self.avg, 4 * block, axis=1) / tf.gather(self.std, 4 * block, axis=1), unused.dtype)
+        s0 = s0[:, :, None]
+        if self.config.exclude_types:
+            s0 *= self._interacting(types, types)
+        embedded = self._embed(s0, types, types, type_table)
+        return tf.reduce_sum(unused[None, :, None] * s0 * embedded, axis=1)
+
+    def _interacting(self, center_type: tf.Tensor, slot_type: tf.Tensor) -> tf.Tensor:
+        """0 for pairs of types that are excluded from interacting, else 1, ``[ncenters, nslots, 1]``."""
         keep = np.ones((len(self.sel), len(self.sel)))
         for a, b in self.config.exclude_types:
             keep[a, b] = keep[b, a] = 0.0
-        mask = tf.constant(keep[:, self.slot_type], dtype=rows.dtype)
-        return rows * tf.gather(mask, center_type)[:, :, None]
+        of_centers = tf.gather(tf.constant(keep, self.config.precision), center_type)
+        return tf.gather(of_centers, slot_type, axis=1)[:, :, None]
 
-    def _embed(self, s: tf.Tensor, center_type: tf.Tensor, type_table: tf.Tensor) -> tf.Tensor:
-        """``G [n, nnei, M]`` of the normalised radial column ``s [n, nnei, 1]``."""
-        neighbor = tf.gather(type_table, self.slot_type)[None, :, :]
-        center = None if self.config.type_one_side else tf.gather(type_table, center_type)[:, None, :]
+    def _embed(self, s: tf.Tensor, center_type: tf.Tensor, slot_type: tf.Tensor, type_table: tf.Tensor) -> tf.Tensor:
+        """``G [ncenters, nslots, M]`` of the normalised radial column ``s [ncenters, nslots, 1]``."""
+        neighbor = tf.gather(type_table, slot_type)
+        center = None if self.config.type_one_side else tf.gather(type_table, center_type)
         first = self.net.layers[0]
         w_s, w_neighbor, w_center = tf.split(
             first.matrix, [1, self.type_width, self.net.n_in - 1 - self.type_width], axis=0
         )
-        bias = tf.matmul(neighbor[0], w_neighbor)[None, :, :] + first.bias
-        pre = s * w_s + bias
+        pre = s * w_s + (tf.matmul(neighbor, w_neighbor) + first.bias)[None, :, :]
         if center is not None:
-            pre += tf.matmul(center[:, 0], w_center)[:, None, :]
+            pre += tf.matmul(center, w_center)[:, None, :]
         hidden = first.activate(pre)
         if self.net.first_is_residual:
             hidden = add_residual(hidden, self._concatenated(s, neighbor, center))
         embedded = self.net.upper_layers(tf.reshape(hidden, [-1, first.n_out]))
-        return tf.reshape(embedded, [-1, self.nnei, self.net.n_out])
+        return tf.reshape(embedded, tf.concat([tf.shape(s)[:2], [self.net.n_out]], axis=0))
 
     def _concatenated(self, s: tf.Tensor, neighbor: tf.Tensor, center: tf.Tensor | None) -> tf.Tensor:
-        """Write out the net's input ``[n, nnei, n_in]``, which only a residual over the first layer needs."""
-        n = tf.shape(s)[0]
-        parts = [s, tf.tile(neighbor, [n, 1, 1])]
+        """Write out the net's input ``[ncenters, nslots, n_in]``, which only a residual over the first layer needs."""
+        ncenters, nslots = tf.shape(s)[0], tf.shape(s)[1]
+        parts = [s, tf.tile(neighbor[None, :, :], [ncenters, 1, 1])]
         if center is not None:
-            parts.append(tf.tile(center, [1, self.nnei, 1]))
+            parts.append(tf.tile(center[:, None, :], [1, nslots, 1]))
         return tf.concat(parts, axis=-1)

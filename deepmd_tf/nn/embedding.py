@@ -24,10 +24,15 @@ def _residual_copies(n_in: int, n_out: int) -> int:
 
 def add_residual(y: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
     """Apply the residual rule to a layer's output ``y [..., n_out]`` and input ``x [..., n_in]``."""
-    copies = _residual_copies(x.shape[-1], y.shape[-1])
+    n_in, n_out = x.shape[-1], y.shape[-1]
+    copies = _residual_copies(n_in, n_out)
     if copies == 0:
         return y
-    return y + (x if copies == 1 else tf.concat([x, x], axis=-1))
+    if copies == 1:
+        return y + x
+    # (x, x) is never written out: its copies and their gradients would cost as much as a layer's products
+    doubled = tf.reshape(y, [-1, 2, n_in]) + tf.reshape(x, [-1, 1, n_in])
+    return tf.reshape(doubled, tf.shape(y))
 
 
 class EmbeddingNet(tf.Module):
