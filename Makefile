@@ -6,7 +6,7 @@ VENV ?= .venv
 PEER ?= .venv-peer
 TENSORFLOW ?= tensorflow-cpu==2.21.*
 BIN := $(abspath $(VENV))/bin
-DEMO := examples/water/se_e2_a_tebd/run
+DEMO := examples/water/se_e2_a_tebd
 
 SOURCES := pyproject.toml CMakeLists.txt $(shell find source -type f)
 INSTALLED := $(VENV)/.installed
@@ -43,12 +43,11 @@ $(PEER_INSTALLED):
 	@touch $@
 
 demo: $(INSTALLED)
-	@mkdir -p $(DEMO)
-	cd $(DEMO) && $(BIN)/dp train ../input.json
+	cd $(DEMO) && $(BIN)/dp train input.json
 	cd $(DEMO) && $(BIN)/dp plot-lcurve lcurve.out -o lcurve.png
 	cd $(DEMO) && $(BIN)/dp freeze -o graph.pb
-	cd $(DEMO) && $(BIN)/dp test -m graph.pb -s ../../data_3 --plot parity.png
-	cd $(DEMO) && $(BIN)/python ../../md.py graph.pb
+	cd $(DEMO) && $(BIN)/dp test -m graph.pb -s ../data_3 --plot parity.png
+	cd $(DEMO) && $(BIN)/python ../md.py graph.pb
 	@echo
 	@echo "learning curve: $(abspath $(DEMO))/lcurve.png"
 	@echo "parity plot:    $(abspath $(DEMO))/parity.png"
@@ -79,5 +78,6 @@ docs: $(INSTALLED)
 	$(BIN)/dp doc-train-input > docs/train-input.md
 
 clean:
-	rm -rf build build-* dist $(VENV) $(PEER) $(DEMO) .pytest_cache .ruff_cache .hypothesis
+	rm -rf build build-* dist $(VENV) $(PEER) .pytest_cache .ruff_cache .hypothesis
+	git clean -fdXq examples
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
