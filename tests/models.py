@@ -1,0 +1,174 @@
+"""Small models for tests: a table of variants, strong random parameters, frozen graphs.
+
+A new variant of the model joins the physics suite and the comparison with NumPy by being listed in `VARIANTS`.
+"""
+
+from __future__ import annotations
+
+import atexit
+import copy
+import functools
+import shutil
+import tempfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from deepmd_tf.config import Config, parse_config
+from deepmd_tf.export.portable import portable_graph
+from deepmd_tf.files import atomic_write
+from deepmd_tf.infer import DeepPot
+from deepmd_tf.model.energy_model import EnergyModel
+from deepmd_tf.nn.activation import ACTIVATIONS
+from deepmd_tf.nn.parameters import TrainableParameters
+from deepmd_tf.statistics import EnvironmentStatistics, FittingStatistics, ModelStatistics
+
+BASE: dict[str, Any] = {
+    "type_map": ["O", "H"],
+    "type_embedding": {"neuron": [4, 2], "seed": 1},
+    "descriptor": {
+        "type": "se_e2_a",
+        "sel": [12, 16],
+        "rcut": 3.5,
+        "rcut_smth": 1.0,
+        "neuron": [4, 8],
+        "axis_neuron": 3,
+        "type_one_side": True,
+        "seed": 1,
+    },
+    "fitting_net": {"neuron": [6, 6], "resnet_dt": False, "seed": 1},
+}
+
+TWO_SIDES = {"descriptor": {"type_one_side": False}}
+ACTIVATION_VARIANTS = {
+    name: {section: {"activation_function": name} for section in ("type_embedding", "descriptor", "fitting_net")}
+    for name in ACTIVATIONS
+}
+VARIANTS: dict[str, dict[str, Any]] = {
+    "one_side": {},
+    "two_sides": TWO_SIDES,
+    "exclude_unlike": {"descriptor": {"exclude_types": [[0, 1]]}},
+    "exclude_like": {"descriptor": {"exclude_types": [[1, 1]], "type_one_side": False}},
+    "set_davg_zero": {"descriptor": {"set_davg_zero": True}},
+    "resnet_dt": {
+        "type_embedding": {"resnet_dt": True},
+        "descriptor": {"resnet_dt": True, "neuron": [4, 8, 8]},
+        "fitting_net": {"resnet_dt": True, "neuron": [6, 6, 4, 4]},
+    },
+    "float32": {section: {"precision": "float32"} for section in ("type_embedding", "descriptor", "fitting_net")},
+    "float32_fitting": {"fitting_net": {"precision": "float32"}},
+    "float32_descriptor": {"descriptor": {"precision": "float32"}},
+    "tebd_bias": {"type_embedding": {"use_tebd_bias": True}},
+    "econf": {"type_embedding": {"use_econf_tebd": True}},
+    "fparam": {"fitting_net": {"numb_fparam": 2}},
+    "aparam": {"fitting_net": {"numb_aparam": 1}},
+    "fparam_aparam": {"fitting_net": {"numb_fparam": 1, "numb_aparam": 2}, **TWO_SIDES},
+    "atom_ener": {"descriptor": {"set_davg_zero": True}, "fitting_net": {"atom_ener": [-1.5, 0.75]}},
+    "atom_ener_of_one": {"descriptor": {"set_davg_zero": True}, "fitting_net": {"atom_ener": [-1.5, None]}},
+    "residual": {"descriptor": {"neuron": [3, 6]}},
+    "residual_doubled": {"descriptor": {"neuron": [6, 6]}},
+    "residual_two_sides": {"descriptor": {"neuron": [5, 5], "type_one_side": False}},
+    "residual_two_sides_doubled": {
+        "type_embedding": {"neuron": [2, 1]},
+        "descriptor": {"neuron": [6, 4], "type_one_side": False, "resnet_dt": True},
+    },
+    "one_layer": {"descriptor": {"neuron": [5]}, "fitting_net": {"neuron": [7]}},
+    "one_type": {"type_map": ["O"], "descriptor": {"sel": [28]}},
+    "three_types": {"type_map": ["O", "C", "H"], "descriptor": {"sel": [12, 8, 16], "type_one_side": False}},
+    "sel_with_zero": {"type_map": ["O", "C", "H"], "descriptor": {"sel": [12, 0, 16]}},
+    **{name: changes for name, changes in ACTIVATION_VARIANTS.items() if name != "tanh"},
+}
+
+
+def model_input(changes: Mapping[str, Any] = {}) -> dict[str, Any]:
+    """The input file of a variant, with the section ``model`` of `BASE` changed."""
+    model = copy.deepcopy(BASE)
+    for key, value in changes.items():
+        model[key] = {**model[key], **value} if isinstance(value, Mapping) else value
+    return {
+        "model": model,
+        "learning_rate": {"type": "exp", "decay_steps": 10, "start_lr": 1e-3, "stop_lr": 1e-5},
+        "loss": {"type": "ener"},
+        "training": {"training_data": {"systems": ["data"]}, "numb_steps": 100, "seed": 1},
+    }
+
+
+def model_config(changes: Mapping[str, Any] = {}) -> Config:
+    """The configuration of a variant."""
+    return parse_config(model_input(changes))
+
+
+def random_statistics(config: Config, rng: np.random.Generator) -> ModelStatistics:
+    """Statistics as data could give them; energies per type are those of ``atom_ener`` where it gives them."""
+    model = config.model
+    ntypes, fitting = len(model.type_map), model.fitting_net
+    avg = np.zeros(ntypes) if model.descriptor.set_davg_zero else rng.uniform(0.05, 0.15, ntypes)
+    bias = rng.normal(size=ntypes)
+    for k, energy in enumerate(fitting.atom_ener):
+        bias[k] = bias[k] if energy is None else energy
+    scales = {
+        name: (rng.normal(size=width), rng.uniform(0.5, 2.0, width)) if width else None
+        for name, width in (("fparam", fitting.numb_fparam), ("aparam", fitting.numb_aparam))
+    }
+    return ModelStatistics(
+        EnvironmentStatistics(avg, rng.uniform(0.1, 0.3, ntypes), rng.uniform(0.1, 0.2, ntypes)),
+        FittingStatistics(bias, **scales),
+    )
+
+
+def random_parameters(config: Config, seed: int = 0) -> TrainableParameters:
+    """Variables of a model, strong enough that every layer bends and forces are not small."""
+    return random_model(config, seed)[1]
+
+
+def random_model(config: Config, seed: int = 0) -> tuple[EnergyModel, TrainableParameters]:
+    """A model on variables, and the variables; see `random_parameters`."""
+    rng = np.random.default_rng(seed)
+    parameters = TrainableParameters()
+    model = EnergyModel(config.model, statistics=random_statistics(config, rng), parameters=parameters)
+    for name, variable in parameters.by_name.items():
+        shape, kind = variable.shape, name.rsplit("/")[-1].split("_")[0]
+        if kind == "matrix":
+            variable.assign(rng.normal(0, 2.0 / np.sqrt(shape[0] + shape[1]), shape).astype(variable.dtype.name))
+        elif kind == "bias":
+            variable.assign(rng.normal(0, 0.5, shape).astype(variable.dtype.name))
+        elif kind == "idt":
+            variable.assign(rng.normal(0.8, 0.2, shape).astype(variable.dtype.name))
+    return model, parameters
+
+
+@functools.cache
+def _directory() -> Path:
+    directory = Path(tempfile.mkdtemp(prefix="deepmd_tf_models_"))
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    return directory
+
+
+@functools.cache
+def variant_config(name: str) -> Config:
+    """The configuration of a listed variant."""
+    return model_config(VARIANTS[name])
+
+
+@functools.cache
+def variant_values(name: str) -> dict[str, np.ndarray]:
+    """The parameters of a listed variant by name."""
+    return random_parameters(variant_config(name), zlib.crc32(name.encode())).values()
+
+
+@functools.cache
+def graph_file(name: str) -> Path:
+    """The frozen graph of a listed variant; one file for all tests, not to be changed."""
+    path = _directory() / f"{name}.pb"
+    graph = portable_graph(variant_config(name), variant_values(name), 0.9)
+    atomic_write(path, graph.SerializeToString(deterministic=True))
+    return path
+
+
+@functools.cache
+def potential(name: str) -> DeepPot:
+    """A potential on the frozen graph of a listed variant; one for all tests."""
+    return DeepPot(graph_file(name))
