@@ -60,6 +60,9 @@ def _check(graph: GraphDef, path: Path) -> None:
     missing = [name for name in needed if name not in names]
     if missing:
         raise InputError(f"{path}: not the graph of an energy model, it lacks the node(s) {', '.join(missing)}")
+    type_map = next(node for node in graph.node if node.name == "model_attr/tmap")
+    if type_map.op != "Const" or len(type_map.attr["value"].tensor.string_val) != 1:
+        raise InputError(f"{path}: not the graph of an energy model, its model_attr/tmap is not a constant string")
 
 
 def constants(graph: GraphDef) -> dict[str, np.ndarray]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from deepmd_tf.errors import InputError
-
 
 def isolating_cell(coord: np.ndarray, cell: np.ndarray, pbc: tuple[bool, bool, bool], rcut: float) -> np.ndarray:
     """Replace the vectors of open axes so that no atom sees an image across them.
@@ -20,7 +18,7 @@ def isolating_cell(coord: np.ndarray, cell: np.ndarray, pbc: tuple[bool, bool, b
     cell : ndarray
         Cell vectors in rows (Å) ``[3, 3]``; rows of open axes are not read.
     pbc : tuple of bool
-        Which axes are periodic, at least one.
+        Which axes are periodic, at least one; their vectors are not zero and not parallel.
     rcut : float
         Cutoff (Å).
 
@@ -31,8 +29,6 @@ def isolating_cell(coord: np.ndarray, cell: np.ndarray, pbc: tuple[bool, bool, b
     """
     periodic = np.array(pbc, bool)
     kept = cell[periodic]
-    if np.linalg.matrix_rank(kept, tol=1e-8) < len(kept):
-        raise InputError(f"the cell vectors of the periodic axes are zero or parallel: {kept.tolist()}")
     directions = np.linalg.svd(kept)[2][len(kept) :]
     result = np.array(cell, float)
     for axis, direction in zip(np.flatnonzero(~periodic), directions, strict=True):
