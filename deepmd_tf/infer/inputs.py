@@ -1,0 +1,182 @@
+"""What a user gives to `DeepPot`, brought into arrays of known shape or refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from deepmd_tf.errors import InputError
+from deepmd_tf.infer.cells import isolating_cell
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """What inputs are checked against.
+
+    Attributes
+    ----------
+    type_map : tuple of str
+        Names of the types.
+    rcut : float
+        Cutoff (Å).
+    numb_fparam, numb_aparam : int
+        Number of frame and atomic parameters.
+    """
+
+    type_map: tuple[str, ...]
+    rcut: float
+    numb_fparam: int
+    numb_aparam: int
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Checked frames with one number of atoms.
+
+    Attributes
+    ----------
+    coord : ndarray
+        Å ``[nframes, natoms, 3]``.
+    cells : ndarray or None
+        Cell vectors in rows (Å) ``[nframes, 3, 3]``, periodic along all of them; None when open.
+    types : ndarray
+        int ``[nframes, natoms]``.
+    fparam, aparam : ndarray or None
+        ``[nframes, 1, width]`` and ``[nframes, natoms, width]``; None when the model takes none.
+    """
+
+    coord: np.ndarray
+    cells: np.ndarray | None
+    types: np.ndarray
+    fparam: np.ndarray | None
+    aparam: np.ndarray | None
+
+
+def check_inputs(coords, cells, atom_types, fparam, aparam, pbc, facts: ModelFacts) -> Inputs:
+    """Check the arguments of `DeepPot.eval`, which documents them.
+
+    Raises
+    ------
+    InputError
+        When shapes do not fit, numbers are not finite, a cell has no volume or a type is unknown.
+    """
+    types = _types(atom_types, facts.type_map)
+    natoms = types.shape[1]
+    coord = _frames("coords", coords, (natoms, 3))
+    nframes = len(coord)
+    if nframes == 0:
+        raise InputError(f"coords: expected at least one frame, got shape {np.shape(coords)}")
+    if len(types) not in (1, nframes):
+        raise InputError(f"atom_types: expected {nframes} frames as in coords, got {len(types)}")
+    if isinstance(fparam, bool):
+        raise InputError("fparam: got a boolean; write atomic=True to ask for atomic energies and virials")
+    return Inputs(
+        coord,
+        _cells(cells, coord, _boundaries(pbc, cells is not None), facts.rcut),
+        np.broadcast_to(types, (nframes, natoms)),
+        _parameters("fparam", fparam, (nframes, 1, facts.numb_fparam)),
+        _parameters("aparam", aparam, (nframes, natoms, facts.numb_aparam)),
+    )
+
+
+def _types(atom_types, type_map: tuple[str, ...]) -> np.ndarray:
+    """Types as ``[nframes or 1, natoms]``."""
+    types = np.atleast_2d(np.asarray(atom_types))
+    if types.ndim != 2 or types.size == 0 or not np.issubdtype(types.dtype, np.integer):
+        raise InputError(
+            f"atom_types: expected integers [natoms] or [nframes, natoms], got {types.dtype} of shape "
+            f"{np.shape(atom_types)}"
+        )
+    outside = np.argwhere((types < 0) | (types >= len(type_map)))
+    if outside.size:
+        frame, atom = outside[0]
+        raise InputError(
+            f"atom_types: atom {atom} has type {types[frame, atom]}, the model knows types 0 to "
+            f"{len(type_map) - 1} ({' '.join(type_map)})"
+        )
+    return types.astype(np.int32)
+
+
+def _frames(name: str, values, shape: tuple[int, int]) -> np.ndarray:
+    """Bring an array of one or more frames into ``[nframes, *shape]``, float64, finite."""
+    width = shape[0] * shape[1]
+    try:
+        array = np.asarray(values, dtype=np.float64)
+    except (ValueError, TypeError):
+        array = None
+    if array is None or not _holds_frames(array, shape):
+        found = "no rectangular array of numbers" if array is None else f"shape {array.shape}"
+        raise InputError(f"{name}: expected [nframes, {width}] or [nframes, {shape[0]}, {shape[1]}], got {found}")
+    array = array.reshape(-1, *shape)
+    bad = np.argwhere(~np.isfinite(array))
+    if bad.size:
+        frame, row = bad[0][:2]
+        what = "atom" if name == "coords" else "vector"
+        raise InputError(f"{name}: frame {frame}, {what} {row}: {array[frame, row].tolist()} is not finite")
+    return array
+
+
+def _holds_frames(array: np.ndarray, shape: tuple[int, int]) -> bool:
+    """Whether rows of `array` are frames; one frame may stand without its first axis, or all of them in one row."""
+    width = shape[0] * shape[1]
+    if array.ndim == 1:
+        return array.size % width == 0
+    return array.shape == shape or array.shape[1:] in (shape, (width,))
+
+
+def _boundaries(pbc, have_cells: bool) -> tuple[bool, bool, bool]:
+    """Which axes are periodic."""
+    if pbc is None:
+        return (have_cells,) * 3
+    axes = np.ravel(pbc)
+    if axes.size != 3:
+        raise InputError(f"pbc: expected three booleans, one per cell vector, got {pbc!r}")
+    if axes.any() and not have_cells:
+        raise InputError("pbc: there are periodic axes, but cells is None; give cells, or pbc (False, False, False)")
+    return tuple(bool(axis) for axis in axes)
+
+
+def _cells(cells, coord: np.ndarray, pbc: tuple[bool, bool, bool], rcut: float) -> np.ndarray | None:
+    """Cells that are periodic along all vectors, or None."""
+    if cells is None:
+        return None
+    cells = _frames("cells", cells, (3, 3))
+    if len(cells) != len(coord):
+        raise InputError(f"cells: expected {len(coord)} frames as in coords, got {len(cells)}")
+    if not any(pbc):
+        return None
+    kept = cells[:, np.array(pbc)]
+    # The volume, area or length that the periodic vectors span.
+    spanned = np.sqrt(np.maximum(np.linalg.det(kept @ kept.swapaxes(1, 2)), 0.0))
+    flat = np.flatnonzero(spanned < 1e-8)
+    if flat.size:
+        raise InputError(
+            f"cells: frame {flat[0]} has no volume (periodic cell vectors {kept[flat[0]].tolist()}); None means open"
+        )
+    if all(pbc):
+        return cells
+    return np.stack([isolating_cell(*frame, pbc, rcut) for frame in zip(coord, cells, strict=True)])
+
+
+def _parameters(name: str, values, shape: tuple[int, int, int]) -> np.ndarray | None:
+    """Bring frame or atomic parameters into `shape`; one frame's or one atom's worth is repeated."""
+    _, rows, width = shape
+    layout = "[nframes, natoms * width]" if name == "aparam" else "[nframes, width]"
+    if width == 0:
+        if values is not None:
+            raise InputError(f"{name}: given, but the model takes none")
+        return None
+    if values is None:
+        raise InputError(f"{name}: the model needs {width} per {'atom' if name == 'aparam' else 'frame'}, as {layout}")
+    try:
+        array = np.asarray(values, dtype=np.float64)
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{name}: expected numbers as {layout}, got {values!r}") from error
+    bad = np.argwhere(~np.isfinite(array))
+    if bad.size:
+        raise InputError(f"{name}: expected finite numbers, got {array[tuple(bad[0])]} at index {bad[0].tolist()}")
+    for given in (shape, (1, rows, width), (1, 1, width)):
+        if array.size == np.prod(given):
+            return np.broadcast_to(array.reshape(given), shape)
+    raise InputError(f"{name}: expected {layout} with width {width}, got shape {array.shape}")
