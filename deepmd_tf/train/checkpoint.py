@@ -255,7 +255,9 @@ class StoredCheckpoint:
         reader = tf.train.load_checkpoint(str(self.path / _STATE))
         prefix, suffix = "parameters/", "/.ATTRIBUTES/VARIABLE_VALUE"
         return {
-            key[len(prefix) : -len(suffix)].replace(".S", "/"): reader.get_tensor(key)
+            re.sub(
+                r"\.([.S])", lambda m: {"S": "/", ".": "."}[m[1]], key[len(prefix) : -len(suffix)]
+            ): reader.get_tensor(key)
             for key in reader.get_variable_to_shape_map()
             if key.startswith(prefix) and key.endswith(suffix)
         }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,6 +35,16 @@ class Start:
     sel: tuple[int, ...]
     values: dict[str, np.ndarray]
     facts: dict
+
+    def check_used(self, names: Collection[str]) -> None:
+        """Raise `InputError` when the networks hold more weights than the model, whose parameters are `names`, takes."""
+        weights = ("matrix", "bias", "idt")
+        extra = sorted(n for n in self.values if n.rpartition("/")[2].startswith(weights) and n not in names)
+        if extra:
+            raise InputError(
+                f"model: {self.origin} has parameters that the networks of the input file do not take: "
+                f"{', '.join(extra)}; the input must describe the same networks"
+            )
 
     def adopt(self, config: Config) -> Config:
         """Fit a configuration to these parameters: ``sel: "auto"`` becomes theirs.

@@ -85,6 +85,8 @@ class Trainer:
         self.config, self._training, self._validation = config, training, validation
         self.parameters = TrainableParameters(None if start is None else start.values)
         model = EnergyModel(config.model, statistics=statistics, parameters=self.parameters)
+        if start is not None:
+            start.check_used(self.parameters.by_name)
         self._loss = EnergyLoss(config.loss)
         trainable = {name: v for name, v in self.parameters.by_name.items() if v.trainable}
         if not trainable:
