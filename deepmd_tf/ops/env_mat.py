@@ -77,7 +77,7 @@ def prod_env_mat_a(
         Of the op in a graph.
     """
     attributes = _attributes(rcut_a, rcut_r, rcut_r_smth, sel_a, sel_r, name)
-    return EnvMat(*load().prod_env_mat_a(coord, type, natoms, box, mesh, davg, dstd, **attributes))
+    return EnvMat(*load().prod_env_mat_a(_tensor(coord), type, natoms, box, mesh, davg, dstd, **attributes))
 
 
 def prod_env_mat_a_counted(
@@ -85,7 +85,16 @@ def prod_env_mat_a_counted(
 ) -> EnvMatCounted:
     """Do what `prod_env_mat_a` does, and count the neighbours of each type whether or not they fit ``sel_a``."""
     attributes = _attributes(rcut_a, rcut_r, rcut_r_smth, sel_a, sel_r, name)
-    return EnvMatCounted(*load().prod_env_mat_a_counted(coord, type, natoms, box, mesh, davg, dstd, **attributes))
+    return EnvMatCounted(
+        *load().prod_env_mat_a_counted(_tensor(coord), type, natoms, box, mesh, davg, dstd, **attributes)
+    )
+
+
+def _tensor(coord):
+    """Fix the dtype of the op, which would be float64 if it had nothing but arrays to go by."""
+    import tensorflow as tf
+
+    return tf.convert_to_tensor(coord)
 
 
 def _attributes(rcut_a, rcut_r, rcut_r_smth, sel_a, sel_r, name) -> dict:

@@ -29,8 +29,8 @@ void check_shape(const char* name, const tf::Tensor& tensor, std::initializer_li
 Sizes read_natoms(const tf::Tensor& natoms) {
   check_shape("natoms", natoms, {-1});
   if (natoms.dim_size(0) < 3) {
-    throw InputError("natoms: expected [nloc, nall, atoms of each type...], got " +
-                     std::to_string(natoms.dim_size(0)) + " numbers");
+    throw InputError("natoms: expected [nloc, nall, atoms of each type...], got " + std::to_string(natoms.dim_size(0)) +
+                     " numbers");
   }
   const auto values = natoms.vec<int>();
   const Sizes sizes{values(0), values(1), int(natoms.dim_size(0)) - 2};
@@ -64,11 +64,25 @@ int read_nnei(tf::OpKernelConstruction* context) {
   if (status.ok()) status = context->GetAttr("n_r_sel", &n_r_sel);
   if (status.ok() && (n_a_sel < 0 || n_r_sel != 0)) {
     status = absl::Status(absl::StatusCode::kInvalidArgument,
-                        "n_a_sel: expected the number of slots, n_r_sel: expected 0; got " + std::to_string(n_a_sel) +
-                            " and " + std::to_string(n_r_sel));
+                          "n_a_sel: expected the number of slots, n_r_sel: expected 0; got " + std::to_string(n_a_sel) +
+                              " and " + std::to_string(n_r_sel));
   }
   if (!status.ok()) context->CtxFailure(status);
   return n_a_sel;
+}
+
+absl::Status check_sel(const std::vector<int>& sel, int* nnei) {
+  constexpr int64_t kMaxSlots = 1 << 24;
+  int64_t sum = 0;
+  for (const int count : sel) {
+    sum += count;
+    if (count < 0 || sum > kMaxSlots) {
+      return absl::Status(absl::StatusCode::kInvalidArgument,
+                          "sel_a: expected numbers of slots, got " + std::to_string(count));
+    }
+  }
+  *nnei = int(sum);
+  return absl::Status();
 }
 
 tf::shape_inference::DimensionHandle natoms_dim(tf::shape_inference::InferenceContext* context, int natoms_input,

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <new>
 #include <string>
+#include <vector>
 
 #include "deepmd/device.h"
 #include "deepmd/error.h"
@@ -28,6 +30,9 @@ Sizes read_natoms(const tensorflow::Tensor& natoms);
 /// The sizes of a batch of slots from nlist [nframes, nloc * nnei]; nlist is checked, and is on the host.
 SlotShape read_slots(const tensorflow::Tensor& nlist, const tensorflow::Tensor& natoms, int nnei);
 
+/// Slots per neighbour type, or InvalidArgument; nnei is their sum.
+absl::Status check_sel(const std::vector<int>& sel, int* nnei);
+
 /// Runs the body of an op; an InputError becomes InvalidArgument.
 template <typename Body>
 void run(tensorflow::OpKernelContext* context, const Body& body) {
@@ -35,12 +40,13 @@ void run(tensorflow::OpKernelContext* context, const Body& body) {
     body();
   } catch (const InputError& error) {
     context->CtxFailure(absl::Status(absl::StatusCode::kInvalidArgument, error.what()));
+  } catch (const std::bad_alloc&) {
+    context->CtxFailure(absl::Status(absl::StatusCode::kResourceExhausted, "out of memory"));
   }
 }
 
 /// Allocates an output, or throws InputError where its size is beyond what TensorFlow can hold.
-tensorflow::Tensor* allocate(tensorflow::OpKernelContext* context, int index,
-                             std::initializer_list<int64_t> shape);
+tensorflow::Tensor* allocate(tensorflow::OpKernelContext* context, int index, std::initializer_list<int64_t> shape);
 
 /// The attributes n_a_sel and n_r_sel as the number of slots of a centre.
 int read_nnei(tensorflow::OpKernelConstruction* context);

@@ -21,14 +21,14 @@ absl::Status infer_shapes(tf::shape_inference::InferenceContext* context) {
   TF_RETURN_IF_ERROR(context->WithRank(context->input(4), 1, &mesh));
   std::vector<int> sel;
   TF_RETURN_IF_ERROR(context->GetAttr("sel_a", &sel));
-  int64_t nnei = 0;
-  for (const int count : sel) nnei += count;
-  const tf::shape_inference::ShapeHandle expected = context->Matrix(int64_t(sel.size()), nnei * 4);
+  int nnei = 0;
+  TF_RETURN_IF_ERROR(check_sel(sel, &nnei));
+  const tf::shape_inference::ShapeHandle expected = context->Matrix(int64_t(sel.size()), int64_t(nnei) * 4);
   TF_RETURN_IF_ERROR(context->Merge(context->input(5), expected, &table));
   TF_RETURN_IF_ERROR(context->Merge(context->input(6), expected, &table));
   tf::shape_inference::DimensionHandle frames;
   TF_RETURN_IF_ERROR(context->Merge(context->Dim(coord, 0), context->Dim(type, 0), &frames));
-  const int64_t widths[4] = {nnei * 4, nnei * 12, nnei * 3, nnei};
+  const int64_t widths[4] = {int64_t(nnei) * 4, int64_t(nnei) * 12, int64_t(nnei) * 3, nnei};
   for (int k = 0; k < 4; ++k) context->set_output(k, context->Matrix(frames, natoms_dim(context, 2, 0, widths[k])));
   if (context->num_outputs() == 5) context->set_output(4, context->Vector(int64_t(sel.size())));
   return absl::Status();
@@ -56,10 +56,7 @@ class ProdEnvMatA : public tf::OpKernel {
     OP_REQUIRES_OK(context, context->GetAttr("rcut_r_smth", &rcut_smth));
     OP_REQUIRES_OK(context, context->GetAttr("sel_a", &sel_));
     OP_REQUIRES_OK(context, context->GetAttr("sel_r", &sel_r));
-    for (const int count : sel_) {
-      OP_REQUIRES(context, count >= 0, invalid("sel_a: expected counts, got " + std::to_string(count)));
-      nnei_ += count;
-    }
+    OP_REQUIRES_OK(context, check_sel(sel_, &nnei_));
     for (const int count : sel_r) {
       OP_REQUIRES(context, count == 0, invalid("sel_r: expected zeros, got " + std::to_string(count)));
     }
@@ -115,8 +112,8 @@ class ProdEnvMatA : public tf::OpKernel {
   void check_inputs(tf::OpKernelContext* context, const Sizes& sizes, Boundary boundary) const {
     const int64_t ntypes = sel_.size();
     if (sizes.ntypes != ntypes) {
-      throw InputError("natoms: expected " + std::to_string(ntypes + 2) + " numbers for the " +
-                       std::to_string(ntypes) + " types of sel_a, got " + std::to_string(sizes.ntypes + 2));
+      throw InputError("natoms: expected " + std::to_string(ntypes + 2) + " numbers for the " + std::to_string(ntypes) +
+                       " types of sel_a, got " + std::to_string(sizes.ntypes + 2));
     }
     const int64_t nframes = context->input(0).dims() > 0 ? context->input(0).dim_size(0) : -1;
     check_shape("coord", context->input(0), {nframes, int64_t(sizes.nall) * 3});
@@ -138,24 +135,24 @@ class ProdEnvMatA : public tf::OpKernel {
 
 }  // namespace
 
-#define DEEPMD_ENV_MAT_OP(NAME)          \
-  REGISTER_OP(NAME)                      \
+#define DEEPMD_ENV_MAT_OP(NAME)               \
+  REGISTER_OP(NAME)                           \
       .Attr("T: {float, double} = DT_DOUBLE") \
-      .Input("coord: T")                 \
-      .Input("type: int32")              \
-      .Input("natoms: int32")            \
-      .Input("box: T")                   \
-      .Input("mesh: int32")              \
-      .Input("davg: T")                  \
-      .Input("dstd: T")                  \
-      .Attr("rcut_a: float")             \
-      .Attr("rcut_r: float")             \
-      .Attr("rcut_r_smth: float")        \
-      .Attr("sel_a: list(int)")          \
-      .Attr("sel_r: list(int)")          \
-      .Output("descrpt: T")              \
-      .Output("descrpt_deriv: T")        \
-      .Output("rij: T")                  \
+      .Input("coord: T")                      \
+      .Input("type: int32")                   \
+      .Input("natoms: int32")                 \
+      .Input("box: T")                        \
+      .Input("mesh: int32")                   \
+      .Input("davg: T")                       \
+      .Input("dstd: T")                       \
+      .Attr("rcut_a: float")                  \
+      .Attr("rcut_r: float")                  \
+      .Attr("rcut_r_smth: float")             \
+      .Attr("sel_a: list(int)")               \
+      .Attr("sel_r: list(int)")               \
+      .Output("descrpt: T")                   \
+      .Output("descrpt_deriv: T")             \
+      .Output("rij: T")                       \
       .Output("nlist: int32")
 
 DEEPMD_ENV_MAT_OP("ProdEnvMatA").SetShapeFn(infer_shapes).Doc(R"doc(
@@ -165,14 +162,14 @@ DEEPMD_ENV_MAT_OP("ProdEnvMatACounted").Output("max_neighbors: int32").SetShapeF
 ProdEnvMatA; max_neighbors [ntypes] is the largest number of neighbours of each type that any centre has, in sel or not.
 )doc");
 
-#define DEEPMD_ENV_MAT_KERNEL(NAME, T, COUNTED)              \
-  REGISTER_KERNEL_BUILDER(Name(NAME)                         \
-                              .Device(tf::DEVICE_CPU)        \
-                              .TypeConstraint<T>("T")        \
-                              .HostMemory("type")            \
-                              .HostMemory("natoms")          \
-                              .HostMemory("box")             \
-                              .HostMemory("mesh"),           \
+#define DEEPMD_ENV_MAT_KERNEL(NAME, T, COUNTED)       \
+  REGISTER_KERNEL_BUILDER(Name(NAME)                  \
+                              .Device(tf::DEVICE_CPU) \
+                              .TypeConstraint<T>("T") \
+                              .HostMemory("type")     \
+                              .HostMemory("natoms")   \
+                              .HostMemory("box")      \
+                              .HostMemory("mesh"),    \
                           ProdEnvMatA<T, COUNTED>)
 DEEPMD_ENV_MAT_KERNEL("ProdEnvMatA", float, false);
 DEEPMD_ENV_MAT_KERNEL("ProdEnvMatA", double, false);

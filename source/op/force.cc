@@ -97,12 +97,11 @@ REGISTER_OP("ProdForceSeAGrad")
     .SetShapeFn(infer_force_grad)
     .Doc("The transpose of ProdForceSeA as a linear map of net_deriv.");
 
-#define DEEPMD_FORCE_KERNELS(T)                                                                                   \
-  REGISTER_KERNEL_BUILDER(Name("ProdForceSeA").Device(tf::DEVICE_CPU).TypeConstraint<T>("T").HostMemory("natoms"), \
-                          ProdForceSeA<T>);                                                                       \
-  REGISTER_KERNEL_BUILDER(                                                                                        \
-      Name("ProdForceSeAGrad").Device(tf::DEVICE_CPU).TypeConstraint<T>("T").HostMemory("natoms"),                \
-      ProdForceSeAGrad<T>)
+#define DEEPMD_FORCE_KERNELS(T)                                                                                        \
+  REGISTER_KERNEL_BUILDER(Name("ProdForceSeA").Device(tf::DEVICE_CPU).TypeConstraint<T>("T").HostMemory("natoms"),     \
+                          ProdForceSeA<T>);                                                                            \
+  REGISTER_KERNEL_BUILDER(Name("ProdForceSeAGrad").Device(tf::DEVICE_CPU).TypeConstraint<T>("T").HostMemory("natoms"), \
+                          ProdForceSeAGrad<T>)
 DEEPMD_FORCE_KERNELS(float);
 DEEPMD_FORCE_KERNELS(double);
 

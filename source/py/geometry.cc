@@ -1,10 +1,10 @@
 #include <array>
 #include <cstdint>
 
+#include "arrays.h"
 #include "deepmd/env_mat.h"
 #include "deepmd/environment.h"
 #include "deepmd/neighbors.h"
-#include "arrays.h"
 
 namespace deepmd::py {
 namespace {
@@ -89,22 +89,25 @@ pb::tuple env_mat(const Array<int>& type, const Array<int64_t>& edge_splits, con
 
 template <typename T>
 void bind_env_mat(pb::module_& module) {
-  module.def("env_mat_a", &env_mat<T>, pb::arg("type"), pb::arg("edge_splits"), pb::arg("neighbor"),
-             pb::arg("edge_vec"), pb::arg("davg").noconvert(), pb::arg("dstd").noconvert(), pb::arg("rcut"),
-             pb::arg("rcut_smth"), pb::arg("sel"), pb::arg("threads") = 1,
-             "The slots of one frame -> (descrpt [nloc, nnei, 4], descrpt_deriv [nloc, nnei, 4, 3], rij [nloc, nnei, 3], "
-             "nlist [nloc, nnei], max_neighbors [ntypes])");
+  module.def(
+      "env_mat_a", &env_mat<T>, pb::arg("type"), pb::arg("edge_splits"), pb::arg("neighbor"), pb::arg("edge_vec"),
+      pb::arg("davg").noconvert(), pb::arg("dstd").noconvert(), pb::arg("rcut"), pb::arg("rcut_smth"), pb::arg("sel"),
+      pb::arg("threads") = 1,
+      "The slots of one frame -> (descrpt [nloc, nnei, 4], descrpt_deriv [nloc, nnei, 4, 3], rij [nloc, nnei, 3], "
+      "nlist [nloc, nnei], max_neighbors [ntypes])");
 }
 
 }  // namespace
 
 void bind_geometry(pb::module_& module) {
-  module.def("neighbors_periodic", &neighbors_periodic, pb::arg("coord"), pb::arg("type"), pb::arg("cell"),
-             pb::arg("pbc"), pb::arg("rcut"), pb::arg("threads") = 1,
-             "coord [nframes, nall, 3], type [nframes, nall], cell [nframes, 3, 3] -> (edge_splits, neighbor, edge_vec)");
-  module.def("neighbors_open", &neighbors_open, pb::arg("coord"), pb::arg("type"), pb::arg("nloc"), pb::arg("rcut"),
-             pb::arg("threads") = 1,
-             "coord [nframes, nall, 3], type [nframes, nall] -> (edge_splits, neighbor, edge_vec) of the first nloc atoms");
+  module.def(
+      "neighbors_periodic", &neighbors_periodic, pb::arg("coord"), pb::arg("type"), pb::arg("cell"), pb::arg("pbc"),
+      pb::arg("rcut"), pb::arg("threads") = 1,
+      "coord [nframes, nall, 3], type [nframes, nall], cell [nframes, 3, 3] -> (edge_splits, neighbor, edge_vec)");
+  module.def(
+      "neighbors_open", &neighbors_open, pb::arg("coord"), pb::arg("type"), pb::arg("nloc"), pb::arg("rcut"),
+      pb::arg("threads") = 1,
+      "coord [nframes, nall, 3], type [nframes, nall] -> (edge_splits, neighbor, edge_vec) of the first nloc atoms");
   module.def("environment_rows", &rows, pb::arg("edge_vec"), pb::arg("rcut"), pb::arg("rcut_smth"),
              pb::arg("threads") = 1, "edge_vec [nedge, 3] -> (rows [nedge, 4], derivative [nedge, 4, 3])");
   bind_env_mat<double>(module);

@@ -2,7 +2,8 @@
 
 PYBIND11_MODULE(_kernels, module) {
   namespace pb = pybind11;
-  module.doc() = "The kernels on NumPy arrays. Arrays must have the exact dtype; input errors are deepmd_tf.errors.InputError.";
+  module.doc() =
+      "The kernels on NumPy arrays. Arrays must have the exact dtype; input errors are deepmd_tf.errors.InputError.";
   pb::register_exception_translator([](std::exception_ptr pointer) {
     try {
       if (pointer) std::rethrow_exception(pointer);

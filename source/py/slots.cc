@@ -1,8 +1,8 @@
 #include "deepmd/slots.h"
 
+#include "arrays.h"
 #include "deepmd/force.h"
 #include "deepmd/virial.h"
-#include "arrays.h"
 
 namespace deepmd::py {
 namespace {
@@ -72,9 +72,10 @@ void bind(pb::module_& module) {
              "net_deriv [nframes, nloc, nnei, 4], in_deriv [nframes, nloc, nnei, 4, 3] -> force [nframes, nall, 3]");
   module.def("force_se_a_grad", &force_grad<T>, arg("grad").noconvert(), arg("in_deriv").noconvert(), arg("nlist"),
              arg("threads") = 1, "grad [nframes, nall, 3] -> grad_net [nframes, nloc, nnei, 4]");
-  module.def("virial_se_a", &virial<T>, arg("net_deriv").noconvert(), arg("in_deriv").noconvert(),
-             arg("rij").noconvert(), arg("nlist"), arg("nall"), arg("threads") = 1,
-             "As force_se_a, and rij [nframes, nloc, nnei, 3] -> (virial [nframes, 9], atom_virial [nframes, nall, 9])");
+  module.def(
+      "virial_se_a", &virial<T>, arg("net_deriv").noconvert(), arg("in_deriv").noconvert(), arg("rij").noconvert(),
+      arg("nlist"), arg("nall"), arg("threads") = 1,
+      "As force_se_a, and rij [nframes, nloc, nnei, 3] -> (virial [nframes, 9], atom_virial [nframes, nall, 9])");
   module.def("virial_se_a_grad", &virial_grad<T>, arg("grad").noconvert(), arg("grad_atom").noconvert(),
              arg("in_deriv").noconvert(), arg("rij").noconvert(), arg("nlist"), arg("threads") = 1,
              "grad [nframes, 9], grad_atom [nframes, nall, 9] -> grad_net [nframes, nloc, nnei, 4]");

@@ -223,8 +223,8 @@ void CellList::find(int centre, Candidates& found) const {
       for (int64_t iz = floor_div(z.low, nbins_[2]); iz * nbins_[2] <= z.high; ++iz) {
         double shift[3];
         for (int a = 0; a < 3; ++a) {
-          shift[a] = double(ix) * cell_.vectors[0][a] + double(iy) * cell_.vectors[1][a] +
-                     double(iz) * cell_.vectors[2][a];
+          shift[a] =
+              double(ix) * cell_.vectors[0][a] + double(iy) * cell_.vectors[1][a] + double(iz) * cell_.vectors[2][a];
         }
         found.shifts.insert(found.shifts.end(), shift, shift + 3);
         const int64_t first = std::max(z.low - iz * nbins_[2], int64_t(0));

@@ -22,8 +22,8 @@ struct Candidates {
 
 /// The atoms of one frame sorted into bins, from which the neighbours of one centre after another are looked up.
 ///
-/// Bins divide the cell evenly along its periodic axes and the extent of the atoms along the others. The atoms are stored
-/// bin by bin, so that the bins along the last axis are one run of memory.
+/// Bins divide the cell evenly along its periodic axes and the extent of the atoms along the others. The atoms are
+/// stored bin by bin, so that the bins along the last axis are one run of memory.
 class CellList {
  public:
   /// `cell` null: no axis repeats. Throws InputError naming the atom or axis that cannot be used.
@@ -63,17 +63,17 @@ class CellList {
   std::array<bool, 3> periodic_;
   double rcut_;
   Cell cell_;
-  double origin_[3] = {0, 0, 0};         // fractional coordinate where the bins of an axis begin
-  double bins_per_fraction_[3];          // bins per unit of the fractional coordinate
-  double reach_[3];                      // rcut in bins
+  double origin_[3] = {0, 0, 0};  // fractional coordinate where the bins of an axis begin
+  double bins_per_fraction_[3];   // bins per unit of the fractional coordinate
+  double reach_[3];               // rcut in bins
   int64_t nbins_[3] = {1, 1, 1};
   double expected_neighbors_ = 0;
-  std::vector<int> bin_begin_;           // [nbins + 1]
-  std::vector<int> slot_of_;             // [nall], where an atom is stored
-  std::vector<int> index_, type_rank_;   // [nall] in stored order
-  int ntypes_ = 0;                       // different types in the frame
-  std::vector<double> x_, y_, z_;        // [nall] in stored order, wrapped into the cell
-  std::vector<double> place_;            // [nall, 3] in stored order, in bins
+  std::vector<int> bin_begin_;          // [nbins + 1]
+  std::vector<int> slot_of_;            // [nall], where an atom is stored
+  std::vector<int> index_, type_rank_;  // [nall] in stored order
+  int ntypes_ = 0;                      // different types in the frame
+  std::vector<double> x_, y_, z_;       // [nall] in stored order, wrapped into the cell
+  std::vector<double> place_;           // [nall, 3] in stored order, in bins
 };
 
 }  // namespace deepmd

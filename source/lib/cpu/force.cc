@@ -45,8 +45,7 @@ void force_se_a_grad(const CpuDevice& device, const SlotShape& shape, const T* g
 }
 
 template void force_se_a<float>(const CpuDevice&, const SlotShape&, const float*, const float*, const int*, float*);
-template void force_se_a<double>(const CpuDevice&, const SlotShape&, const double*, const double*, const int*,
-                                 double*);
+template void force_se_a<double>(const CpuDevice&, const SlotShape&, const double*, const double*, const int*, double*);
 template void force_se_a_grad<float>(const CpuDevice&, const SlotShape&, const float*, const float*, const int*,
                                      float*);
 template void force_se_a_grad<double>(const CpuDevice&, const SlotShape&, const double*, const double*, const int*,

@@ -45,9 +45,9 @@ std::vector<std::unique_ptr<CellList>> build_lists(const CpuDevice& device, cons
   device.parallel_for(atoms.nframes, kNanosecondsPerAtom * atoms.nall, [&](int64_t begin, int64_t end) {
     for (int64_t f = begin; f < end; ++f) {
       try {
-        lists[f] = std::make_unique<CellList>(
-            atoms.nall, atoms.coord + f * atoms.nall * 3, atoms.type + f * atoms.nall,
-            cells ? cells->vectors + f * 9 : nullptr, cells ? cells->periodic : std::array<bool, 3>{}, rcut);
+        lists[f] = std::make_unique<CellList>(atoms.nall, atoms.coord + f * atoms.nall * 3, atoms.type + f * atoms.nall,
+                                              cells ? cells->vectors + f * 9 : nullptr,
+                                              cells ? cells->periodic : std::array<bool, 3>{}, rcut);
       } catch (const InputError& error) {
         throw InputError(frame_name(f) + error.what());
       }

@@ -11,9 +11,9 @@ namespace deepmd {
 
 /// Sums what centres add to atoms, in an order that depends on the sizes alone and not on the threads.
 ///
-/// The centres of a frame are divided into a fixed number of blocks; each block adds, centre after centre, to an array of
-/// its own, and the arrays of a frame are then added in order. `add(c, sums)` adds what centre c contributes to
-/// sums [nall, width]; out [nframes, nall, width].
+/// The centres of a frame are divided into a fixed number of blocks; each block adds, centre after centre, to an array
+/// of its own, and the arrays of a frame are then added in order. `add(c, sums)` adds what centre c contributes to sums
+/// [nall, width]; out [nframes, nall, width].
 template <typename T, typename Add>
 void scatter(const CpuDevice& device, const SlotShape& shape, int width, int64_t cost_per_slot, T* out, Add add) {
   constexpr int64_t kMaxBlocks = 16;

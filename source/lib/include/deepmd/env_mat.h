@@ -21,7 +21,8 @@ struct EnvMatSpec {
 template <typename T>
 struct EnvMat {
   T* descrpt;        ///< [nframes, nloc, nnei, 4], (R - davg) / dstd
-  T* descrpt_deriv;  ///< [nframes, nloc, nnei, 4, 3], derivative of descrpt with respect to the *centre's* position, 1/Å
+  T* descrpt_deriv;  ///< [nframes, nloc, nnei, 4, 3], derivative of descrpt with respect to the *centre's* position,
+                     ///< 1/Å
   T* rij;            ///< [nframes, nloc, nnei, 3], r_j + shift - r_i, Å
   int* nlist;        ///< [nframes, nloc, nnei], index of the neighbour in [0, nall), or -1
 };

@@ -14,7 +14,8 @@ template <typename T>
 void force_se_a(const CpuDevice& device, const SlotShape& shape, const T* net_deriv, const T* in_deriv,
                 const int* nlist, T* force);
 
-/// The transpose of force_se_a, a linear map of net_deriv: grad [nframes, nall, 3] -> grad_net [nframes, nloc, nnei, 4].
+/// The transpose of force_se_a, a linear map of net_deriv: grad [nframes, nall, 3] -> grad_net [nframes, nloc, nnei,
+/// 4].
 template <typename T>
 void force_se_a_grad(const CpuDevice& device, const SlotShape& shape, const T* grad, const T* in_deriv,
                      const int* nlist, T* grad_net);

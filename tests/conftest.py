@@ -1,0 +1,21 @@
+"""What all tests share."""
+
+import os
+
+import numpy as np
+import pytest
+from hypothesis import settings
+
+# Set before anything imports TensorFlow or matplotlib.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+# The same examples in every run, and no limit on the time of one: the machine may be busy.
+settings.register_profile("repeatable", derandomize=True, deadline=None, print_blob=True)
+settings.load_profile("repeatable")
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(20261122)

@@ -1,0 +1,125 @@
+import numpy as np
+import pytest
+
+from deepmd_tf import _kernels
+from deepmd_tf.errors import InputError
+
+from . import oracle
+from .systems import FRAMES, Frame
+from .test_neighbors import search
+
+RCUT_SMTH = 0.8
+NAMES = ["cubic", "triclinic", "slab", "polymer", "cluster", "isolated_atom", "no_atoms", "outside"]
+
+
+def tables(rng, sel, dtype=np.float64):
+    shape = (len(sel), sum(sel) * 4)
+    return rng.normal(size=shape).astype(dtype), rng.uniform(0.5, 2.0, shape).astype(dtype)
+
+
+def env_mat(frame: Frame, sel, davg, dstd, threads: int = 1):
+    return _kernels.env_mat_a(frame.type, *search(frame), davg, dstd, frame.rcut, RCUT_SMTH, sel, threads)
+
+
+@pytest.mark.parametrize("sel", [[20, 20, 20], [3, 4, 5], [0, 30, 1], [0, 0, 0]])
+@pytest.mark.parametrize("name", NAMES)
+def test_equals_definition(name, sel, rng):
+    frame = FRAMES[name]
+    davg, dstd = tables(rng, sel)
+    descrpt, _, rij, nlist, most = env_mat(frame, sel, davg, dstd)
+    expected = oracle.slots(frame, sel, RCUT_SMTH, davg, dstd)
+    atol = 1e-8 if name == "outside" else 1e-11
+    np.testing.assert_array_equal(nlist, expected[2])
+    np.testing.assert_allclose(rij, expected[1], atol=atol)
+    np.testing.assert_allclose(descrpt, expected[0], atol=atol)
+    np.testing.assert_array_equal(most, expected[3])
+
+
+def test_empty_slots(rng):
+    frame, sel = FRAMES["isolated_atom"], [2, 1, 3]
+    davg, dstd = tables(rng, sel)
+    descrpt, deriv, rij, nlist, most = env_mat(frame, sel, davg, dstd)
+    kind = frame.type[0]
+    np.testing.assert_array_equal(nlist, -1)
+    np.testing.assert_array_equal(descrpt.ravel(), (-davg / dstd)[kind])
+    assert not deriv.any() and not rij.any() and most == [0, 0, 0]
+
+
+def test_rows_exactly_at_capacity(rng):
+    frame = FRAMES["cubic"]
+    most = env_mat(frame, [1, 1, 1], *tables(rng, [1, 1, 1]))[-1]
+    full = env_mat(frame, most, *tables(rng, most))
+    blocks = np.split(full[3], np.cumsum(most)[:-1], axis=1)
+    assert all((block >= 0).all(axis=1).any() for block in blocks)
+    assert (full[3] >= 0).sum() == len(search(frame)[1])
+    assert full[-1] == most
+
+
+def test_what_does_not_fit_is_the_farthest_and_is_counted(rng):
+    frame = FRAMES["cubic"]
+    large, small = [30, 30, 30], [2, 3, 1]
+    everyone = env_mat(frame, large, *tables(rng, large))
+    kept = env_mat(frame, small, *tables(rng, small))
+    for t, count in enumerate(small):
+        begin = sum(small[:t])
+        np.testing.assert_array_equal(kept[3][:, begin : begin + count], everyone[3][:, 30 * t : 30 * t + count])
+    assert kept[-1] == everyone[-1] and max(kept[-1]) > 3
+
+
+def test_derivative_is_that_of_the_centre(rng):
+    """Moving one atom moves its slots by descrpt_deriv, and its slots in others' rows by the opposite."""
+    sel, step, atom = [30, 30, 30], 1e-5, 11
+    frame = FRAMES["triclinic"]
+    davg, dstd = tables(rng, sel)
+    _, deriv, _, nlist, _ = env_mat(frame, sel, davg, dstd)
+    for b in range(3):
+        moved = []
+        for sign in (1, -1):
+            coord = frame.coord.copy()
+            coord[atom, b] += sign * step
+            shifted = env_mat(Frame(coord, frame.type, frame.cell, frame.pbc, frame.rcut), sel, davg, dstd)
+            np.testing.assert_array_equal(np.sort(shifted[3]), np.sort(nlist))
+            moved.append(shifted)
+        same = (moved[0][3] == nlist) & (moved[1][3] == nlist)
+        numeric = (moved[0][0] - moved[1][0]) / (2 * step)
+        np.testing.assert_allclose(deriv[atom, same[atom], :, b], numeric[atom, same[atom]], atol=1e-6)
+        others = same & (nlist == atom)
+        assert others.sum() > 5
+        np.testing.assert_allclose(-deriv[others][:, :, b], numeric[others], atol=1e-6)
+
+
+def test_float_is_the_rounded_double(rng):
+    frame, sel = FRAMES["triclinic"], [20, 20, 20]
+    davg, dstd = tables(rng, sel, np.float32)
+    single = env_mat(frame, sel, davg, dstd)
+    double = env_mat(frame, sel, davg.astype(float), dstd.astype(float))
+    for got, expected in zip(single[:3], double[:3], strict=True):
+        assert got.dtype == np.float32
+        np.testing.assert_allclose(got, expected, rtol=2e-7, atol=1e-30)
+    np.testing.assert_array_equal(single[3], double[3])
+
+
+def test_same_for_any_number_of_threads(rng):
+    frame, sel = FRAMES["dense"], [40, 40, 40]
+    davg, dstd = tables(rng, sel)
+    for got, expected in zip(env_mat(frame, sel, davg, dstd, 5), env_mat(frame, sel, davg, dstd), strict=True):
+        np.testing.assert_array_equal(got, expected)
+
+
+def test_atoms_at_one_position_are_named(rng):
+    coord = np.array([[0.0, 0, 0], [1, 0, 0], [2, 0, 0], [1, 0, 0]])
+    frame = Frame(coord, np.zeros(4, np.int32), np.eye(3), (False, False, False), 3.0)
+    for sel in ([5], [0]):
+        with pytest.raises(InputError, match="frame 0: atoms 1 and 3 are at the same position"):
+            env_mat(frame, sel, *tables(rng, sel))
+
+
+@pytest.mark.parametrize(("davg", "dstd"), [(0.0, 0.0), (np.nan, 1.0), (0.0, np.inf)])
+def test_unusable_tables(davg, dstd):
+    with pytest.raises(InputError, match="davg and dstd must be finite and dstd not zero"):
+        env_mat(FRAMES["cubic"], [1, 1, 1], np.full((3, 12), davg), np.full((3, 12), dstd))
+
+
+def test_type_without_a_block_is_named(rng):
+    with pytest.raises(InputError, match=r"frame 0, atom \d+: expected a type in \[0, 2\), got 2"):
+        env_mat(FRAMES["cubic"], [5, 5], *tables(rng, [5, 5]))
