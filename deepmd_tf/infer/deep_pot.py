@@ -151,7 +151,12 @@ class DeepPot:
             feeds["t_fparam"] = given.fparam[frames].ravel()
         if given.aparam is not None:
             feeds["t_aparam"] = given.aparam[rows, order].ravel()
-        return [result.reshape(nframes, -1) for result in self._runner.run(outputs, feeds)]
+        try:
+            results = self._runner.run(outputs, feeds)
+        except InputError:
+            given.check_distances(frames)
+            raise
+        return [result.reshape(nframes, -1) for result in results]
 
 
 def _positive(value, name: str) -> int:

@@ -7,7 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from deepmd_tf.errors import InputError
+from deepmd_tf.geometry import neighbors
 from deepmd_tf.infer.cells import isolating_cell
+
+_COINCIDENT = 1e-6
+"""Distance (Å) below which two atoms are in one place."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,21 @@ class Inputs:
     fparam: np.ndarray | None
     aparam: np.ndarray | None
 
+    def check_distances(self, frames: np.ndarray) -> None:
+        """Raise `InputError` when two atoms of one of the frames numbered `frames` coincide.
+
+        A graph notices that itself, but knows the atoms by their place in its own order.
+        """
+        for frame in frames:
+            coord, types = self.coord[frame], self.types[frame]
+            if self.cells is None:
+                found = neighbors.open(coord, types, _COINCIDENT)
+            else:
+                found = neighbors.periodic(coord, types, self.cells[frame], _COINCIDENT)
+            if len(found.neighbor):
+                first, second = np.searchsorted(found.edge_splits, 0, side="right") - 1, found.neighbor[0]
+                raise InputError(f"coords: frame {frame}: atoms {first} and {second} are at the same position")
+
 
 def check_inputs(coords, cells, atom_types, fparam, aparam, pbc, facts: ModelFacts) -> Inputs:
     """Check the arguments of `DeepPot.eval`, which documents them.
@@ -69,7 +88,7 @@ def check_inputs(coords, cells, atom_types, fparam, aparam, pbc, facts: ModelFac
         raise InputError(f"coords: expected at least one frame, got shape {np.shape(coords)}")
     if len(types) not in (1, nframes):
         raise InputError(f"atom_types: expected {nframes} frames as in coords, got {len(types)}")
-    if isinstance(fparam, bool):
+    if isinstance(fparam, bool | np.bool_):
         raise InputError("fparam: got a boolean; write atomic=True to ask for atomic energies and virials")
     return Inputs(
         coord,
@@ -82,12 +101,15 @@ def check_inputs(coords, cells, atom_types, fparam, aparam, pbc, facts: ModelFac
 
 def _types(atom_types, type_map: tuple[str, ...]) -> np.ndarray:
     """Types as ``[nframes or 1, natoms]``."""
-    types = np.atleast_2d(np.asarray(atom_types))
-    if types.ndim != 2 or types.size == 0 or not np.issubdtype(types.dtype, np.integer):
+    try:
+        types = np.asarray(atom_types)
+    except ValueError:
+        types = np.empty(0, object)
+    if types.ndim not in (1, 2) or types.size == 0 or not np.issubdtype(types.dtype, np.integer):
         raise InputError(
-            f"atom_types: expected integers [natoms] or [nframes, natoms], got {types.dtype} of shape "
-            f"{np.shape(atom_types)}"
+            f"atom_types: expected integers [natoms] or [nframes, natoms], got {types.dtype} of shape {types.shape}"
         )
+    types = np.atleast_2d(types)
     outside = np.argwhere((types < 0) | (types >= len(type_map)))
     if outside.size:
         frame, atom = outside[0]
@@ -101,10 +123,7 @@ def _types(atom_types, type_map: tuple[str, ...]) -> np.ndarray:
 def _frames(name: str, values, shape: tuple[int, int]) -> np.ndarray:
     """Bring an array of one or more frames into ``[nframes, *shape]``, float64, finite."""
     width = shape[0] * shape[1]
-    try:
-        array = np.asarray(values, dtype=np.float64)
-    except (ValueError, TypeError):
-        array = None
+    array = _numbers(values)
     if array is None or not _holds_frames(array, shape):
         found = "no rectangular array of numbers" if array is None else f"shape {array.shape}"
         raise InputError(f"{name}: expected [nframes, {width}] or [nframes, {shape[0]}, {shape[1]}], got {found}")
@@ -115,6 +134,14 @@ def _frames(name: str, values, shape: tuple[int, int]) -> np.ndarray:
         what = "atom" if name == "coords" else "vector"
         raise InputError(f"{name}: frame {frame}, {what} {row}: {array[frame, row].tolist()} is not finite")
     return array
+
+
+def _numbers(values) -> np.ndarray | None:
+    """Values as float64, or None when they are no rectangular array of real numbers."""
+    try:
+        return None if np.iscomplexobj(values) else np.asarray(values, dtype=np.float64)
+    except (ValueError, TypeError):
+        return None
 
 
 def _holds_frames(array: np.ndarray, shape: tuple[int, int]) -> bool:
@@ -148,7 +175,7 @@ def _cells(cells, coord: np.ndarray, pbc: tuple[bool, bool, bool], rcut: float) 
         return None
     kept = cells[:, np.array(pbc)]
     # The volume, area or length that the periodic vectors span.
-    spanned = np.sqrt(np.maximum(np.linalg.det(kept @ kept.swapaxes(1, 2)), 0.0))
+    spanned = np.linalg.svd(kept, compute_uv=False).prod(axis=1)
     flat = np.flatnonzero(spanned < 1e-8)
     if flat.size:
         raise InputError(
@@ -169,10 +196,9 @@ def _parameters(name: str, values, shape: tuple[int, int, int]) -> np.ndarray | 
         return None
     if values is None:
         raise InputError(f"{name}: the model needs {width} per {'atom' if name == 'aparam' else 'frame'}, as {layout}")
-    try:
-        array = np.asarray(values, dtype=np.float64)
-    except (ValueError, TypeError) as error:
-        raise InputError(f"{name}: expected numbers as {layout}, got {values!r}") from error
+    array = _numbers(values)
+    if array is None:
+        raise InputError(f"{name}: expected numbers as {layout}, got {values!r}")
     bad = np.argwhere(~np.isfinite(array))
     if bad.size:
         raise InputError(f"{name}: expected finite numbers, got {array[tuple(bad[0])]} at index {bad[0].tolist()}")
