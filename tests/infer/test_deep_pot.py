@@ -1,0 +1,216 @@
+"""`DeepPot`: what it takes, what it returns, and that neither batching nor the order of atoms matters."""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+import pytest
+
+import deepmd_tf
+from deepmd_tf.errors import InputError
+from deepmd_tf.infer import DeepPot
+
+from .. import reference
+from ..frames import make_frame
+from ..models import graph_file, potential, variant_config, variant_values
+
+
+@pytest.fixture
+def dp() -> DeepPot:
+    return potential("two_sides")
+
+
+@pytest.fixture
+def frame():
+    return make_frame("triclinic")
+
+
+def several(frame, count=5):
+    """Frames that differ in coordinates and cells."""
+    rng = np.random.default_rng(1)
+    coords = frame.coord + rng.normal(0, 0.1, (count, frame.natoms, 3))
+    return coords, frame.cell * rng.uniform(0.97, 1.03, (count, 1, 1))
+
+
+def test_package_exports_it():
+    assert deepmd_tf.DeepPot is DeepPot
+
+
+def test_facts(dp):
+    assert dp.get_rcut() == 3.5
+    assert dp.get_ntypes() == 2
+    assert dp.get_type_map() == ["O", "H"]
+    assert dp.get_sel() == [12, 16]
+    assert (dp.get_dim_fparam(), dp.get_dim_aparam()) == (0, 0)
+    both = potential("fparam_aparam")
+    assert (both.get_dim_fparam(), both.get_dim_aparam()) == (1, 2)
+
+
+@pytest.mark.parametrize("nframes", [1, 3])
+@pytest.mark.parametrize("shape", ["triclinic", "open"])
+def test_shapes_and_dtypes(dp, nframes, shape):
+    frame = make_frame(shape)
+    cells = None if frame.cell is None else np.tile(frame.cell, (nframes, 1, 1))
+    coords, natoms = np.tile(frame.coord, (nframes, 1, 1)), frame.natoms
+    results = dp.eval(coords, cells, frame.types, atomic=True)
+    assert [part.shape for part in results] == [
+        (nframes, 1),
+        (nframes, natoms, 3),
+        (nframes, 9),
+        (nframes, natoms, 1),
+        (nframes, natoms, 9),
+    ]
+    descriptor = dp.eval_descriptor(coords, cells, frame.types)
+    assert descriptor.shape == (nframes, natoms, 24)
+    assert {part.dtype for part in (*results, descriptor)} == {np.dtype(np.float64)}
+    for part, expected in zip(dp.eval(coords, cells, frame.types), results[:3], strict=True):
+        np.testing.assert_array_equal(part, expected)
+
+
+def test_forms_of_input(dp, frame):
+    coords, cells = several(frame, 2)
+    expected = dp.eval(coords, cells, frame.types)
+    for given in (
+        (coords.reshape(2, -1), cells.reshape(2, 9), frame.types),
+        (coords.ravel(), cells.ravel(), frame.types),
+        (coords.tolist(), cells.tolist(), frame.types.tolist()),
+        (np.asfortranarray(coords), np.asfortranarray(cells), frame.types.astype(np.int8)),
+        (coords, cells, frame.types[None]),
+        (coords, cells, np.tile(frame.types, (2, 1))),
+    ):
+        for part, desired in zip(dp.eval(*given), expected, strict=True):
+            np.testing.assert_array_equal(part, desired)
+    for given in (
+        (coords[0], cells[0], frame.types),
+        (coords[0].ravel(), cells[0].ravel(), frame.types),
+        (coords[:1].astype(np.float32).astype(np.float64) * 0 + coords[:1], cells[:1], frame.types[None]),
+    ):
+        for part, desired in zip(dp.eval(*given), expected, strict=True):
+            np.testing.assert_allclose(part, desired[:1], rtol=0, atol=1e-12)
+
+
+def test_given_arrays_are_not_changed(dp, frame):
+    coords, cells = several(frame)
+    kept = coords.copy(), cells.copy(), frame.types.copy()
+    dp.eval(coords, cells, frame.types, pbc=(True, False, True))
+    for array, copy in zip((coords, cells, frame.types), kept, strict=True):
+        np.testing.assert_array_equal(array, copy)
+
+
+def test_descriptor_follows_the_order_of_atoms(dp, frame):
+    order = np.random.default_rng(2).permutation(frame.natoms)
+    mixed = frame.subset(order)
+    result = dp.eval_descriptor(mixed.coord, mixed.cell, mixed.types)
+    expected = dp.eval_descriptor(frame.coord, frame.cell, frame.types)
+    np.testing.assert_allclose(result, expected[:, order], rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("periodic", [True, False])
+def test_mixed_compositions(periodic):
+    """Frames of any composition in any order, each with its own parameters."""
+    name = "fparam_aparam"
+    dp, rng = potential(name), np.random.default_rng(4)
+    frame = make_frame("triclinic", config=variant_config(name))
+    coords, cells = several(frame, 6)
+    types = np.array([frame.types, 1 - frame.types, [0] * 6, frame.types[::-1], [1, 1, 1, 1, 1, 0], frame.types])
+    fparam, aparam = rng.normal(size=(6, 1)), rng.normal(size=(6, 6, 2))
+    cells = cells if periodic else None
+    results = dp.eval(coords, cells, types, fparam, aparam, atomic=True)
+    shared = dp.eval(coords, cells, types, fparam[0], aparam[0], atomic=True)
+    for k in range(6):
+        one = None if cells is None else cells[k]
+        for part, alone in zip(
+            results, dp.eval(coords[k], one, types[k], fparam[k], aparam[k], atomic=True), strict=True
+        ):
+            np.testing.assert_allclose(part[k], alone[0], rtol=0, atol=1e-12)
+        for part, alone in zip(
+            shared, dp.eval(coords[k], one, types[k], fparam[0], aparam[0], atomic=True), strict=True
+        ):
+            np.testing.assert_allclose(part[k], alone[0], rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("batch_atoms", [1, 12, 13, 10_000])
+def test_batches_do_not_matter(dp, frame, batch_atoms):
+    coords, cells = several(frame)
+    small = DeepPot(graph_file("two_sides"), batch_atoms=batch_atoms)
+    results = small.eval(coords, cells, frame.types, atomic=True)
+    for k in range(len(coords)):
+        for part, alone in zip(results, dp.eval(coords[k], cells[k], frame.types, atomic=True), strict=True):
+            np.testing.assert_allclose(part[k], alone[0], rtol=0, atol=1e-12)
+
+
+def test_batch_size_from_the_environment(monkeypatch, frame):
+    seen = []
+    monkeypatch.setenv("DP_INFER_BATCH_SIZE", "12")
+    dp = DeepPot(graph_file("two_sides"))
+    run = dp._runner.run
+    monkeypatch.setattr(dp._runner, "run", lambda outputs, feeds: seen.append(feeds) or run(outputs, feeds))
+    dp.eval(*several(frame), frame.types)
+    assert [len(feeds["t_coord"]) for feeds in seen] == [36, 36, 18]
+
+
+@pytest.mark.parametrize("value", ["0", "-3", "many", "1.5"])
+def test_batch_size_must_be_positive(monkeypatch, value):
+    monkeypatch.setenv("DP_INFER_BATCH_SIZE", value)
+    with pytest.raises(InputError, match=rf"DP_INFER_BATCH_SIZE.*positive.*{value}"):
+        DeepPot(graph_file("two_sides"))
+    with pytest.raises(InputError, match="batch_atoms"):
+        DeepPot(graph_file("two_sides"), batch_atoms=0)
+
+
+def test_parameters_are_shared_when_one_is_given():
+    name = "fparam_aparam"
+    dp, frame = potential(name), make_frame("triclinic", config=variant_config(name))
+    coords, cells = several(frame, 3)
+    fparam, aparam = np.array([0.3]), np.array([0.1, -0.7])
+    full = dp.eval(coords, cells, frame.types, np.tile(fparam, (3, 1)), np.tile(aparam, (3, 6)))
+    per_atom = np.tile(aparam, (6, 1))
+    for given in ((fparam, aparam), (0.3, per_atom), ([0.3], per_atom.ravel()), (np.full((3, 1), 0.3), per_atom[None])):
+        for part, expected in zip(dp.eval(coords, cells, frame.types, *given), full, strict=True):
+            np.testing.assert_array_equal(part, expected)
+
+
+def test_parameters_reach_their_frame_and_atom():
+    name = "fparam_aparam"
+    dp, frame = potential(name), make_frame("triclinic", config=variant_config(name))
+    coords, cells = several(frame, 3)
+    rng = np.random.default_rng(8)
+    fparam, aparam = rng.normal(size=(3, 1)), rng.normal(size=(3, 6, 2))
+    together = dp.eval(coords, cells, frame.types, fparam, aparam.reshape(3, -1), atomic=True)[3]
+    for k in range(3):
+        expected = reference.atomic_energies(
+            variant_config(name).model, variant_values(name), coords[k], cells[k], frame.types, fparam[k], aparam[k]
+        )
+        np.testing.assert_allclose(together[k, :, 0], expected, rtol=0, atol=1e-11)
+
+
+def test_type_embedding(dp):
+    expected = reference.type_embedding(variant_config("two_sides").model, variant_values("two_sides"))
+    np.testing.assert_allclose(dp.eval_typeebd(), expected, rtol=0, atol=1e-15)
+
+
+@pytest.mark.parametrize("nmore", [1, 6])
+def test_sel_too_small_is_reported_once(caplog, nmore):
+    """Neighbours beyond sel are left out, which is said once with the sel that would do, and again when it grows."""
+    dp = DeepPot(graph_file("two_sides"))
+    rng = np.random.default_rng(9)
+    coords = rng.uniform(0, 2.0, (2, 13 + nmore, 3))
+    types = np.zeros(13 + nmore, int)
+    with caplog.at_level(logging.WARNING, "deepmd_tf"):
+        dp.eval(coords[0], None, types)
+        dp.eval(coords[1], None, types)
+    assert len(caplog.records) == 1
+    message = caplog.records[0].getMessage()
+    assert f"[{12 + nmore}, 16]" in message and "[12, 16]" in message and "O H" in message
+    with caplog.at_level(logging.WARNING, "deepmd_tf"):
+        dp.eval(rng.uniform(0, 2.0, (14 + nmore, 3)), None, np.zeros(14 + nmore, int))
+    assert len(caplog.records) == 2
+    assert f"[{13 + nmore}, 16]" in caplog.records[1].getMessage()
+
+
+def test_exactly_full_sel_is_not_reported(caplog):
+    dp = DeepPot(graph_file("two_sides"))
+    with caplog.at_level(logging.WARNING, "deepmd_tf"):
+        dp.eval(np.random.default_rng(9).uniform(0, 2.0, (13, 3)), None, np.zeros(13, int))
+    assert not caplog.records
