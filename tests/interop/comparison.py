@@ -1,0 +1,41 @@
+"""Our evaluation of a graph, frames to evaluate it on, and what agreement means."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from deepmd_tf import DeepPot
+
+from ..frames import Frame, make_frame
+from .peer import FIELDS
+
+
+def frames_of(name: str, config=None, nframes: int = 2) -> dict[str, Any]:
+    """Several frames of the same atoms, as arguments of an evaluation."""
+    frames: Sequence[Frame] = [make_frame(name, config=config, seed=seed) for seed in range(nframes)]
+
+    def stacked(field: str):
+        rows = [getattr(frame, field) for frame in frames]
+        return None if rows[0] is None else np.stack(rows).reshape(nframes, -1)
+
+    extras = {field: stacked(field) for field in ("fparam", "aparam")}
+    return {"coord": stacked("coord"), "cells": stacked("cell"), "types": frames[0].types, **extras}
+
+
+def evaluate(graph: Path, coord, cells, types, fparam=None, aparam=None) -> dict[str, np.ndarray]:
+    """Outputs of our `DeepPot`, by the names `FIELDS`."""
+    potential = DeepPot(graph)
+    results = potential.eval(coord, cells, types, fparam, aparam, atomic=True)
+    descriptor = potential.eval_descriptor(coord, cells, types, fparam, aparam)
+    return dict(zip(FIELDS, (*results, descriptor, potential.eval_typeebd()), strict=True))
+
+
+def assert_equal(ours: Mapping[str, np.ndarray], theirs: Mapping[str, np.ndarray], tolerance: float) -> None:
+    """Every output agrees to `tolerance` of its largest magnitude."""
+    for name in FIELDS:
+        scale = max(np.abs(theirs[name]).max(), 1e-3)
+        np.testing.assert_allclose(ours[name], theirs[name], rtol=0, atol=tolerance * scale, err_msg=name)

@@ -1,0 +1,55 @@
+"""DeePMD-kit reads our data, our example's input and the complete input that we write."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from deepmd_tf.train.lcurve import read_lcurve
+
+from .comparison import assert_equal, evaluate
+from .inputs import EXAMPLE, train_ours, water_frames, water_input
+
+
+@pytest.fixture
+def example_input():
+    """The example's input, cut to two steps, with paths that hold anywhere."""
+    table = json.loads((EXAMPLE / "se_e2_a_tebd" / "input.json").read_text())
+    training = table["training"]
+    for section in ("training_data", "validation_data"):
+        systems = training[section]["systems"]
+        training[section]["systems"] = [str((EXAMPLE / "se_e2_a_tebd" / path).resolve()) for path in systems]
+    training.update(numb_steps=2, disp_freq=1, save_freq=2)
+    return table
+
+
+def test_example_trains(peer, example_input, tmp_path):
+    graph = peer.train(tmp_path, example_input)
+    frames = water_frames(1, EXAMPLE / "data_3")
+    assert_equal(evaluate(graph, **frames), peer.evaluate(graph, **frames), 1e-10)
+
+
+def test_first_errors_are_alike(peer, example_input, tmp_path, monkeypatch):
+    # Initial parameters differ, so only the size is comparable: both begin near the scale of the labels.
+    peer.train(tmp_path / "theirs", example_input)
+    train_ours(tmp_path / "ours", example_input, monkeypatch)
+    ours, theirs = (read_lcurve(tmp_path / name / "lcurve.out") for name in ("ours", "theirs"))
+    assert set(ours) == set(theirs)
+    np.testing.assert_allclose(ours["lr"], theirs["lr"], rtol=0.06)
+    np.testing.assert_allclose(ours["rmse_f_val"][0], theirs["rmse_f_val"][0], rtol=0.3)
+
+
+def test_complete_input_trains(peer, tmp_path, monkeypatch):
+    train_ours(tmp_path / "ours", water_input({"training.numb_steps": 1}), monkeypatch)
+    complete = json.loads((tmp_path / "ours" / "out.json").read_text())
+    peer.train(tmp_path / "theirs", complete)
+
+
+def test_our_graph_initialises(peer, tmp_path, monkeypatch):
+    table = water_input({"training.numb_steps": 1, "learning_rate.start_lr": 1e-20, "learning_rate.stop_lr": 1e-21})
+    ours = train_ours(tmp_path / "ours", table, monkeypatch)
+    theirs = peer.train(tmp_path / "theirs", table, "--init-frz-model", str(ours))
+    frames = water_frames()
+    assert_equal(evaluate(theirs, **frames), peer.evaluate(ours, **frames), 1e-10)

@@ -1,0 +1,89 @@
+"""Graphs that DeePMD-kit trained and froze give the same numbers in our `DeepPot`, and train on in our `dp train`."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from deepmd_tf import DeepPot
+from deepmd_tf.errors import InputError
+
+from .comparison import assert_equal, evaluate
+from .inputs import train_ours, water_frames, water_input
+
+NETS = ("type_embedding", "descriptor", "fitting_net")
+
+
+def all_nets(key: str, value) -> dict:
+    return {f"model.{net}.{key}": value for net in NETS}
+
+
+INPUTS = {
+    "one_side": {},
+    "two_sides": {"model.descriptor.type_one_side": False},
+    "resnet_dt": all_nets("resnet_dt", True) | {"model.descriptor.exclude_types": [[0, 0]]},
+    "econf": {"model.type_embedding.use_econf_tebd": True, "model.type_embedding.use_tebd_bias": True},
+    "atom_ener": {"model.fitting_net.atom_ener": [-90.0, None], "model.descriptor.set_davg_zero": True},
+    "gelu_tf": all_nets("activation_function", "gelu_tf"),
+    "softplus_two_sides": all_nets("activation_function", "softplus") | {"model.descriptor.type_one_side": False},
+    "float32": all_nets("precision", "float32"),
+}
+# Nothing to speak of changes in a step of this rate, so the graph holds the parameters that the run began with.
+STANDSTILL = {"training.numb_steps": 1, "learning_rate.start_lr": 1e-20, "learning_rate.stop_lr": 1e-21}
+
+
+@pytest.fixture(scope="module")
+def trained(peer, tmp_path_factory):
+    """Gives the graph that DeePMD-kit trained from an entry of `INPUTS`, each once."""
+    directory, graphs = tmp_path_factory.mktemp("trained"), {}
+
+    def graph(name):
+        if name not in graphs:
+            graphs[name] = peer.train(directory / name, water_input(INPUTS[name]))
+        return graphs[name]
+
+    return graph
+
+
+def tolerance(name: str) -> float:
+    return 1e-5 if name == "float32" else 1e-10
+
+
+@pytest.mark.parametrize("name", INPUTS)
+def test_evaluates(peer, trained, name):
+    frames = water_frames()
+    assert_equal(evaluate(trained(name), **frames), peer.evaluate(trained(name), **frames), tolerance(name))
+
+
+@pytest.mark.parametrize("boundary", ["open", "triclinic", "small"])
+@pytest.mark.parametrize("name", ["one_side", "two_sides"])
+def test_boundaries(peer, trained, name, boundary):
+    frames = water_frames(1)
+    cell = frames["cells"][0].reshape(3, 3)
+    if boundary == "open":
+        frames["cells"] = None
+    elif boundary == "triclinic":
+        shear = np.array([[1.0, 0.0, 0.0], [0.2, 1.0, 0.0], [-0.1, 0.15, 1.0]])
+        frames["cells"] = (cell @ shear).reshape(1, 9)
+        frames["coord"] = (frames["coord"].reshape(-1, 3) @ shear).reshape(1, -1)
+    else:
+        # Twelve atoms of the box in a cell that fits the cutoff sphere hardly twice.
+        keep = np.sort(np.argsort(np.linalg.norm(frames["coord"].reshape(-1, 3) % np.diag(cell), axis=1))[:12])
+        frames["coord"] = frames["coord"].reshape(-1, 3)[keep].reshape(1, -1)
+        frames["types"] = frames["types"][keep]
+        frames["cells"] = np.diag([7.0, 8.0, 9.0]).reshape(1, 9)
+    assert_equal(evaluate(trained(name), **frames), peer.evaluate(trained(name), **frames), 1e-10)
+
+
+@pytest.mark.parametrize("name", INPUTS)
+def test_initial_parameters(trained, name, tmp_path, monkeypatch):
+    table = water_input(INPUTS[name] | STANDSTILL)
+    graph = train_ours(tmp_path, table, monkeypatch, "--init-frz-model", str(trained(name)))
+    frames = water_frames()
+    assert_equal(evaluate(graph, **frames), evaluate(trained(name), **frames), tolerance(name))
+
+
+def test_foreign_op_is_named(peer, tmp_path):
+    graph = peer.train(tmp_path, water_input(all_nets("activation_function", "gelu")))
+    with pytest.raises(InputError, match="GeluCustom"):
+        DeepPot(graph)

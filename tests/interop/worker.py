@@ -1,0 +1,49 @@
+"""Runs in DeePMD-kit's environment and evaluates graphs on request.
+
+Each line of standard input is a JSON object with the files ``graph``, ``input`` (.npz: coord, types and, where given,
+cells, fparam, aparam) and ``output`` (.npz: what `FIELDS` lists); each line of standard output is ``{"error": null}`` or
+what went wrong. Imports nothing of this project.
+"""
+
+import json
+import os
+import sys
+
+FIELDS = ("energy", "force", "virial", "atom_energy", "atom_virial", "descriptor", "typeebd")
+
+
+def main():
+    """Answer requests until the input ends."""
+    # Libraries print: what they print goes to standard error, the answers have the old standard output to themselves.
+    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)
+    import numpy as np
+    from deepmd.infer import DeepPot
+
+    potentials = {}
+    for line in sys.stdin:
+        request = json.loads(line)
+        try:
+            graph = request["graph"]
+            if graph not in potentials:
+                potentials = {graph: DeepPot(graph)}
+            with np.load(request["input"]) as given:
+                frames = dict(given)
+            np.savez(request["output"], **evaluate(potentials[graph], frames))
+            error = None
+        except Exception as problem:
+            error = f"{type(problem).__name__}: {problem}"
+        print(json.dumps({"error": error}), file=answers)
+
+
+def evaluate(potential, frames):
+    """All outputs of a potential, by the names of `FIELDS`."""
+    arguments = (frames["coord"], frames.get("cells"), frames["types"])
+    extras = {name: frames[name] for name in ("fparam", "aparam") if name in frames}
+    results = potential.eval(*arguments, atomic=True, **extras)
+    descriptor = potential.eval_descriptor(*arguments, **extras)
+    return dict(zip(FIELDS, (*results, descriptor, potential.eval_typeebd()), strict=True))
+
+
+if __name__ == "__main__":
+    main()
