@@ -70,6 +70,12 @@ def langevin(
     atoms.set_velocities(velocity)
 
 
+def thermalize(atoms: Atoms, temperature: float, rng: np.random.Generator) -> None:
+    """Draw the velocities of ``atoms`` at ``temperature`` (K), in place; the centre of mass is at rest afterwards."""
+    velocity = rng.standard_normal((len(atoms), 3)) * np.sqrt(units.kB * temperature / atoms.get_masses()[:, None])
+    atoms.set_velocities(velocity - np.average(velocity, axis=0, weights=atoms.get_masses()))
+
+
 def random_strain(rng: np.random.Generator, size: float) -> np.ndarray:
     """Draw a symmetric deformation [3, 3] with components of the given standard deviation (shear: half of it)."""
     draw = rng.normal(0.0, size, (3, 3))

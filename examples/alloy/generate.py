@@ -20,7 +20,6 @@ import numpy as np
 from ase import Atoms
 from ase.build import bulk
 from ase.calculators.emt import EMT
-from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
@@ -58,7 +57,7 @@ def run_chain(name: str, chain: int, seed: int, path: Path) -> None:
     atoms.set_cell(atoms.cell.array @ labelling.random_strain(rng, STRAIN), scale_atoms=True)
     temperature = rng.uniform(*TEMPERATURE)
     # On a perfect lattice half of the kinetic energy soon becomes potential energy.
-    MaxwellBoltzmannDistribution(atoms, temperature_K=2.0 * temperature, rng=rng)
+    labelling.thermalize(atoms, 2.0 * temperature, rng)
     atoms.calc = EMT()
 
     def advance(steps: int) -> None:

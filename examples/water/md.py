@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 from ase import units
-from ase.md.velocitydistribution import MaxwellBoltzmannDistribution, Stationary
 from ase.md.verlet import VelocityVerlet
 
 from deepmd_tf.infer.ase import DP
@@ -21,7 +20,7 @@ from deepmd_tf.infer.ase import DP
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from labelling import read_frame  # noqa: E402
+from labelling import read_frame, thermalize  # noqa: E402
 
 
 def main() -> None:
@@ -36,8 +35,7 @@ def main() -> None:
 
     atoms, _ = read_frame(HERE / "data_3", arguments.frame)
     atoms.calc = DP(arguments.model)
-    MaxwellBoltzmannDistribution(atoms, temperature_K=arguments.temperature, rng=np.random.default_rng(1))
-    Stationary(atoms)
+    thermalize(atoms, arguments.temperature, np.random.default_rng(1))
 
     times, totals = [], []
     interval = max(1, arguments.steps // 10)
