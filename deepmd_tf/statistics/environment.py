@@ -11,7 +11,10 @@ from itertools import islice
 import numpy as np
 
 from deepmd_tf.errors import InputError
-from deepmd_tf.geometry import environment, neighbors
+from deepmd_tf.geometry import Neighbors, environment, neighbors
+
+_COINCIDENT = 1e-6
+"""Distance (Å) below which two atoms are in one place."""
 
 
 @dataclass(frozen=True)
@@ -128,9 +131,22 @@ class Survey:
         return EnvironmentStatistics(avg, deviation(radial), deviation(angular))
 
 
-def _survey_frame(coord, types, cell, interacting: np.ndarray, rcut: float, rcut_smth: float) -> Survey:
+def _refuse_coincidence(found: Neighbors, place: str) -> None:
+    """Raise `InputError` when two atoms coincide: there is no direction between them."""
+    distance = np.linalg.norm(found.edge_vec, axis=1)
+    if distance.min(initial=np.inf) < _COINCIDENT:
+        edge = int(distance.argmin())
+        first = int(np.searchsorted(found.edge_splits, edge, side="right")) - 1
+        raise InputError(
+            f"{place}: atoms {first} and {found.neighbor[edge]} coincide (distance {distance[edge]:.3g} Å); "
+            "remove the frame or mend its coordinates"
+        )
+
+
+def _survey_frame(
+    found: Neighbors, types: np.ndarray, interacting: np.ndarray, rcut: float, rcut_smth: float
+) -> Survey:
     ntypes = len(interacting)
-    found = neighbors.open(coord, types, rcut) if cell is None else neighbors.periodic(coord, types, cell, rcut)
     edges = np.diff(found.edge_splits)
     center = np.repeat(np.arange(len(types)), edges)
     counts = np.zeros((len(types), ntypes), dtype=int)
@@ -196,14 +212,13 @@ def survey(
     def look(item) -> Survey:
         system, index, weight = item
         batch = system.frames([index])
-        cell = None if batch.box is None else batch.box[0]
-        result = _survey_frame(batch.coord[0], batch.type[0], cell, interacting, rcut, rcut_smth)
-        if result.neighbors.min_distance < 1e-6:
-            raise InputError(
-                f"{system.path}: frame {index}: two atoms coincide (distance {result.neighbors.min_distance:.3g} Å); "
-                "remove the frame or mend its coordinates"
-            )
-        return result.times(weight)
+        coord, types = batch.coord[0], batch.type[0]
+        if batch.box is None:
+            found = neighbors.open(coord, types, rcut)
+        else:
+            found = neighbors.periodic(coord, types, batch.box[0], rcut)
+        _refuse_coincidence(found, f"{system.path}: frame {index}")
+        return _survey_frame(found, types, interacting, rcut, rcut_smth).times(weight)
 
     total = Survey.empty(ntypes)
     workers = len(os.sched_getaffinity(0))
