@@ -37,7 +37,7 @@ class Start:
     facts: dict
 
     def check_used(self, names: Collection[str]) -> None:
-        """Raise `InputError` when the networks hold more weights than the model, whose parameters are `names`, takes."""
+        """Raise `InputError` when there are more weights than a model with the parameters `names` takes."""
         weights = ("matrix", "bias", "idt")
         extra = sorted(n for n in self.values if n.rpartition("/")[2].startswith(weights) and n not in names)
         if extra:

@@ -28,9 +28,9 @@ def frames_of(batch: Mapping[str, tf.Tensor]) -> Frames:
 
 
 def said_by_op(error: tf.errors.OpError) -> str:
-    """Return what an op says of its input, without the nodes that TensorFlow puts around it."""
-    text = re.sub(r"\{\{[^{}]*\}\}|\[\[.*?\]\]|\[Op:[^\]]*\]", "", error.message)
-    return " ".join(text.split("\n")[0].split())
+    """Return what an op says of its input, without the trace before and the nodes around it."""
+    text = re.sub(r"\{\{[^{}]*\}\}|\[\[.*?\]\]|\[Op:.*", "", error.message)
+    return ([line.strip() for line in text.splitlines() if line.strip()] or [type(error).__name__])[-1]
 
 
 class TrainingStep:

@@ -109,7 +109,19 @@ class Trainer:
         return {"parameters": self.parameters.by_name, "adam": self._adam.state}
 
     def restore(self, checkpoint: StoredCheckpoint) -> None:
-        """Continue where a checkpoint was made."""
+        """Continue where a checkpoint was made.
+
+        Raises
+        ------
+        InputError
+            When it is of another model, or beyond the last step of this run.
+        """
+        last = self.config.training.numb_steps
+        if checkpoint.step > last:
+            raise InputError(
+                f"training.numb_steps: {last} steps end before {checkpoint.path}, which is of step {checkpoint.step}; "
+                "ask for more steps, or restart from an earlier checkpoint"
+            )
         checkpoint.restore(self._trackables)
         stored = checkpoint.metadata
         self.step = checkpoint.step

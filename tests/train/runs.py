@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import tensorflow as tf
+
+from deepmd_tf.cli import main
+from deepmd_tf.train.checkpoint import StoredCheckpoint
 
 EDGE = 7.0
 INPUT = {
@@ -130,3 +136,23 @@ class Result(NamedTuple):
 def contents(directory: Path) -> dict[str, bytes]:
     """All files below a directory."""
     return {str(p.relative_to(directory)): p.read_bytes() for p in sorted(directory.rglob("*")) if p.is_file()}
+
+
+def dp(*arguments: object) -> Result:
+    """Run the command line in this process."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            status = main([str(argument) for argument in arguments])
+        except SystemExit as stop:
+            status = stop.code or 0
+    return Result(int(status), out.getvalue(), err.getvalue())
+
+
+def stored_state(place: Path) -> dict[str, bytes]:
+    """Everything in a checkpoint: parameters, moments and counter of the optimiser, sums; bit by bit."""
+    stored = StoredCheckpoint(place)
+    reader = tf.train.load_checkpoint(str(stored.path / "state"))
+    names = [name for name in reader.get_variable_to_shape_map() if name != "_CHECKPOINTABLE_OBJECT_GRAPH"]
+    state = {name: np.asarray(reader.get_tensor(name)).tobytes() for name in names if "save_counter" not in name}
+    return state | {"step": bytes([stored.step]), "metadata": json.dumps(stored.metadata).encode()}
