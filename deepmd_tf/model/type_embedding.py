@@ -6,13 +6,16 @@ configurations of the elements (DeePMD-kit v2 paper, J. Chem. Phys. 159, 054801,
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Sequence
+
 import numpy as np
 import tensorflow as tf
 
 from deepmd_tf.model.electron_configuration import electron_configurations
 from deepmd_tf.nn.dense import NetOptions
 from deepmd_tf.nn.embedding import EmbeddingNet
-from deepmd_tf.nn.parameters import Parameters
+from deepmd_tf.nn.parameters import Parameters, TrainableParameters
 
 
 class TypeEmbedding(tf.Module):
@@ -46,3 +49,38 @@ class TypeEmbedding(tf.Module):
     def __call__(self) -> tf.Tensor:
         """The table ``[ntypes, width]``, float64."""
         return tf.cast(self.net(tf.constant(self.inputs, dtype=self.precision)), tf.float64)
+
+
+DRAWS = 8
+"""How many initial type embeddings are drawn to choose from."""
+
+
+def with_distinct_types(config, type_map: Sequence[str]):
+    """Choose the seed of the initial type embedding so that no two species begin nearly alike.
+
+    The nets are small, and with some seeds two species start with almost the same vector. Until the vectors have moved
+    apart the model cannot tell the species from each other and learns next to nothing of the forces, while the learning
+    rate already falls. So `DRAWS` embeddings are drawn, from seeds that follow from the given one, and the one is taken
+    whose closest two species are farthest apart.
+
+    Parameters
+    ----------
+    config : TypeEmbeddingConfig
+        The section ``model.type_embedding``.
+    type_map : sequence of str
+        Names of the types.
+
+    Returns
+    -------
+    TypeEmbeddingConfig
+        The same with another `seed`.
+    """
+    seeds = np.random.SeedSequence(config.seed).generate_state(DRAWS)
+    drawn = [dataclasses.replace(config, seed=int(seed)) for seed in seeds]
+    return max(drawn, key=lambda candidate: _smallest_distance(candidate, type_map))
+
+
+def _smallest_distance(config, type_map: Sequence[str]) -> float:
+    table = TypeEmbedding(config, type_map=type_map, parameters=TrainableParameters())().numpy()
+    distances = np.linalg.norm(table[:, None] - table[None], axis=-1)
+    return float(distances[~np.eye(len(table), dtype=bool)].min(initial=np.inf))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import signal
 from contextlib import nullcontext
@@ -10,12 +11,13 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from deepmd_tf.config import Config, config_to_dict
+from deepmd_tf.config import Config, ModelConfig, config_to_dict
 from deepmd_tf.data import validation_batches
 from deepmd_tf.data.pipeline import batch_at, dataset, signature
 from deepmd_tf.errors import InputError
 from deepmd_tf.loss import METRICS, EnergyLoss, rmse
 from deepmd_tf.model.energy_model import EnergyModel
+from deepmd_tf.model.type_embedding import with_distinct_types
 from deepmd_tf.nn.parameters import TrainableParameters
 from deepmd_tf.statistics import ModelStatistics
 from deepmd_tf.train.adam import Adam
@@ -84,7 +86,8 @@ class Trainer:
     ):
         self.config, self._training, self._validation = config, training, validation
         self.parameters = TrainableParameters(None if start is None else start.values)
-        model = EnergyModel(config.model, statistics=statistics, parameters=self.parameters)
+        model_config = config.model if start is not None else _with_distinct_types(config.model)
+        model = EnergyModel(model_config, statistics=statistics, parameters=self.parameters)
         if start is not None:
             start.check_used(self.parameters.by_name)
         self._loss = EnergyLoss(config.loss)
@@ -243,3 +246,8 @@ class Trainer:
         command = f"dp train INPUT --restart {saved}" if interrupted else f"dp freeze -c {saved} -o graph.pb"
         rows.append(("next", command))
         reporter.summary(rows)
+
+
+def _with_distinct_types(model: ModelConfig) -> ModelConfig:
+    """Let a fresh model begin with species that it can tell apart."""
+    return dataclasses.replace(model, type_embedding=with_distinct_types(model.type_embedding, model.type_map))
