@@ -65,8 +65,15 @@ def _check(graph: GraphDef, path: Path) -> None:
         raise InputError(f"{path}: not the graph of an energy model, its model_attr/tmap is not a constant string")
 
 
-def constants(graph: GraphDef) -> dict[str, np.ndarray]:
+def constants(graph: GraphDef, path: str | Path = "graph") -> dict[str, np.ndarray]:
     """All Const nodes of a graph by name.
+
+    Parameters
+    ----------
+    graph : GraphDef
+        The graph.
+    path : str or Path
+        Where it came from, for messages.
 
     Raises
     ------
@@ -79,7 +86,7 @@ def constants(graph: GraphDef) -> dict[str, np.ndarray]:
             try:
                 values[node.name] = tf.make_ndarray(node.attr["value"].tensor)
             except (ValueError, TypeError) as error:
-                raise InputError(f"constant {node.name} of the graph is damaged: {error}") from error
+                raise InputError(f"{path}: the constant {node.name} is damaged: {error}") from error
     return values
 
 

@@ -19,7 +19,7 @@ def start_from_graph(path: str | Path) -> Start:
     InputError
         When it is refused, or lacks what training needs.
     """
-    values = constants(read_graph_def(path))
+    values = constants(read_graph_def(path), path)
     if "descrpt_attr/sel" not in values:
         raise InputError(f"{path}: the graph lacks the constant descrpt_attr/sel, so training cannot begin from it")
     return Start(

@@ -21,7 +21,7 @@ def stored_input(path: str | Path) -> dict:
     InputError
         When the graph is refused or carries none.
     """
-    return _script(constants(read_graph_def(path)), path)
+    return _script(constants(read_graph_def(path), path), path)
 
 
 def _script(values: Mapping[str, np.ndarray], path: str | Path) -> dict:
@@ -36,7 +36,7 @@ def _script(values: Mapping[str, np.ndarray], path: str | Path) -> dict:
 def graph_summary(path: str | Path) -> dict:
     """Collect a graph's facts for `dp show`, in the order of their interest."""
     graph = read_graph_def(path)
-    values = constants(graph)
+    values = constants(graph, path)
 
     def scalar(name):
         value = values[name].item() if name in values else None

@@ -41,7 +41,7 @@ class GraphRunner:
         self.path = Path(path)
         ops.load()
         graph_def = read_graph_def(self.path)
-        self.constants = constants(graph_def)
+        self.constants = constants(graph_def, self.path)
         self._graph = tf.Graph()
         try:
             with self._graph.as_default():
