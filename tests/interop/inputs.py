@@ -47,7 +47,7 @@ SMALL: dict[str, Any] = {
 }
 
 
-def water_input(changes: Mapping[str, Any] = {}) -> dict[str, Any]:  # noqa: B006 (never written to)
+def water_input(changes: Mapping[str, Any] = {}) -> dict[str, Any]:
     """`SMALL` with keys set by their dotted paths."""
     table = copy.deepcopy(SMALL)
     for path, value in changes.items():

@@ -21,7 +21,9 @@ def peer_python() -> Path:
 
 
 def _environment() -> dict[str, str]:
-    threads = {name: "1" for name in ("OMP_NUM_THREADS", "DP_INTRA_OP_PARALLELISM_THREADS", "DP_INTER_OP_PARALLELISM_THREADS")}
+    threads = {
+        name: "1" for name in ("OMP_NUM_THREADS", "DP_INTRA_OP_PARALLELISM_THREADS", "DP_INTER_OP_PARALLELISM_THREADS")
+    }
     return {**os.environ, **threads, "TF_CPP_MIN_LOG_LEVEL": "3"}
 
 
@@ -46,7 +48,9 @@ class Peer:
         command = [str(self.bin / program), *arguments]
         done = subprocess.run(command, cwd=directory, env=_environment(), capture_output=True, text=True, check=False)
         if done.returncode:
-            raise AssertionError(f"{' '.join(command)}: status {done.returncode}\n{done.stdout[-2000:]}{done.stderr[-4000:]}")
+            raise AssertionError(
+                f"{' '.join(command)}: status {done.returncode}\n{done.stdout[-2000:]}{done.stderr[-4000:]}"
+            )
         return done.stdout + done.stderr
 
     def train(self, directory: Path, table: dict[str, Any], *arguments: str) -> Path:

@@ -31,20 +31,28 @@ def test_example_trains(peer, example_input, tmp_path):
     assert_equal(evaluate(graph, **frames), peer.evaluate(graph, **frames), 1e-10)
 
 
-def test_first_errors_are_alike(peer, example_input, tmp_path, monkeypatch):
-    # Initial parameters differ, so only the size is comparable: both begin near the scale of the labels.
+def test_learning_curves_are_alike(peer, example_input, tmp_path, monkeypatch):
     peer.train(tmp_path / "theirs", example_input)
     train_ours(tmp_path / "ours", example_input, monkeypatch)
     ours, theirs = (read_lcurve(tmp_path / name / "lcurve.out") for name in ("ours", "theirs"))
-    assert set(ours) == set(theirs)
-    np.testing.assert_allclose(ours["lr"], theirs["lr"], rtol=0.06)
-    np.testing.assert_allclose(ours["rmse_f_val"][0], theirs["rmse_f_val"][0], rtol=0.3)
+    assert list(ours) == list(theirs)
+    rows = np.searchsorted(theirs["step"], ours["step"])
+    np.testing.assert_array_equal(theirs["step"][rows], ours["step"])
+    # DeePMD-kit writes two digits.
+    np.testing.assert_allclose(ours["lr"], theirs["lr"][rows], rtol=0.06)
 
 
 def test_complete_input_trains(peer, tmp_path, monkeypatch):
     train_ours(tmp_path / "ours", water_input({"training.numb_steps": 1}), monkeypatch)
     complete = json.loads((tmp_path / "ours" / "out.json").read_text())
-    peer.train(tmp_path / "theirs", complete)
+    peer.train(tmp_path / "theirs", without_nulls(complete))
+
+
+def without_nulls(table):
+    """The same input: a null says that the key is left out, for which DeePMD-kit has no value."""
+    if not isinstance(table, dict):
+        return table
+    return {key: without_nulls(value) for key, value in table.items() if value is not None}
 
 
 def test_our_graph_initialises(peer, tmp_path, monkeypatch):

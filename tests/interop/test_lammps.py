@@ -29,7 +29,10 @@ def write_atoms(path, coord, cell, types) -> None:
     lines = ["water", "", f"{len(types)} atoms", "2 atom types", ""]
     lines += [f"0 {cell[k, k]:.17g} {axis}lo {axis}hi" for k, axis in enumerate("xyz")]
     lines += ["", "Masses", "", "1 15.999", "2 1.008", "", "Atoms", ""]
-    lines += [f"{k} {t + 1} {x:.17g} {y:.17g} {z:.17g}" for k, (t, (x, y, z)) in enumerate(zip(types, wrapped, strict=True), 1)]
+    lines += [
+        f"{k} {t + 1} {x:.17g} {y:.17g} {z:.17g}"
+        for k, (t, (x, y, z)) in enumerate(zip(types, wrapped, strict=True), 1)
+    ]
     path.write_text("\n".join(lines) + "\n")
 
 
@@ -38,8 +41,8 @@ def test_equal(peer, one_side, tmp_path, monkeypatch):
     table = water_input({"training.numb_steps": 5, "model.descriptor.type_one_side": one_side})
     graph = train_ours(tmp_path, table, monkeypatch)
     frames = water_frames(1)
-    cell = frames["cells"].reshape(3, 3)
-    assert np.count_nonzero(cell - np.diag(np.diag(cell))) == 0
+    cell = np.diag(np.linalg.norm(frames["cells"].reshape(3, 3), axis=1))
+    frames["cells"] = cell.reshape(1, 9)
     write_atoms(tmp_path / "atoms.data", frames["coord"].reshape(-1, 3), cell, frames["types"])
     (tmp_path / "in.lammps").write_text(SCRIPT)
     peer.run("lmp", "-in", "in.lammps", directory=tmp_path)

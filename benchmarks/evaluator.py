@@ -1,0 +1,81 @@
+"""A process of one program that keeps a graph loaded and evaluates frames on request."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.programs import Program, environment, pin, tail
+
+_WORKER = Path(__file__).parent / "workers" / "evaluate.py"
+
+
+class Evaluator:
+    """``DeepPot`` of one program in its own environment.
+
+    Parameters
+    ----------
+    program : Program
+        Whose `DeepPot`.
+    graph : Path
+        The frozen graph.
+    directory : Path
+        Where arrays are exchanged.
+    threads : int
+        Threads, and processors that the process may use.
+    """
+
+    def __init__(self, program: Program, graph: Path, directory: Path, threads: int):
+        directory.mkdir(parents=True, exist_ok=True)
+        self._name, self._log = program.name, directory / "evaluate.log"
+        self._output = directory / "results.npz"
+        with self._log.open("w") as stream:
+            self._process = subprocess.Popen(
+                [str(program.python), str(_WORKER), program.api, str(graph)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=stream,
+                env={**environment(threads), "DP_INFER_BATCH_SIZE": "16384"},
+                cwd=directory,
+                preexec_fn=pin(threads),
+                text=True,
+            )
+
+    def __enter__(self) -> Evaluator:
+        """Begin."""
+        return self
+
+    def __exit__(self, *exception) -> None:
+        """End the process."""
+        self._process.kill()
+        self._process.communicate()
+
+    def seconds(self, frames: Path, repeat: int = 1) -> list[float]:
+        """Times of `repeat` evaluations of the frames in a file (see `store_frames`)."""
+        return self._ask({"frames": str(frames), "repeat": repeat, "output": None})
+
+    def results(self, frames: Path) -> dict[str, np.ndarray]:
+        """Energy ``[nframes, 1]``, force ``[nframes, natoms, 3]`` and virial ``[nframes, 9]``."""
+        self._ask({"frames": str(frames), "repeat": 1, "output": str(self._output)})
+        with np.load(self._output) as results:
+            return dict(results)
+
+    def _ask(self, request: dict) -> list[float]:
+        try:
+            self._process.stdin.write(json.dumps(request) + "\n")
+            self._process.stdin.flush()
+            line = self._process.stdout.readline()
+        except BrokenPipeError:
+            line = ""
+        if not line:
+            raise SystemExit(f"{self._name}: evaluation ended:\n{tail(self._log)}")
+        return json.loads(line)["seconds"]
+
+
+def store_frames(path: Path, coord: np.ndarray, cells: np.ndarray, types: np.ndarray) -> Path:
+    """Write frames for an `Evaluator`: coord ``[nframes, natoms * 3]`` and cells ``[nframes, 9]`` (Å), types."""
+    np.savez(path, coord=coord, cells=cells, types=types)
+    return path

@@ -1,0 +1,95 @@
+"""A training run that is stopped and continued, so that two runs can take turns on the same processors."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+from benchmarks.programs import Program, environment, pin, tail, write_input
+
+_POLL = 0.001
+_PATIENCE = 1800.0
+
+
+class PausedTraining:
+    """``dp train`` of one program, which advances from one line of its learning curve to the next and then stops.
+
+    The process is stopped by a signal, so what is measured needs nothing of the program but the file that both write,
+    and starting, compiling and reading data happen before the first line.
+
+    Parameters
+    ----------
+    program : Program
+        Whose ``dp train``.
+    table : dict
+        The input; a line is written every ``training.disp_freq`` steps.
+    directory : Path
+        Where it runs.
+    threads : int
+        Threads, and processors that the process may use.
+    """
+
+    def __init__(self, program: Program, table: dict, directory: Path, threads: int):
+        write_input(directory, table)
+        self._curve = directory / table["training"]["disp_file"]
+        self._curve.unlink(missing_ok=True)
+        self._name, self._log = program.name, directory / "train.log"
+        self._steps = int(table["training"]["disp_freq"])
+        with self._log.open("w") as stream:
+            self._process = subprocess.Popen(
+                program.command("train", "--skip-neighbor-stat", "input.json"),
+                cwd=directory,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+                env=environment(threads),
+                start_new_session=True,
+                preexec_fn=pin(threads),
+            )
+        self._lines = 0
+        self.peak_memory = 0
+
+    def __enter__(self) -> PausedTraining:
+        """Begin."""
+        return self
+
+    def __exit__(self, *exception) -> None:
+        """End the process, finished or not."""
+        if self._process.poll() is None:
+            self._signal(signal.SIGKILL)
+        self._process.wait()
+
+    def advance(self) -> float:
+        """Train to the next line of the learning curve, stop; return the seconds per step."""
+        begin = time.perf_counter()
+        self._signal(signal.SIGCONT)
+        while (lines := self._count()) <= self._lines:
+            if self._process.poll() is not None:
+                raise SystemExit(f"{self._name}: training ended early:\n{tail(self._log)}")
+            if time.perf_counter() - begin > _PATIENCE:
+                raise SystemExit(f"{self._name}: no progress in {_PATIENCE:.0f} s:\n{tail(self._log)}")
+            time.sleep(_POLL)
+        elapsed = time.perf_counter() - begin
+        self._signal(signal.SIGSTOP)
+        if lines != self._lines + 1:
+            raise SystemExit(f"{self._name}: two lines of {self._curve.name} at once; raise the steps between lines")
+        self._lines = lines
+        self.peak_memory = self._memory()
+        return elapsed / self._steps
+
+    def _count(self) -> int:
+        if not self._curve.exists():
+            return 0
+        text = self._curve.read_text()
+        complete = text[: text.rfind("\n") + 1]
+        return sum(not line.startswith("#") for line in complete.splitlines())
+
+    def _signal(self, number: int) -> None:
+        os.killpg(self._process.pid, number)
+
+    def _memory(self) -> int:
+        """Largest resident memory so far (KiB)."""
+        status = Path(f"/proc/{self._process.pid}/status").read_text().splitlines()
+        return next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))

@@ -1,0 +1,85 @@
+"""What both programs learn from the same data in the same number of steps, for several seeds."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.evaluator import Evaluator, store_frames
+from benchmarks.inputs import NETS, Data, load, load_types, water_input
+from benchmarks.programs import Program, write_input
+
+STEPS = 2000
+
+
+def learning_input(data: Data, seed: int, steps: int) -> dict:
+    """The water input with its learning rate decaying over `steps`, every seed set."""
+    changes = {
+        "training.numb_steps": steps,
+        "training.save_freq": steps,
+        "training.seed": seed,
+        "learning_rate.decay_steps": max(1, steps // 200),
+        **{f"model.{net}.seed": seed for net in NETS},
+    }
+    return water_input(data, changes, validate=True)
+
+
+def trained(program: Program, table: dict, directory: Path, threads: int) -> Path:
+    """The graph of a run in `directory`; the stored one when it has the same input."""
+    graph, stored = directory / "graph.pb", directory / "input.json"
+    if graph.exists() and stored.exists() and json.loads(stored.read_text()) == table:
+        print(f"{program.name}: reusing {directory.name}", flush=True)
+        return graph
+    graph.unlink(missing_ok=True)
+    write_input(directory, table)
+    program.run("train", "--skip-neighbor-stat", "input.json", directory=directory, threads=threads)
+    program.run("freeze", "-o", "graph.pb", directory=directory, threads=threads)
+    return graph
+
+
+def errors(program: Program, graph: Path, data: Data, directory: Path, threads: int) -> tuple[float, float]:
+    """Root mean square errors of energy per atom (eV) and force (eV/Å) on all validation frames."""
+    types = load_types(data.validation)
+    coord, cells = load(data.validation, "coord"), load(data.validation, "box")
+    frames = store_frames(directory / "validation.npz", coord, cells, types)
+    with Evaluator(program, graph, directory, threads) as evaluator:
+        results = evaluator.results(frames)
+    energy = (results["energy"].ravel() - load(data.validation, "energy").ravel()) / len(types)
+    force = results["force"].ravel() - load(data.validation, "force").ravel()
+    return float(np.sqrt(np.mean(energy**2))), float(np.sqrt(np.mean(force**2)))
+
+
+def rows(
+    programs: list[Program], data: Data, seeds: list[int], steps: int, work: Path, threads: int
+) -> list[list[str]]:
+    """A table row for each seed, and the mean; see `header`."""
+    found = np.empty((len(seeds), len(programs), 2))
+    for i, seed in enumerate(seeds):
+        for k, program in enumerate(programs):
+            directory = (work / f"{program.package}-{seed}").absolute()
+            graph = trained(program, learning_input(data, seed, steps), directory, threads)
+            found[i, k] = errors(program, graph, data, directory, threads)
+            print(f"seed {seed}: {program.name}: force {found[i, k, 1]:.4f} eV/Å", flush=True)
+    named = [*map(str, seeds), "mean"]
+    return [_row(name, values) for name, values in zip(named, [*found, found.mean(axis=0)], strict=True)]
+
+
+def _row(name: str, values: np.ndarray) -> list[str]:
+    cells = [name, *(f"{force:.4f}" for force in values[:, 1])]
+    if len(values) > 1:
+        cells.append(f"{values[0, 1] / values[1, 1]:.3f}")
+    return cells + [f"{energy * 1e3:.2f}" for energy in values[:, 0]]
+
+
+def header(programs: list[Program]) -> list[str]:
+    """Column names of `rows`."""
+    names = [program.name for program in programs]
+    ratio = [f"{names[0]} / {names[1]}"] if len(names) > 1 else []
+    return [
+        "seed",
+        *(f"{n}: force RMSE (eV/Å)" for n in names),
+        *ratio,
+        *(f"{n}: energy RMSE (meV/atom)" for n in names),
+    ]
