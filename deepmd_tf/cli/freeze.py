@@ -33,6 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Carry out the command."""
     from deepmd_tf.export.freeze import freeze
+    from deepmd_tf.files import check_writable
 
+    check_writable(arguments.output, "--output")
     stored = freeze(arguments.checkpoint, arguments.output)
     log.info("%s: step %d frozen to %s", stored.path, stored.step, arguments.output)

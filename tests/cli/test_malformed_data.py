@@ -98,7 +98,7 @@ DATA = {
         ["type_map.raw", "'Hx'", "['O', 'H']", "model.type_map"],
     ),
     "element twice": (write("data_1/type_map.raw", b"O O"), ["type_map.raw", "'O' more than once"]),
-    "atoms coincide": (edit("coord.npy", coincide), ["data_1", "frame 1", "two atoms coincide"]),
+    "atoms coincide": (edit("coord.npy", coincide), ["data_1", "frame 1", "atoms 0 and 1 coincide"]),
 }
 
 

@@ -1,0 +1,224 @@
+"""What the commands beside `dp train` print and write."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import yaml
+
+from deepmd_tf import DeepPot
+from deepmd_tf.data import load_system
+from deepmd_tf.statistics import survey
+from deepmd_tf.train.checkpoint import StoredCheckpoint
+
+from ..train.runs import INPUT, dp, write_system
+
+PNG = b"\x89PNG\r\n\x1a\n"
+UNITS = {"energy": "eV", "energy/atom": "eV", "force": "eV/Å", "virial": "eV", "virial/atom": "eV"}
+
+
+def run(*arguments):
+    result = dp(*arguments)
+    assert result.status == 0, result.err
+    assert result.err == ""
+    return result.out
+
+
+def labels_and_predictions(system, nframes=None):
+    """Label and prediction of every quantity, one row per frame, straight from the files and from `DeepPot`."""
+    frames = load_system(system, ["O", "H"]).frames(slice(0, nframes))
+    energy, force, virial = DeepPot("graph.pb").eval(frames.coord, frames.box, frames.type[0])
+    predicted = {"energy": energy, "force": force, "virial": virial}
+    pairs = {}
+    for name, values in predicted.items():
+        label = getattr(frames, name)
+        if label is not None:
+            pairs[name] = [array.reshape(frames.nframes, -1) for array in (label, values)]
+            if name != "force":
+                pairs[f"{name}_per_atom"] = [array / frames.natoms for array in pairs[name]]
+    return pairs
+
+
+def errors_of(pairs):
+    differences = {name: np.subtract(*pair).ravel() for name, pair in pairs.items()}
+    return {name: {"mae": np.abs(d).mean(), "rmse": np.sqrt((d**2).mean())} for name, d in differences.items()}
+
+
+class TestTest:
+    def test_json_has_the_errors_of_each_system_and_of_all(self, finished):
+        found = json.loads(run("test", "-s", "data_0", "data_1", "--json"))
+        pairs = {system: labels_and_predictions(system) for system in ("data_0", "data_1")}
+        for system, nframes in {"data_0": 4, "data_1": 3}.items():
+            assert found["systems"][system].pop("nframes") == nframes
+            assert found["systems"][system] == {n: pytest.approx(e) for n, e in errors_of(pairs[system]).items()}
+        assert found["total"].pop("nframes") == 7
+        both = {n: [np.concatenate([pairs[s][n][k].ravel() for s in pairs]) for k in (0, 1)] for n in pairs["data_0"]}
+        assert found["total"] == {n: pytest.approx(e) for n, e in errors_of(both).items()}
+
+    def test_number_of_frames(self, finished):
+        found = json.loads(run("test", "-s", "data_0", "-n", "2", "--json"))["total"]
+        assert found.pop("nframes") == 2
+        assert found == {n: pytest.approx(e) for n, e in errors_of(labels_and_predictions("data_0", 2)).items()}
+
+    def test_tables(self, finished):
+        text = run("test", "-m", "graph.pb", "-s", "data_0", "data_1")
+        assert "data_0: 4 frames of 4 atoms" in text
+        assert "data_1: 3 frames of 3 atoms" in text
+        assert "all 2 systems" in text
+        for name, error in errors_of(labels_and_predictions("data_0")).items():
+            title = name.replace("_per_", "/")
+            row = next(line for line in text.splitlines() if line.split("│")[1:2] == [f" {title:<11} "])
+            assert [cell.strip() for cell in row.split("│")[2:5]] == [
+                f"{error['mae']:.4e}",
+                f"{error['rmse']:.4e}",
+                UNITS[title],
+            ]
+
+    def test_labels_that_are_absent_are_left_out(self, finished):
+        write_system(finished / "bare", labels=("energy",), periodic=False)
+        assert set(json.loads(run("test", "-s", "bare", "--json"))["total"]) == {"nframes", "energy", "energy_per_atom"}
+
+    def test_a_directory_is_searched(self, finished):
+        systems = json.loads(run("test", "-s", ".", "--json"))["systems"]
+        assert len(systems) == 3
+
+    def test_detail_files_hold_labels_and_predictions(self, finished):
+        run("test", "-s", "data_0", "data_1", "-d", "detail")
+        suffixes = {
+            "energy": "e",
+            "energy_per_atom": "e_peratom",
+            "force": "f",
+            "virial": "v",
+            "virial_per_atom": "v_peratom",
+        }
+        widths = {"e": 1, "e_peratom": 1, "f": 3, "v": 9, "v_peratom": 9}
+        pairs = [labels_and_predictions(system) for system in ("data_0", "data_1")]
+        for name, suffix in suffixes.items():
+            width = widths[suffix]
+            expected = np.vstack([np.hstack([part.reshape(-1, width) for part in pair[name]]) for pair in pairs])
+            np.testing.assert_allclose(np.loadtxt(f"detail.{suffix}.out", ndmin=2), expected, rtol=1e-13, atol=1e-16)
+        header = (finished / "detail.f.out").read_text().splitlines()[0]
+        assert header == "# data_0: data_fx data_fy data_fz pred_fx pred_fy pred_fz"
+
+    def test_plot(self, finished):
+        text = run("test", "-s", "data_0", "--plot", "parity.png")
+        assert "parity plot: parity.png" in text
+        assert (finished / "parity.png").read_bytes().startswith(PNG)
+
+
+class TestFreeze:
+    @pytest.mark.parametrize("arguments", [[], ["-c", "model.ckpt"], ["-c", "model.ckpt-6"], ["-c", ".", "--portable"]])
+    def test_the_latest_is_taken(self, trained, finished, arguments):
+        result = dp("freeze", "-o", "again.pb", *arguments)
+        assert result.status == 0, result.err
+        assert "model.ckpt-6: step 6 frozen to again.pb" in result.err
+        assert (finished / "again.pb").read_bytes() == (trained / "graph.pb").read_bytes()
+
+    def test_an_older_one(self, trained, finished):
+        assert dp("freeze", "-c", "model.ckpt-2").status == 0
+        assert (finished / "graph.pb").read_bytes() != (trained / "graph.pb").read_bytes()
+
+
+class TestShow:
+    def test_json(self, finished):
+        facts = json.loads(run("show", "graph.pb", "--json"))
+        values = StoredCheckpoint("model.ckpt-6").values()
+        assert facts["type map"] == ["O", "H"]
+        assert facts["cutoff (Å)"] == 4.0
+        assert facts["sel"] == [6, 6]
+        assert facts["type embedding"] == [2]
+        assert facts["embedding net"] == [3, 6]
+        assert facts["fitting net"] == [6, 6]
+        assert facts["training steps"] == 6
+        assert facts["energy bias (eV)"] == values["fitting_attr/t_bias_atom_e"].tolist()
+        weights = [v for n, v in values.items() if n.split("/")[-1].startswith(("matrix", "bias", "idt"))]
+        assert facts["parameters"] == sum(v.size for v in weights)
+        assert facts["bytes"] == (finished / "graph.pb").stat().st_size
+
+    def test_table(self, finished):
+        text = run("show", "graph.pb")
+        assert all(word in text for word in ("graph.pb", "type map", '["O", "H"]', "cutoff", "fitting net", "float64"))
+
+    def test_stored_input(self, finished):
+        assert json.loads(run("show", "graph.pb", "--input")) == json.loads((finished / "out.json").read_text())
+
+
+class TestNeighborStat:
+    def expected(self, *systems):
+        return survey([load_system(system, ["O", "H"]) for system in systems], 2, 4.0, 1.0).neighbors
+
+    def test_json(self, place):
+        found = json.loads(run("neighbor-stat", "-s", "data_0", "data_1", "-r", "4", "-t", "O", "H", "--json"))
+        expected = self.expected("data_0", "data_1")
+        assert found["max_neighbors"] == expected.max_neighbors.tolist()
+        assert found["min_distance"] == expected.min_distance
+        assert found["rcut"] == 4.0
+        assert all(sel >= n for sel, n in zip(found["suggested_sel"], found["max_neighbors"], strict=True))
+
+    def test_table(self, place):
+        text = run("neighbor-stat", "-s", ".", "-r", "4.0", "-t", "O", "H")
+        expected = self.expected("data_0", "data_1", "data_2")
+        assert f"12 frames in 3 systems; shortest distance {expected.min_distance:.4f} Å" in text
+        assert '"sel": [' in text
+
+    def test_pairs_counted_by_hand(self, place):
+        """Two O and one H on a line, 1 Å apart, open: with a cutoff of 1.5 Å each sees its next ones only."""
+        write_system(place / "line", types=(0, 0, 1), nframes=1, periodic=False)
+        np.save("line/set.000/coord.npy", [[0.0, 0, 0, 1, 0, 0, 2, 0, 0]])
+        found = json.loads(run("neighbor-stat", "-s", "line", "-r", "1.5", "-t", "O", "H", "--json"))
+        assert found["max_neighbors"] == [1, 1]
+        assert found["min_distance"] == 1.0
+        found = json.loads(run("neighbor-stat", "-s", "line", "-r", "2.5", "-t", "H", "O", "--json"))
+        assert found["max_neighbors"] == [1, 2]
+
+
+class TestPlotLcurve:
+    def test_png_of_the_current_run(self, finished):
+        assert "lcurve.png" in run("plot-lcurve")
+        assert (finished / "lcurve.png").read_bytes().startswith(PNG)
+
+    def test_two_curves_as_pdf(self, finished):
+        (finished / "peer.out").write_text(
+            "#  step      rmse_val    rmse_trn    rmse_e_val  rmse_e_trn    rmse_f_val  rmse_f_trn         lr\n"
+            "# If there is no available reference data, rmse_*_{val,trn} will print nan\n"
+            "      1      2.5e+01    2.1e+01      1.2e-01    1.1e-01      8.1e-01    7.4e-01    1.0e-03\n"
+            "    100      2.4e+01    2.0e+01      1.1e-01    1.0e-01      8.0e-01    7.3e-01    1.0e-03\n"
+        )
+        run("plot-lcurve", "lcurve.out", "peer.out", "-o", "both.pdf")
+        assert (finished / "both.pdf").read_bytes().startswith(b"%PDF")
+
+    def test_without_an_ending_it_is_png(self, finished):
+        run("plot-lcurve", "-o", "curve")
+        assert (finished / "curve").read_bytes().startswith(PNG)
+
+
+class TestDocTrainInput:
+    def test_reference_names_the_keys_of_every_section(self):
+        text = run("doc-train-input")
+        for path in (
+            "model.type_embedding",
+            "model.descriptor",
+            "model.fitting_net",
+            "learning_rate",
+            "loss",
+            "training",
+        ):
+            assert path in text
+        assert all(key in text for key in ("rcut_smth", "start_pref_e", "numb_btch", "max_ckpt_keep"))
+
+    def test_schema_is_json_and_knows_the_sections(self):
+        schema = json.loads(run("doc-train-input", "--json-schema"))
+        assert set(INPUT) <= set(schema["properties"])
+
+    def test_the_reference_is_what_is_in_the_documentation(self, request):
+        assert (request.config.rootpath / "docs" / "train-input.md").read_text() == run("doc-train-input")
+
+
+def test_yaml_is_what_is_loaded(finished):
+    """The complete input as YAML is the same configuration."""
+    from deepmd_tf.config import load_config
+
+    (finished / "out.yaml").write_text(yaml.safe_dump(json.loads((finished / "out.json").read_text())))
+    assert load_config("out.yaml") == load_config("out.json")
