@@ -40,16 +40,17 @@ def check_build(built: dict, version: str, cxx11_abi: int) -> None:
     version, cxx11_abi
         Of the running TensorFlow. The symbols of one minor version do not exist in another.
     """
-    expected = built["tensorflow_version"].split(".")[:2]
-    if version.split(".")[:2] != expected:
-        raise ImportError(
-            f"deepmd_tf was built for TensorFlow {'.'.join(expected)} but TensorFlow {version} is installed: "
-            f"pip install 'tensorflow-cpu=={'.'.join(expected)}.*'"
-        )
+    expected = ".".join(built["tensorflow_version"].split(".")[:2])
+    remedy = (
+        f"pip install 'tensorflow-cpu=={expected}.*' (or 'tensorflow=={expected}.*'), or build deepmd_tf again in its "
+        "source directory: pip install --no-build-isolation --force-reinstall --no-deps ."
+    )
+    if ".".join(version.split(".")[:2]) != expected:
+        raise ImportError(f"deepmd_tf was built for TensorFlow {expected} but TensorFlow {version} runs: {remedy}")
     if cxx11_abi != built["cxx11_abi"]:
         raise ImportError(
             f"deepmd_tf was built with _GLIBCXX_USE_CXX11_ABI={built['cxx11_abi']} but TensorFlow {version} uses "
-            f"{cxx11_abi}: pip install --force-reinstall 'tensorflow-cpu=={'.'.join(expected)}.*'"
+            f"{cxx11_abi}: {remedy}"
         )
 
 

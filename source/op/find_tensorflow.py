@@ -5,5 +5,9 @@ import importlib.util
 
 spec = importlib.util.find_spec("tensorflow")
 if spec is not None and spec.submodule_search_locations:
-    distributions = importlib.metadata.packages_distributions()["tensorflow"]
-    print(spec.submodule_search_locations[0], importlib.metadata.version(distributions[0]), sep=";")
+    for name in ("tensorflow-cpu", "tensorflow", "tf-nightly-cpu", "tf-nightly"):
+        try:
+            print(spec.submodule_search_locations[0], importlib.metadata.version(name), sep=";")
+            break
+        except importlib.metadata.PackageNotFoundError:
+            continue

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "math/cell.h"
+#include "cpu/cell.h"
 
 namespace deepmd {
 
