@@ -118,16 +118,14 @@ def test_mixed_compositions(periodic):
     cells = cells if periodic else None
     results = dp.eval(coords, cells, types, fparam, aparam, atomic=True)
     shared = dp.eval(coords, cells, types, fparam[0], aparam[0], atomic=True)
+    model, values = variant_config(name).model, variant_values(name)
     for k in range(6):
         one = None if cells is None else cells[k]
-        for part, alone in zip(
-            results, dp.eval(coords[k], one, types[k], fparam[k], aparam[k], atomic=True), strict=True
-        ):
-            np.testing.assert_allclose(part[k], alone[0], rtol=0, atol=1e-12)
-        for part, alone in zip(
-            shared, dp.eval(coords[k], one, types[k], fparam[0], aparam[0], atomic=True), strict=True
-        ):
-            np.testing.assert_allclose(part[k], alone[0], rtol=0, atol=1e-12)
+        expected = reference.atomic_energies(model, values, coords[k], one, types[k], fparam[k], aparam[k])
+        np.testing.assert_allclose(results[3][k, :, 0], expected, rtol=0, atol=1e-11)
+        for many, parameters in ((results, (fparam[k], aparam[k])), (shared, (fparam[0], aparam[0]))):
+            for part, alone in zip(many, dp.eval(coords[k], one, types[k], *parameters, atomic=True), strict=True):
+                np.testing.assert_allclose(part[k], alone[0], rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("batch_atoms", [1, 12, 13, 10_000])
