@@ -13,11 +13,11 @@ import os
 import sys
 from collections.abc import Sequence
 
-from rich.console import Console
 from rich.logging import RichHandler
 
 from deepmd_tf import __version__
 from deepmd_tf.errors import InputError
+from deepmd_tf.train.report import CONSOLE
 
 COMMANDS = {
     "train": "train a model",
@@ -83,9 +83,8 @@ def _module(command: str):
 
 
 def _configure_log(level: str) -> None:
-    console = Console(stderr=True)
-    if console.is_terminal:
-        handler = RichHandler(console=console, show_path=False, markup=False)
+    if CONSOLE.is_terminal:
+        handler = RichHandler(console=CONSOLE, show_path=False, log_time_format="%H:%M:%S")
         handler.setFormatter(logging.Formatter("%(message)s"))
     else:
         handler = logging.StreamHandler(sys.stderr)
@@ -113,7 +112,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (InputError, OSError) as error:
         return _fail(parsed.command, str(error))
     except ImportError as error:
-        hint = ": pip install 'deepmd_tf[cpu]' (or 'deepmd_tf[gpu]')" if error.name == "tensorflow" else ""
+        hint = ": pip install tensorflow-cpu (or 'tensorflow[and-cuda]')" if error.name == "tensorflow" else ""
         return _fail(parsed.command, f"{error}{hint}")
     except KeyboardInterrupt:
         print(f"dp {parsed.command}: interrupted", file=sys.stderr)

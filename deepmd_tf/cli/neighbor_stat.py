@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> None:
             "type_map": arguments.type_map,
             "max_neighbors": [int(n) for n in seen.max_neighbors],
             "suggested_sel": list(suggested),
-            "min_distance": seen.min_distance,
+            "min_distance": seen.min_distance if math.isfinite(seen.min_distance) else None,
         }
         print(json.dumps(result, indent=2))
         return

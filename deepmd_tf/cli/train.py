@@ -15,8 +15,9 @@ import contextlib
 import json
 import logging
 
-from rich.console import Console
 from rich.progress import Progress
+
+from deepmd_tf.train.report import CONSOLE
 
 log = logging.getLogger("deepmd_tf")
 
@@ -88,7 +89,8 @@ def _prepare(config, stored, arguments: argparse.Namespace):
     if validation is not None:
         _show_data("validation", validation)
     if start is not None:
-        config = prepare.checked_sel(config, training, skip=arguments.skip_neighbor_stat, progress=_counted)
+        if not arguments.skip_neighbor_stat:
+            prepare.check_sel(config, training, _counted)
         return Trainer(config, training, validation, ModelStatistics.blank(config.model), start=start)
     config, statistics, facts = prepare.measure(
         config, training, skip_neighbor_stat=arguments.skip_neighbor_stat, progress=_counted
@@ -108,6 +110,7 @@ def _start(stored, arguments: argparse.Namespace):
             tuple(model["descriptor"]["sel"]),
             stored.values(),
             stored.metadata["data"],
+            model,
         )
     if arguments.init_frz_model:
         from deepmd_tf.export.start import start_from_graph
@@ -119,8 +122,7 @@ def _start(stored, arguments: argparse.Namespace):
 @contextlib.contextmanager
 def _counted(frames: int):
     """Show a progress bar over `frames` frames; gives the function that advances it."""
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+    with Progress(console=CONSOLE, transient=True, disable=not CONSOLE.is_terminal) as progress:
         task = progress.add_task("looking at frames", total=frames)
         yield lambda count: progress.advance(task, count)
 

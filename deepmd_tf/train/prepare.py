@@ -73,12 +73,16 @@ def load_data(config: Config) -> tuple[DataSource, DataSource | None]:
         When files are missing or malformed, or hold none of the labels that the loss asks for.
     """
     training = _source(config.training.training_data, config, "training")
-    _require_labels(training.systems, config)
+    _require_labels("training", training.systems, config)
     section = config.training.validation_data
-    return training, None if section is None else _source(section, config, "validation")
+    if section is None:
+        return training, None
+    validation = _source(section, config, "validation")
+    _require_labels("validation", validation.systems, config)
+    return training, validation
 
 
-def _require_labels(systems: Sequence[System], config: Config) -> None:
+def _require_labels(purpose: str, systems: Sequence[System], config: Config) -> None:
     loss = config.loss
     wanted = [
         name
@@ -88,16 +92,16 @@ def _require_labels(systems: Sequence[System], config: Config) -> None:
     if not any(name in system.labels for system in systems for name in wanted):
         files = ", ".join(f"{name}.npy" for name in wanted)
         raise InputError(
-            f"training.training_data: the loss needs {files}, expected in set.*; no system has any of them"
+            f"training.{purpose}_data: the loss needs {files}, expected in set.*; no system has any of them"
         )
     for name in wanted:
         have = sum(name in system.labels for system in systems)
         if have < len(systems):
             log.warning(
-                "%d of %d training systems have no %s.npy; their %s loss is inactive",
+                "training.%s_data: %d of %d systems have no %s.npy; nothing is learnt or reported of it there",
+                purpose,
                 len(systems) - have,
                 len(systems),
-                name,
                 name,
             )
 
@@ -188,12 +192,10 @@ def _all_neighbors(config: Config, source: DataSource, progress: Progress) -> Ne
     return _look(config, source, [np.ones(system.nframes) for system in source.systems], progress).neighbors
 
 
-def checked_sel(config: Config, source: DataSource, *, skip: bool, progress: Progress) -> Config:
-    """Compare `sel` with the neighbours in all the data, unless `skip`."""
-    if not skip:
-        neighbors = _all_neighbors(config, source, progress)
-        report_sel(config.model.type_map, config.model.descriptor.sel, neighbors.max_neighbors)
-    return config
+def check_sel(config: Config, source: DataSource, progress: Progress) -> None:
+    """Compare `sel` with the neighbours in all the data, and warn when it is smaller."""
+    neighbors = _all_neighbors(config, source, progress)
+    report_sel(config.model.type_map, config.model.descriptor.sel, neighbors.max_neighbors)
 
 
 def measure(

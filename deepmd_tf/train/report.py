@@ -12,6 +12,9 @@ from rich.table import Table
 
 log = logging.getLogger("deepmd_tf")
 
+CONSOLE = Console(stderr=True)
+"""Everything that draws on a terminal shares one console, so that log lines appear above a bar and not in it."""
+
 
 class Stopwatch:
     """Time and speed of a run.
@@ -53,13 +56,13 @@ class Reporter:
     step, last_step : int
         Where the run begins and ends.
     console : Console, optional
-        Where to draw; standard error by default.
+        Where to draw; `CONSOLE` by default.
     show_time : bool
         Whether lines tell speed and remaining time (``training.time_training``).
     """
 
     def __init__(self, step: int, last_step: int, console: Console | None = None, show_time: bool = True):
-        self.console = console or Console(stderr=True)
+        self.console = console or CONSOLE
         self.stopwatch = Stopwatch(step, last_step)
         self._last_step, self._show_time = last_step, show_time
         self._progress = Progress(

@@ -35,7 +35,7 @@ class Cosine:
 
 
 def sensible_decay_steps(decay_steps: int, numb_steps: int) -> int:
-    """Return `decay_steps`, or a hundredth of the run (100 at most of it kept) when it would never take effect."""
+    """Return `decay_steps`; when it would never take effect, 100, or in runs up to 1000 steps a hundredth of them."""
     if decay_steps < numb_steps:
         return decay_steps
     return 100 if numb_steps // 10 > 100 else max(1, numb_steps // 100)

@@ -8,8 +8,23 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from deepmd_tf.config import Config
+from deepmd_tf.config import Config, config_to_dict
 from deepmd_tf.errors import InputError
+
+_FUNCTION_KEYS = {
+    "type_embedding": ("activation_function", "resnet_dt", "use_econf_tebd", "use_tebd_bias"),
+    "descriptor": (
+        "rcut",
+        "rcut_smth",
+        "activation_function",
+        "resnet_dt",
+        "type_one_side",
+        "axis_neuron",
+        "exclude_types",
+    ),
+    "fitting_net": ("activation_function", "resnet_dt", "atom_ener", "numb_fparam", "numb_aparam"),
+}
+"""Keys that make the same parameters another function."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +43,8 @@ class Start:
         All parameters and statistics by name.
     facts : dict
         What the frozen graph will carry on about the data.
+    model : dict
+        What is known of its section ``model``, as in an input file.
     """
 
     origin: str
@@ -35,6 +52,7 @@ class Start:
     sel: tuple[int, ...]
     values: dict[str, np.ndarray]
     facts: dict
+    model: dict
 
     def check_used(self, names: Collection[str]) -> None:
         """Raise `InputError` when there are more weights than a model with the parameters `names` takes."""
@@ -52,7 +70,7 @@ class Start:
         Raises
         ------
         InputError
-            When species or `sel` differ: parameters would be taken for the wrong species, or normalise differently.
+            When species, `sel` or another key differs that makes the same parameters another function.
         """
         if tuple(config.model.type_map) != self.type_map:
             raise InputError(
@@ -67,4 +85,16 @@ class Start:
                 f"model.descriptor.sel: {list(descriptor.sel)} is not the sel of {self.origin}, "
                 f"{list(self.sel)}; use that, or auto"
             )
+        self._check_function(config)
         return dataclasses.replace(config, model=dataclasses.replace(config.model, descriptor=descriptor))
+
+    def _check_function(self, config: Config) -> None:
+        wanted = config_to_dict(config)["model"]
+        for section, keys in _FUNCTION_KEYS.items():
+            stored = self.model.get(section)
+            for key in keys if isinstance(stored, dict) else ():
+                if key in stored and stored[key] != wanted[section][key]:
+                    raise InputError(
+                        f"model.{section}.{key}: {wanted[section][key]} is not that of {self.origin}, {stored[key]}; its "
+                        "parameters would be those of another function. Use its value, or train from the beginning"
+                    )

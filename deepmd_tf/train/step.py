@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 import tensorflow as tf
@@ -25,12 +24,6 @@ def frames_of(batch: Mapping[str, tf.Tensor]) -> Frames:
         batch["fparam"],
         batch["aparam"],
     )
-
-
-def said_by_op(error: tf.errors.OpError) -> str:
-    """Return what an op says of its input, without the trace before and the nodes around it."""
-    text = re.sub(r"\{\{[^{}]*\}\}|\[\[.*?\]\]|\[Op:.*", "", error.message)
-    return ([line.strip() for line in text.splitlines() if line.strip()] or [type(error).__name__])[-1]
 
 
 class TrainingStep:

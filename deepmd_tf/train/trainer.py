@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from deepmd_tf import ops
 from deepmd_tf.config import Config, ModelConfig, config_to_dict
 from deepmd_tf.data import validation_batches
 from deepmd_tf.data.pipeline import batch_at, dataset, signature
@@ -28,7 +29,7 @@ from deepmd_tf.train.prepare import DataSource, report_sel
 from deepmd_tf.train.report import Reporter
 from deepmd_tf.train.schedule import make_schedule
 from deepmd_tf.train.start import Start
-from deepmd_tf.train.step import TrainingStep, said_by_op
+from deepmd_tf.train.step import TrainingStep
 
 log = logging.getLogger("deepmd_tf")
 
@@ -170,7 +171,7 @@ class Trainer:
         try:
             metrics, max_neighbors, finite = self._functions.train(next(self._batches), rate, rate / self._schedule(0))
         except tf.errors.InvalidArgumentError as error:
-            raise self._bad_batch(self._training, self.step, said_by_op(error)) from error
+            raise self._bad_batch(self._training, self.step, ops.said_by_op(error)) from error
         if not finite:
             advice = "loss or gradient is not finite; look at these frames, or lower learning_rate.start_lr"
             raise self._bad_batch(self._training, self.step, advice)
@@ -186,7 +187,7 @@ class Trainer:
         """Name the frames that training stopped at."""
         system, frames = source.sampler.batch_at(batch)
         place = f"{source.systems[system].path}, frames {list(map(int, frames))}"
-        return InputError(f"step {self.step + 1}: {place}: {what}; the last checkpoint is kept")
+        return InputError(f"after step {self.step}: {place}: {what}. Checkpoints written before are kept")
 
     def _note_neighbors(self, max_neighbors: np.ndarray) -> None:
         self._max_neighbors = np.maximum(self._max_neighbors, max_neighbors)
@@ -210,7 +211,7 @@ class Trainer:
             return
         if events is not None:
             events.write(self.step, {f"{key}_val": value for key, value in validation.items()})
-        score = validation["rmse_f"] if np.isfinite(validation.get("rmse_f", np.nan)) else validation["rmse"]
+        score = _score(validation)
         if score < self._best:
             self._best = score
             writer.save(self.step, self._stored_metadata(), label="best")
@@ -226,7 +227,7 @@ class Trainer:
             try:
                 metrics, max_neighbors = self._functions.evaluate(batch, rate / self._schedule(0))
             except tf.errors.InvalidArgumentError as error:
-                raise self._bad_batch(source, number, said_by_op(error)) from error
+                raise self._bad_batch(source, number, ops.said_by_op(error)) from error
             sums += metrics.numpy()
             self._note_neighbors(max_neighbors.numpy())
         return rmse(sums, count)
@@ -246,6 +247,15 @@ class Trainer:
         command = f"dp train INPUT --restart {saved}" if interrupted else f"dp freeze -c {saved} -o graph.pb"
         rows.append(("next", command))
         reporter.summary(rows)
+
+
+def _score(errors: dict[str, float]) -> float:
+    """Return what the best model is chosen by: the force error, without forces that of the energy, or of the virial.
+
+    Not the loss, whose weights change along the run.
+    """
+    known = [errors[key] for key in ("rmse_f", "rmse_e", "rmse_v") if np.isfinite(errors.get(key, np.nan))]
+    return known[0] if known else np.inf
 
 
 def _with_distinct_types(model: ModelConfig) -> ModelConfig:
