@@ -80,11 +80,12 @@ def test_absent_labels_are_inactive(rng, absent):
         assert math.isnan(errors[f"rmse_{key}"]) == (name in absent)
 
 
-def test_inactive_terms_report_errors_but_no_loss(rng):
+def test_inactive_terms_have_neither_loss_nor_error(rng):
     predicted, labels = batch(rng)
     config = {"start_pref_v": 0.0, "limit_pref_v": 0.0}
-    _, metrics = evaluate(config, predicted, labels)
-    assert rmse(metrics, 1)["rmse_v"] > 0
+    total, metrics = evaluate(config, predicted, labels)
+    assert total == pytest.approx(expected({"start_pref_e": 0.02, "start_pref_f": 1000.0}, predicted, labels))
+    assert math.isnan(rmse(metrics, 1)["rmse_v"])
     assert [term.key for term in EnergyLoss(LossConfig(**config)).active] == ["e", "f"]
 
 
