@@ -1,6 +1,6 @@
 """Generate the alloy data: random seven-element fcc alloys labelled with ASE's EMT potential.
 
-Needs ``pip install ase``. Takes about 10 minutes of processor time. Every chain of frames that is finished is kept in
+Needs ``pip install ase``. Takes about 5 minutes of processor time. Every chain of frames that is finished is kept in
 ``run/``, so a run that was stopped goes on where it was.
 
     python generate.py --jobs 2     # writes data/train_0 ... data/train_9, data/valid_0, data/valid_1
@@ -34,6 +34,7 @@ RCUT = 5.5
 SYSTEMS = (*(f"train_{number}" for number in range(10)), "valid_0", "valid_1")
 CHAINS, FRAMES_PER_CHAIN = 4, 5
 TEMPERATURE = (200.0, 1500.0)  # K
+EXPANSION = 1.017  # of the mean lattice constant: mixing unlike atoms and temperature both expand the crystal
 STRAIN = 0.025
 TIME_STEP = 4.0  # fs
 SETTLE_STEPS, STEPS_BETWEEN = 40, 10
@@ -44,7 +45,7 @@ def alloy(name: str, seed: int) -> Atoms:
     rng = np.random.default_rng([seed, SYSTEMS.index(name)])
     spare = 4 * REPEAT**3 - FEWEST * len(TYPE_MAP)
     counts = FEWEST + rng.multinomial(spare, rng.dirichlet(np.ones(len(TYPE_MAP))))
-    constant = np.average(list(LATTICE_CONSTANTS.values()), weights=counts)
+    constant = EXPANSION * np.average(list(LATTICE_CONSTANTS.values()), weights=counts)
     atoms = bulk("Cu", "fcc", a=constant, cubic=True).repeat(REPEAT)
     atoms.symbols = rng.permutation(np.repeat(TYPE_MAP, counts))
     return atoms
