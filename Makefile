@@ -79,5 +79,4 @@ docs: $(INSTALLED)
 
 clean:
 	rm -rf build build-* dist $(VENV) $(PEER) .pytest_cache .ruff_cache .hypothesis
-	git clean -fdXq examples
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

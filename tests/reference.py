@@ -134,7 +134,7 @@ def atomic_energies(model, values, coord, cell, types, fparam=None, aparam=None)
         if config.numb_aparam:
             extra.append((aparam[i] - values["fitting_attr/t_aparam_avg"]) * values["fitting_attr/t_aparam_istd"])
         energy = fitting_net(np.concatenate([descriptor, table[types[i]], *extra]), values, config)
-        if config.atom_ener and config.atom_ener[types[i]] is not None:
+        if config.atom_ener:
             energy -= fitting_net(np.concatenate([0 * descriptor, table[types[i]], *extra]), values, config)
         energies.append(energy + values["fitting_attr/t_bias_atom_e"][types[i]])
     return np.array(energies)

@@ -61,6 +61,7 @@ def run(arguments: argparse.Namespace) -> None:
     config = load_config(arguments.input)
     check_writable(arguments.output, "--output")
     prepare.check_outputs(config)
+    prepare.advise(config)
     stored = None
     if arguments.restart or arguments.init_model:
         from deepmd_tf.train.checkpoint import StoredCheckpoint

@@ -26,13 +26,17 @@ class ModelConfig:
     descriptor: SeE2AConfig = option("The descriptor of the environment of an atom.", variants=DESCRIPTORS)
     fitting_net: EnergyFittingConfig = option("The fitting net.", variants=FITTINGS)
     data_stat_nbatch: int | None = option(
-        "Frames of each system that the statistics of the descriptor and of the energy are computed from; null takes "
-        "all of them.",
+        "Batches of each system that the statistics of the descriptor and of the energy are computed from, "
+        "the frames of a "
+        "small system going round again; null takes every frame once.",
         None,
         limits=POSITIVE,
     )
     data_stat_protect: float = option(
-        "Smallest standard deviation that a column of the descriptor is divided by.", 1e-2, limits=POSITIVE
+        "Smallest standard deviation that a column of the descriptor, a frame parameter or an atomic parameter is "
+        "divided by.",
+        1e-2,
+        limits=POSITIVE,
     )
 
     def problems(self) -> Iterator[tuple[str, str]]:

@@ -72,8 +72,10 @@ class System:
 
     def frames(self, indices: np.ndarray | list[int] | slice | None = None) -> Batch:
         """Return the frames `indices` (all of them by default), in that order, as new float64 arrays."""
-        everything = np.arange(self.nframes)
-        chosen = everything if indices is None else everything[indices]
+        if indices is None or isinstance(indices, slice):
+            chosen = np.arange(self.nframes)[indices or slice(None)]
+        else:
+            chosen = np.asarray(indices)
         arrays = {name: rows.take(chosen) for name, rows in self._rows.items()}
         per_atom = (len(chosen), self.natoms, -1)
         arrays["coord"] = arrays["coord"].reshape(per_atom)

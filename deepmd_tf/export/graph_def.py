@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from deepmd_tf.export.allowed_ops import ALLOWED_OPS
 
 GraphDef = tf.compat.v1.GraphDef
 _MOST_BYTES = 2**31 - 1
+_MOST_ELEMENTS = 2**28
 
 
 def read_graph_def(path: str | Path) -> GraphDef:
@@ -78,11 +80,14 @@ def constants(graph: GraphDef, path: str | Path = "graph") -> dict[str, np.ndarr
     Raises
     ------
     InputError
-        When a constant's bytes do not fit its shape.
+        When a constant's bytes do not fit its shape, or the shape is beyond what a graph file can hold.
     """
     values = {}
     for node in graph.node:
         if node.op == "Const":
+            elements = math.prod(max(dim.size, 0) for dim in node.attr["value"].tensor.tensor_shape.dim)
+            if elements > _MOST_ELEMENTS:
+                raise InputError(f"{path}: the constant {node.name} claims {elements} elements; refused")
             try:
                 values[node.name] = tf.make_ndarray(node.attr["value"].tensor)
             except (ValueError, TypeError) as error:

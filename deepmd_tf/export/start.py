@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from deepmd_tf.errors import InputError
+from deepmd_tf.export.facts import graph_facts
 from deepmd_tf.export.graph_def import constants, read_graph_def
 from deepmd_tf.train.start import Start
 
@@ -20,12 +21,18 @@ def start_from_graph(path: str | Path) -> Start:
         When it is refused, or lacks what training needs.
     """
     values = constants(read_graph_def(path), path)
-    if "descrpt_attr/sel" not in values:
+    facts = graph_facts(values, path)
+    if not facts.sel:
         raise InputError(f"{path}: the graph lacks the constant descrpt_attr/sel, so training cannot begin from it")
+    model = facts.script.get("model")
+    model = dict(model) if isinstance(model, dict) else {}
+    descriptor = model.get("descriptor")
+    model["descriptor"] = (descriptor if isinstance(descriptor, dict) else {}) | {"rcut": facts.rcut}
     return Start(
-        str(path),
-        tuple(values["model_attr/tmap"].item().decode().split()),
-        tuple(int(n) for n in values["descrpt_attr/sel"]),
-        {name: value for name, value in values.items() if name.startswith(_SCOPES)},
-        {"min_nbor_dist": float(values.get("train_attr/min_nbor_dist", float("inf")))},
+        origin=str(path),
+        type_map=facts.type_map,
+        sel=facts.sel,
+        values={name: value for name, value in values.items() if name.startswith(_SCOPES)},
+        facts={"min_nbor_dist": facts.min_distance},
+        model=model,
     )

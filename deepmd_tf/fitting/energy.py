@@ -104,10 +104,17 @@ class EnergyFitting(tf.Module):
         energy = self._net(tf.cast(descriptor, self.config.precision), type_table, center_type, extra)
         bias = self.energy_bias
         if self.config.atom_ener:
-            in_vacuum = self._net(tf.zeros_like(descriptor, self.config.precision), type_table, center_type, extra)
-            anchored = np.array([0.0 if e is None else 1.0 for e in self.config.atom_ener])
-            energy -= in_vacuum * tf.gather(tf.constant(anchored), center_type)
+            energy -= self._in_vacuum(type_table, center_type, extra)
         return tf.reshape(energy + tf.gather(bias, center_type), tf.stack([nframes, -1]))
+
+    def _in_vacuum(self, type_table: tf.Tensor, center_type: tf.Tensor, extra: tf.Tensor | None) -> tf.Tensor:
+        """Energies ``[nframes * nloc]`` at the descriptor zero: with `set_davg_zero`, that of an isolated atom."""
+        if extra is not None:
+            nothing = tf.zeros([tf.size(center_type), self.widths[0]], self.config.precision)
+            return self._net(nothing, type_table, center_type, extra)
+        types = tf.range(type_table.shape[0])
+        nothing = tf.zeros([type_table.shape[0], self.widths[0]], self.config.precision)
+        return tf.gather(self._net(nothing, type_table, types, None), center_type)
 
     def _extra(
         self, nframes: tf.Tensor, center_type: tf.Tensor, fparam: tf.Tensor | None, aparam: tf.Tensor | None
@@ -130,7 +137,7 @@ class EnergyFitting(tf.Module):
         self, descriptor: tf.Tensor, type_table: tf.Tensor, center_type: tf.Tensor, extra: tf.Tensor | None
     ) -> tf.Tensor:
         """Energies ``[nframes * nloc]`` before the bias, float64."""
-        first = self.layers[0] if self.layers else self.final
+        first = self.layers[0]
         w_descriptor, w_type, w_extra = tf.split(first.matrix, self.widths, axis=0)
         by_type = tf.matmul(tf.cast(type_table, self.config.precision), w_type) + first.bias
         pre = tf.matmul(descriptor, w_descriptor) + tf.gather(by_type, center_type)
@@ -139,6 +146,4 @@ class EnergyFitting(tf.Module):
         x = first.activate(pre)
         for layer in self.layers[1:]:
             x = x + layer(x) if layer.n_in == layer.n_out else layer(x)
-        if self.layers:
-            x = self.final(x)
-        return tf.cast(x[:, 0], tf.float64)
+        return tf.cast(self.final(x)[:, 0], tf.float64)

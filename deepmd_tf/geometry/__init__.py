@@ -3,4 +3,7 @@
 from deepmd_tf.geometry import environment, neighbors
 from deepmd_tf.geometry.neighbors import Neighbors
 
-__all__ = ["Neighbors", "environment", "neighbors"]
+COINCIDENT = 1e-6
+"""Atoms nearer than this (Å) are at the same position: there is no direction between them."""
+
+__all__ = ["COINCIDENT", "Neighbors", "environment", "neighbors"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -109,7 +109,6 @@ def compare(
     potential: DeepPot,
     systems: Sequence[System],
     nframes: int | None = None,
-    progress: Callable[[int], None] = lambda frames: None,
 ) -> list[Comparison]:
     """Evaluate frames of every system.
 
@@ -121,8 +120,6 @@ def compare(
         The data, with types in the order of the potential's type map.
     nframes : int, optional
         At most so many frames of each system, the first ones; all by default.
-    progress : callable
-        Called with the number of frames done since the last call.
 
     Raises
     ------
@@ -135,7 +132,6 @@ def compare(
         if not labels:
             raise InputError(f"{system.path}: no energy.npy, force.npy or virial.npy to compare with")
         comparisons.append(_compare(potential, system, labels, min(nframes or system.nframes, system.nframes)))
-        progress(comparisons[-1].nframes)
     return comparisons
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from deepmd_tf.errors import InputError
-from deepmd_tf.infer.inputs import Inputs, ModelFacts, check_inputs
+from deepmd_tf.export.facts import graph_facts
+from deepmd_tf.infer.inputs import Inputs, check_inputs
 from deepmd_tf.infer.runner import GraphRunner
 
 _ENERGY = ("o_energy", "o_force", "o_virial")
@@ -45,12 +46,13 @@ class DeepPot:
             self._batch_atoms = _positive(os.environ.get(_BATCH_VARIABLE, _DEFAULT_BATCH_ATOMS), _BATCH_VARIABLE)
         else:
             self._batch_atoms = _positive(batch_atoms, "batch_atoms")
-        self._facts = ModelFacts(
-            tuple(self._runner.text("model_attr/tmap").split()),
-            float(self._runner.constant("descrpt_attr/rcut")),
-            int(self._runner.constants.get("fitting_attr/dfparam", 0)),
-            int(self._runner.constants.get("fitting_attr/daparam", 0)),
-        )
+        self._facts = graph_facts(self._runner.constants, model_file)
+        for name, width in (("fparam", self._facts.numb_fparam), ("aparam", self._facts.numb_aparam)):
+            if (f"t_{name}" in self._runner.feed_names) != (width > 0):
+                raise InputError(
+                    f"{model_file}: the graph is inconsistent: fitting_attr/d{name} is {width}, and the placeholder "
+                    f"t_{name} is {'missing' if width else 'there'}"
+                )
 
     def get_rcut(self) -> float:
         """Cutoff (Å)."""
@@ -74,7 +76,7 @@ class DeepPot:
 
     def get_sel(self) -> list[int]:
         """Slots for neighbours of each type."""
-        return [int(n) for n in self._runner.constant("descrpt_attr/sel")]
+        return list(self._facts.sel)
 
     def eval(self, coords, cells, atom_types, fparam=None, aparam=None, atomic: bool = False, *, pbc=None) -> tuple:
         """Energies, forces and virials.

@@ -7,31 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from deepmd_tf.errors import InputError
-from deepmd_tf.geometry import neighbors
+from deepmd_tf.export.facts import GraphFacts
+from deepmd_tf.geometry import COINCIDENT, neighbors
 from deepmd_tf.infer.cells import isolating_cell
-
-_COINCIDENT = 1e-6
-"""Distance (Å) below which two atoms are in one place."""
-
-
-@dataclass(frozen=True)
-class ModelFacts:
-    """What inputs are checked against.
-
-    Attributes
-    ----------
-    type_map : tuple of str
-        Names of the types.
-    rcut : float
-        Cutoff (Å).
-    numb_fparam, numb_aparam : int
-        Number of frame and atomic parameters.
-    """
-
-    type_map: tuple[str, ...]
-    rcut: float
-    numb_fparam: int
-    numb_aparam: int
 
 
 @dataclass(frozen=True)
@@ -64,15 +42,15 @@ class Inputs:
         for frame in frames:
             coord, types = self.coord[frame], self.types[frame]
             if self.cells is None:
-                found = neighbors.open(coord, types, _COINCIDENT)
+                found = neighbors.open(coord, types, COINCIDENT)
             else:
-                found = neighbors.periodic(coord, types, self.cells[frame], _COINCIDENT)
+                found = neighbors.periodic(coord, types, self.cells[frame], COINCIDENT)
             if len(found.neighbor):
                 first, second = np.searchsorted(found.edge_splits, 0, side="right") - 1, found.neighbor[0]
                 raise InputError(f"coords: frame {frame}: atoms {first} and {second} are at the same position")
 
 
-def check_inputs(coords, cells, atom_types, fparam, aparam, pbc, facts: ModelFacts) -> Inputs:
+def check_inputs(coords, cells, atom_types, fparam, aparam, pbc, facts: GraphFacts) -> Inputs:
     """Check the arguments of `DeepPot.eval`, which documents them.
 
     Raises
@@ -168,7 +146,7 @@ def _cells(cells, coord: np.ndarray, pbc: tuple[bool, bool, bool], rcut: float) 
     """Cells that are periodic along all vectors, or None."""
     if cells is None:
         return None
-    cells = _frames("cells", cells, (3, 3))
+    cells = _frames("cells", _without_open_axes(cells, pbc), (3, 3))
     if len(cells) != len(coord):
         raise InputError(f"cells: expected {len(coord)} frames as in coords, got {len(cells)}")
     if not any(pbc):
@@ -184,6 +162,14 @@ def _cells(cells, coord: np.ndarray, pbc: tuple[bool, bool, bool], rcut: float) 
     if all(pbc):
         return cells
     return np.stack([isolating_cell(*frame, pbc, rcut) for frame in zip(coord, cells, strict=True)])
+
+
+def _without_open_axes(cells, pbc: tuple[bool, bool, bool]):
+    """Zero the vectors of open axes, which are not read and may hold anything."""
+    array = np.array(cells, dtype=np.float64) if np.size(cells) % 9 == 0 else cells
+    if isinstance(array, np.ndarray):
+        array.reshape(-1, 3, 3)[:, ~np.array(pbc)] = 0.0
+    return array
 
 
 def _parameters(name: str, values, shape: tuple[int, int, int]) -> np.ndarray | None:

@@ -18,11 +18,6 @@ log = logging.getLogger("deepmd_tf")
 FEEDS = ("t_coord", "t_type", "t_natoms", "t_box", "t_mesh", "t_fparam", "t_aparam")
 
 
-def _said_by_op(error: tf.errors.OpError) -> str:
-    """What an op says of its input: the last line before the name of the node, without TensorFlow's own lines."""
-    return error.message.split("[[{{node")[0].strip().splitlines()[-1]
-
-
 class GraphRunner:
     """Runs a frozen graph, ours or one that DeePMD-kit froze.
 
@@ -88,7 +83,7 @@ class GraphRunner:
         try:
             results = self._callables[key](*(feeds[name] for name in self.feed_names))
         except tf.errors.InvalidArgumentError as error:
-            raise InputError(f"{self.path}: {_said_by_op(error)}") from error
+            raise InputError(f"{self.path}: {ops.said_by_op(error)}") from error
         for count in results[len(outputs) :]:
             self._report_overflow(count)
         return results[: len(outputs)]
@@ -117,7 +112,3 @@ class GraphRunner:
                 np.asarray(sel).tolist(),
                 list(enough),
             )
-
-    def close(self) -> None:
-        """Release the session."""
-        self._session.close()

@@ -40,7 +40,7 @@ TERMS = (Term("e", "energy", True), Term("f", "force", False), Term("v", "virial
 
 METRICS = ("loss", *(f"{part}_{term.key}" for term in TERMS for part in ("square", "count")))
 """What one step reports, to be added up over steps: the loss, then sum of squared errors (per atom where extensive) and
-number of components of each term; `rmse` turns the sums into errors."""
+number of components of each term, zeros where the term is left out; `rmse` turns the sums into errors."""
 
 
 class EnergyLoss:
@@ -82,13 +82,15 @@ class EnergyLoss:
         total = tf.zeros([], tf.float64)
         sums = []
         for term, (start, limit) in self._prefactors.items():
+            if not (start or limit):  # not even computed: the graph leaves out what nothing asks for
+                sums += [tf.zeros([], tf.float64)] * 2
+                continue
             present = labels[f"has_{term.label}"]
             error = getattr(prediction, term.label) - labels[term.label]
             square = tf.reduce_sum(error**2) * present
             count = tf.cast(tf.size(error), tf.float64) * present
-            if start or limit:
-                mean = square / tf.cast(tf.size(error), tf.float64)
-                total += (limit + (start - limit) * lr_ratio) * (mean / natoms if term.extensive else mean)
+            mean = square / tf.cast(tf.size(error), tf.float64)
+            total += (limit + (start - limit) * lr_ratio) * (mean / natoms if term.extensive else mean)
             sums += [square / natoms**2 if term.extensive else square, count]
         return total, tf.stack([total, *sums])
 

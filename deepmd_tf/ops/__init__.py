@@ -13,6 +13,7 @@ Each op's file states its shapes and its gradient.
 from deepmd_tf.ops.env_mat import prod_env_mat_a, prod_env_mat_a_counted
 from deepmd_tf.ops.force import prod_force_se_a
 from deepmd_tf.ops.library import load
+from deepmd_tf.ops.messages import said_by_op
 from deepmd_tf.ops.virial import prod_virial_se_a
 
-__all__ = ["load", "prod_env_mat_a", "prod_env_mat_a_counted", "prod_force_se_a", "prod_virial_se_a"]
+__all__ = ["load", "prod_env_mat_a", "prod_env_mat_a_counted", "prod_force_se_a", "prod_virial_se_a", "said_by_op"]

@@ -2,7 +2,6 @@
 
 import functools
 import json
-import os
 from pathlib import Path
 from types import ModuleType
 
@@ -15,18 +14,21 @@ def _find(name: str) -> Path:
         path = Path(directory) / name
         if path.is_file():
             return path
-    raise ImportError(f"deepmd_tf was installed without its TensorFlow ops ({name} is missing): pip install deepmd_tf")
+    raise ImportError(
+        f"deepmd_tf was installed without its TensorFlow ops ({name} is missing); in its source directory: "
+        "pip install '.[cpu]'"
+    )
 
 
 def _import_tensorflow() -> ModuleType:
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
         import tensorflow
     except ModuleNotFoundError as error:
         if error.name != "tensorflow":
             raise
-        raise ImportError("TensorFlow is not installed: pip install 'deepmd_tf[cpu]' (or 'deepmd_tf[gpu]')") from None
+        raise ImportError(
+            "TensorFlow is not installed: pip install tensorflow-cpu (or 'tensorflow[and-cuda]')"
+        ) from None
     return tensorflow
 
 

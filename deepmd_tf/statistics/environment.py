@@ -11,10 +11,7 @@ from itertools import islice
 import numpy as np
 
 from deepmd_tf.errors import InputError
-from deepmd_tf.geometry import Neighbors, environment, neighbors
-
-_COINCIDENT = 1e-6
-"""Distance (Å) below which two atoms are in one place."""
+from deepmd_tf.geometry import COINCIDENT, Neighbors, environment, neighbors
 
 
 @dataclass(frozen=True)
@@ -134,7 +131,7 @@ class Survey:
 def _refuse_coincidence(found: Neighbors, place: str) -> None:
     """Raise `InputError` when two atoms coincide: there is no direction between them."""
     distance = np.linalg.norm(found.edge_vec, axis=1)
-    if distance.min(initial=np.inf) < _COINCIDENT:
+    if distance.min(initial=np.inf) < COINCIDENT:
         edge = int(distance.argmin())
         first = int(np.searchsorted(found.edge_splits, edge, side="right")) - 1
         raise InputError(

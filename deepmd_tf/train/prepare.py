@@ -57,6 +57,16 @@ def check_outputs(config: Config) -> None:
         make_directory(options.tensorboard_log_dir, "training.tensorboard_log_dir")
 
 
+def advise(config: Config) -> None:
+    """Warn of settings that are allowed but do not do what one would think."""
+    model = config.model
+    if model.fitting_net.atom_ener and not model.descriptor.set_davg_zero:
+        log.warning(
+            "model.fitting_net.atom_ener: isolated atoms get these energies only with "
+            "model.descriptor.set_davg_zero true"
+        )
+
+
 def _source(section, config: Config, stream: str) -> DataSource:
     systems = load_systems(section.systems, config.model.type_map)
     fitting = config.model.fitting_net

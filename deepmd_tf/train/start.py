@@ -95,6 +95,7 @@ class Start:
             for key in keys if isinstance(stored, dict) else ():
                 if key in stored and stored[key] != wanted[section][key]:
                     raise InputError(
-                        f"model.{section}.{key}: {wanted[section][key]} is not that of {self.origin}, {stored[key]}; its "
+                        f"model.{section}.{key}: {wanted[section][key]} is not that of {self.origin}, "
+                        f"{stored[key]}; its "
                         "parameters would be those of another function. Use its value, or train from the beginning"
                     )

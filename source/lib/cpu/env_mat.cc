@@ -13,6 +13,9 @@ namespace {
 
 constexpr int64_t kNanosecondsPerSlot = 25;
 
+/// Atoms nearer than this (Å) are at one position: rounding leaves about 1e-15 between an atom and its image.
+constexpr double kCoincident = 1e-6;
+
 /// Where the slots of one centre begin in each output, and its rows of davg and dstd.
 template <typename T>
 struct Centre {
@@ -72,7 +75,7 @@ void fill_centre(const Atoms& atoms, const Neighbors& neighbors, const EnvMatSpe
     for (; e < row_end && type[neighbors.neighbor[e]] == t; ++e) {
       const double* d = &neighbors.edge_vec[3 * e];
       const double r = std::sqrt(dot(d, d));
-      if (!(r > 0)) {
+      if (r < kCoincident) {
         throw InputError("frame " + std::to_string(frame) + ": atoms " + std::to_string(c % atoms.nloc) + " and " +
                          std::to_string(neighbors.neighbor[e]) + " are at the same position");
       }

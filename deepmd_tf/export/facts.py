@@ -1,0 +1,80 @@
+"""What a frozen graph's constants say of its model, checked before anything relies on it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from deepmd_tf.errors import InputError
+
+
+@dataclass(frozen=True)
+class GraphFacts:
+    """Facts of a frozen graph.
+
+    Attributes
+    ----------
+    type_map : tuple of str
+        Names of the species.
+    rcut : float
+        Cutoff (Å).
+    sel : tuple of int
+        Slots per neighbour type; empty when the graph does not tell.
+    numb_fparam, numb_aparam : int
+        Numbers of frame and atomic parameters.
+    min_distance : float
+        Shortest distance in the training data (Å), inf when the graph does not tell.
+    script : dict
+        The training input; empty when the graph carries none.
+    """
+
+    type_map: tuple[str, ...]
+    rcut: float
+    sel: tuple[int, ...]
+    numb_fparam: int
+    numb_aparam: int
+    min_distance: float
+    script: dict
+
+
+def graph_facts(values: Mapping[str, np.ndarray], path: str | Path) -> GraphFacts:
+    """Read the facts out of a graph's constants.
+
+    Raises
+    ------
+    InputError
+        Naming the constant that is missing or not of the expected kind.
+    """
+
+    def read(name, convert, default=None):
+        if name not in values and default is not None:
+            return default
+        try:
+            return convert(values[name])
+        except KeyError:
+            raise InputError(f"{path}: the graph lacks the constant {name}") from None
+        except (ValueError, TypeError, AttributeError) as error:
+            raise InputError(f"{path}: the constant {name} is not what a Deep Potential has there: {error}") from None
+
+    def text(value):
+        return value.item().decode("utf-8")
+
+    def mapping(value):
+        script = json.loads(text(value))
+        if not isinstance(script, dict):
+            raise ValueError(f"expected a JSON object, got a {type(script).__name__}")
+        return script
+
+    return GraphFacts(
+        type_map=read("model_attr/tmap", lambda value: tuple(text(value).split())),
+        rcut=read("descrpt_attr/rcut", lambda value: float(value.item())),
+        sel=read("descrpt_attr/sel", lambda value: tuple(int(n) for n in value), ()),
+        numb_fparam=read("fitting_attr/dfparam", lambda value: int(value.item()), 0),
+        numb_aparam=read("fitting_attr/daparam", lambda value: int(value.item()), 0),
+        min_distance=read("train_attr/min_nbor_dist", lambda value: float(value.item()), float("inf")),
+        script=read("train_attr/training_script", mapping, {}),
+    )
