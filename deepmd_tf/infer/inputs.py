@@ -166,9 +166,11 @@ def _cells(cells, coord: np.ndarray, pbc: tuple[bool, bool, bool], rcut: float) 
 
 def _without_open_axes(cells, pbc: tuple[bool, bool, bool]):
     """Zero the vectors of open axes, which are not read and may hold anything."""
-    array = np.array(cells, dtype=np.float64) if np.size(cells) % 9 == 0 else cells
-    if isinstance(array, np.ndarray):
-        array.reshape(-1, 3, 3)[:, ~np.array(pbc)] = 0.0
+    array = np.array(cells)
+    if all(pbc) or array.dtype.kind not in "iuf" or array.shape[-1:] not in ((9,), (3,)) or array.size % 9:
+        return cells
+    array = array.astype(np.float64)
+    array.reshape(-1, 3, 3)[:, ~np.array(pbc)] = 0.0
     return array
 
 

@@ -54,6 +54,11 @@ def test_adopt():
 @pytest.mark.parametrize(
     "changes, message",
     [
+        ({"descriptor": {"rcut": 2.0}}, r"model\.descriptor\.rcut: 2\.0 is not that of .*one_side\.pb"),
+        (
+            {"fitting_net": {"activation_function": "relu"}},
+            r"model\.fitting_net\.activation_function: relu is not that of .*one_side\.pb, tanh",
+        ),
         (
             {"type_map": ["H", "O"]},
             r"model\.type_map: \['H', 'O'\] is not the type map of .*one_side\.pb, \['O', 'H'\]",

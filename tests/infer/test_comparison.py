@@ -84,12 +84,6 @@ def test_first_frames(systems, nframes):
     assert_errors(comparison.errors(), differences(systems[0], nframes))
 
 
-def test_progress(systems):
-    done = []
-    compare(potential("two_sides"), systems, 3, done.append)
-    assert done == [3, 3]
-
-
 def test_pairs(systems):
     comparison, _ = compare(potential("two_sides"), systems)
     labelled, predicted = comparison.pair("virial_per_atom")

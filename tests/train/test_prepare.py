@@ -112,7 +112,7 @@ def test_many_batches_go_round_a_small_system_again(place):
 def test_labels_that_some_systems_lack_are_announced(place, logged):
     (place / "data_1/set.000/force.npy").unlink()
     prepare.load_data(config_of())
-    assert [message for message in logged if "1 of 2 training systems have no force.npy" in message]
+    assert [message for message in logged if "training_data: 1 of 2 systems have no force.npy" in message]
 
 
 def test_virials_that_the_loss_does_not_ask_for_are_not_missed(place, logged):
@@ -164,3 +164,9 @@ def test_trying_outputs_changes_nothing(place):
     prepare.check_outputs(config_of())
     assert sorted(place.iterdir()) == before
     assert (place / "lcurve.out").read_text() == "kept"
+
+
+def test_validation_data_need_a_label_too(place):
+    write_system(place / "bare", labels=())
+    with pytest.raises(InputError, match=r"training\.validation_data: the loss needs energy\.npy, force\.npy"):
+        prepare.load_data(config_of(training__validation_data__systems=["bare"]))
