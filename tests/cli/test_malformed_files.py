@@ -219,4 +219,4 @@ def test_a_stored_input_that_is_damaged(finished):
             node.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(json.dumps({})[:-1]))
     (finished / "bad.pb").write_bytes(graph.SerializeToString())
     for arguments in (["show", "bad.pb", "--input"], ["show", "bad.pb"]):
-        refused(finished, arguments, ["bad.pb", "stored training input is not JSON"])
+        refused(finished, arguments, ["bad.pb", "train_attr/training_script"])

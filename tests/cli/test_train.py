@@ -137,7 +137,8 @@ class TestStart:
             ({"model.descriptor.neuron": [3, 12]}, ["filter_type_all", "expected shape", "same networks"]),
             ({"model.fitting_net.neuron": [6]}, ["layer_1/matrix", "same networks"]),
             ({"model.fitting_net.neuron": [6, 6, 6]}, ["layer_2/matrix", "not among the given values"]),
-            ({"model.fitting_net.resnet_dt": False}, ["layer_1/idt", "same networks"]),
+            ({"model.fitting_net.resnet_dt": False}, ["model.fitting_net.resnet_dt", "False", "True"]),
+            ({"model.descriptor.rcut": 4.5}, ["model.descriptor.rcut", "4.5", "4.0"]),
         ],
     )
     @pytest.mark.parametrize("option", [("--init-model", "model.ckpt"), ("--init-frz-model", "graph.pb")])
@@ -167,7 +168,7 @@ class TestData:
         write_input(place, keys)
         result = train("--skip-neighbor-stat")
         assert "open" in next(line for line in result.err.splitlines() if "training: open" in line).split()
-        assert "2 of 4 training systems have no virial.npy" in result.err
+        assert "training.training_data: 2 of 4 systems have no virial.npy" in result.err
         curve = np.genfromtxt("lcurve.out", names=True)
         assert not [name for name in curve.dtype.names if name.endswith("_val")]
         assert curve["step"].tolist() == list(range(1, 9))
@@ -222,7 +223,7 @@ class TestFailure:
             finished, LONG | {"learning_rate.start_lr": 1e300, "training.save_freq": 4, "training.numb_steps": 99}
         )
         result = train("--restart", "model.ckpt-4", status=2)
-        words = ["step 6", "data_", "frames [", "not finite", "learning_rate.start_lr", "last checkpoint is kept"]
+        words = ["after step 5", "data_", "frames [", "not finite", "learning_rate.start_lr", "are kept"]
         assert all(word in result.message for word in words)
         assert "Traceback" not in result.err
         assert stored_state(finished / "model.ckpt-4") == stored_state(trained / "model.ckpt-4")
@@ -236,7 +237,7 @@ class TestFailure:
         training = {"systems": ["data_0"], "batch_size": 1}
         write_input(place, {"training.training_data": training, "model.data_stat_nbatch": 1})
         result = train("--skip-neighbor-stat", status=2)
-        assert all(word in result.message for word in ("step ", "data_0, frames [", "last checkpoint is kept"))
+        assert all(word in result.message for word in ("after step ", "data_0, frames [", "are kept"))
         assert "atoms 0 and 1 are at the same position" in result.message
         assert len(result.message.splitlines()) == 1
 
