@@ -106,8 +106,9 @@ def test_same_for_any_number_of_threads(rng):
         np.testing.assert_array_equal(got, expected)
 
 
-def test_atoms_at_one_position_are_named(rng):
-    coord = np.array([[0.0, 0, 0], [1, 0, 0], [2, 0, 0], [1, 0, 0]])
+@pytest.mark.parametrize("apart", [0.0, 1e-15, 1e-7])
+def test_atoms_at_one_position_are_named(apart, rng):
+    coord = np.array([[0.0, 0, 0], [1, 0, 0], [2, 0, 0], [1 + apart, 0, 0]])
     frame = Frame(coord, np.zeros(4, np.int32), np.eye(3), (False, False, False), 3.0)
     for sel in ([5], [0]):
         with pytest.raises(InputError, match="frame 0: atoms 1 and 3 are at the same position"):

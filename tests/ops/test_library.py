@@ -59,7 +59,7 @@ except ImportError as error:
     print(error)
 """
     output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert output == "TensorFlow is not installed: pip install 'deepmd_tf[cpu]' (or 'deepmd_tf[gpu]')\n"
+    assert output.startswith("TensorFlow is not installed: pip install ") and output.count("\n") == 1
 
 
 @pytest.mark.slow
