@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
+import sys
 from pathlib import Path
 
 from benchmarks import inference, learning, programs, report, training
@@ -52,6 +54,8 @@ def parse() -> argparse.Namespace:
 
 def main() -> None:
     """Measure and publish."""
+    # Ended by a signal, the programs that are measured end too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     arguments = parse()
     other = programs.peer(arguments.peer)
     compared = [programs.ours(), *([other] if other else [])]
