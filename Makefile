@@ -33,7 +33,7 @@ $(VENV)/.tools:
 	@touch $@
 
 $(INSTALLED): $(VENV)/.tools $(SOURCES)
-	$(BIN)/python -m pip install --quiet --no-build-isolation --editable ".[cpu,dev]"
+	$(BIN)/python -m pip install --quiet --no-build-isolation --editable ".[cpu,dev]" -C cmake.define.DEEPMD_WERROR=ON
 	@touch $@
 
 $(PEER_INSTALLED):
@@ -73,6 +73,14 @@ interop: $(INSTALLED) $(PEER_INSTALLED)
 
 bench: $(INSTALLED) $(PEER_INSTALLED)
 	DEEPMD_PEER_PYTHON=$(abspath $(PEER))/bin/python $(BIN)/python -m benchmarks
+
+sanitize: $(INSTALLED)
+	$(BIN)/cmake -S . -B build-sanitize -G Ninja -DCMAKE_MAKE_PROGRAM=$(BIN)/ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo \
+	  -DDEEPMD_BUILD_OPS=OFF -DDEEPMD_SANITIZE=ON -DDEEPMD_WERROR=ON -DPython_EXECUTABLE=$(BIN)/python
+	$(BIN)/cmake --build build-sanitize
+	DEEPMD_TEST_KERNELS=$$(ls $(CURDIR)/build-sanitize/source/py/_kernels*.so) ASAN_OPTIONS=detect_leaks=0 \
+	  LD_PRELOAD="$$(g++ -print-file-name=libasan.so) $$(g++ -print-file-name=libubsan.so) $$(g++ -print-file-name=libstdc++.so.6)" \
+	  $(BIN)/python -m pytest -p no:cacheprovider tests/kernels tests/geometry
 
 docs: $(INSTALLED)
 	$(BIN)/dp doc-train-input > docs/train-input.md

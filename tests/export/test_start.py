@@ -69,7 +69,7 @@ def test_adopt():
         ),
         ({"descriptor": {"sel": [12, 17]}}, r"model\.descriptor\.sel: \[12, 17\] is not the sel of .*\[12, 16\]; use"),
     ],
-    ids=["order of types", "more types", "sel"],
+    ids=["cutoff", "activation", "order of types", "more types", "sel"],
 )
 def test_other_models_are_refused(changes, message):
     with pytest.raises(InputError, match=message):
