@@ -12,6 +12,8 @@ import math
 from rich.console import Console
 from rich.table import Table
 
+from deepmd_tf.errors import InputError
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
@@ -39,6 +41,9 @@ def run(arguments: argparse.Namespace) -> None:
     from deepmd_tf.statistics import survey
     from deepmd_tf.train.prepare import suggested_sel
 
+    names = arguments.type_map
+    if not all(names) or len(set(names)) < len(names):
+        raise InputError(f"--type-map: expected different names of types, got {names}")
     paths = arguments.system[0] if len(arguments.system) == 1 else arguments.system
     systems = load_systems(paths, arguments.type_map)
     seen = survey(systems, len(arguments.type_map), arguments.rcut, 0.0).neighbors

@@ -36,6 +36,7 @@ def parity_plot(comparisons: Sequence[Comparison]) -> Figure:
 
 
 _PANELS = {"rmse_e": "energy (eV/atom)", "rmse_f": "force (eV/Å)", "rmse_v": "virial (eV/atom)"}
+_PARTS = {"val": ("validation", "-"), "trn": ("training", "--")}
 
 
 def lcurve_plot(curves: dict[str, dict[str, np.ndarray]]) -> Figure:
@@ -46,22 +47,36 @@ def lcurve_plot(curves: dict[str, dict[str, np.ndarray]]) -> Figure:
     curves : dict
         Columns of each learning curve, by the name for the legend.
     """
-    names = [name for name in _PANELS if any(key.startswith(f"{name}_") for c in curves.values() for key in c)]
-    if not names:
-        raise InputError("no learning curve has a column rmse_e_*, rmse_f_* or rmse_v_*")
-    figure = Figure(figsize=(4.6 * len(names), 3.8), layout="constrained")
-    for axis, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
+    shown = [
+        name for name in _PANELS if any(_positive(c, name, part).any() for c in curves.values() for part in _PARTS)
+    ]
+    if not shown:
+        raise InputError("no learning curve has a column rmse_e_*, rmse_f_* or rmse_v_* with a number above 0")
+    figure = Figure(figsize=(4.6 * len(shown), 3.8), layout="constrained")
+    for axis, name in zip(figure.subplots(1, len(shown), squeeze=False)[0], shown, strict=True):
         for number, (label, curve) in enumerate(curves.items()):
-            for part, style in (("val", "-"), ("trn", "--")):
-                if f"{name}_{part}" in curve:
-                    text = {"val": "validation", "trn": "training"}[part]
-                    text = text if len(curves) == 1 else f"{label}, {text}"
-                    axis.plot(curve["step"], curve[f"{name}_{part}"], style, color=f"C{number}", label=text)
+            for part, (text, style) in _PARTS.items():
+                rows = _positive(curve, name, part)
+                if rows.any():
+                    axis.plot(
+                        curve["step"][rows],
+                        curve[f"{name}_{part}"][rows],
+                        style,
+                        marker="." if rows.sum() == 1 else None,
+                        color=f"C{number}",
+                        label=text if len(curves) == 1 else f"{label}, {text}",
+                    )
         axis.set_yscale("log")
         axis.set_xlabel("step")
         axis.set_ylabel(f"RMSE of {_PANELS[name]}")
         axis.legend()
     return figure
+
+
+def _positive(curve: dict[str, np.ndarray], name: str, part: str) -> np.ndarray:
+    """Rows in which a column has what a logarithmic axis can show, bool ``[nlines]``; none where it is missing."""
+    values = curve.get(f"{name}_{part}")
+    return np.zeros(0, bool) if values is None or "step" not in curve else values > 0
 
 
 def save_figure(figure: Figure, path: str | Path) -> None:

@@ -189,6 +189,11 @@ class TestPlotLcurve:
         run("plot-lcurve", "lcurve.out", "peer.out", "-o", "both.pdf")
         assert (finished / "both.pdf").read_bytes().startswith(b"%PDF")
 
+    def test_columns_without_numbers_are_left_out(self, finished):
+        (finished / "a.out").write_text("# step rmse_e_val rmse_f_val rmse_f_trn lr\n2 nan 0 1e-3 1\n")
+        run("plot-lcurve", "a.out")
+        assert (finished / "lcurve.png").read_bytes().startswith(PNG)
+
     def test_without_an_ending_it_is_png(self, finished):
         run("plot-lcurve", "-o", "curve")
         assert (finished / "curve").read_bytes().startswith(PNG)

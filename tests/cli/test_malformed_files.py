@@ -161,6 +161,7 @@ LCURVES = {
     "words": (b"# step rmse_e_trn lr\n1 a b\n", ["bad.out:2", "expected numbers", "'1 a b'"]),
     "columns": (b"# step rmse_e_trn lr\n1 2\n", ["bad.out:2", "expected 3 columns", "got 2"]),
     "nothing to plot": (b"# step a b\n1 2 3\n", ["rmse_e"]),
+    "no numbers to plot": (b"# step rmse_e_trn lr\n1 nan 3\n2 0 3\n", ["number above 0", "rmse_e"]),
 }
 
 
@@ -193,6 +194,11 @@ OPTIONS = {
 def test_options(finished, kind):
     arguments, words = OPTIONS[kind]
     refused(finished, arguments, words)
+
+
+@pytest.mark.parametrize("names", [["O", "H", "H"], ["O", "H", ""]])
+def test_type_maps(finished, names):
+    refused(finished, ["neighbor-stat", "-s", "data_0", "-r", "4", "-t", *names], ["--type-map", "different names"])
 
 
 def test_types_that_the_data_do_not_have(finished):
