@@ -251,6 +251,13 @@ class TestFailure:
 
 
 class TestInterruption:
+    @pytest.fixture(autouse=True)
+    def listening(self):
+        """Ctrl-C as Python has it from a terminal; a shell starts background jobs with it ignored."""
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        yield
+        signal.signal(signal.SIGINT, before)
+
     @pytest.fixture
     def interrupting(self, monkeypatch):
         """A function that lets Ctrl-C arrive while some step's line of the learning curve is written."""
