@@ -16,9 +16,7 @@ def peer(tmp_path_factory):
     """DeePMD-kit, or a skip that says how to get it."""
     python = peer_python()
     if not python.exists():
-        pytest.skip(
-            f"DeePMD-kit's environment is absent ({VARIABLE} is unset and there is no .venv-peer): make interop"
-        )
+        pytest.skip(f"DeePMD-kit's environment is absent: no {python}; `make interop` makes it, or set {VARIABLE}")
     peer = Peer(python, tmp_path_factory.mktemp("peer"))
     yield peer
     peer.close()
