@@ -11,15 +11,16 @@ DEMO := examples/water/se_e2_a_tebd
 SOURCES := pyproject.toml CMakeLists.txt $(shell find source -type f)
 INSTALLED := $(VENV)/.installed
 PEER_INSTALLED := $(PEER)/.installed
-CXX_FILES = $(shell find source -name '*.cc' -o -name '*.h' -o -name '*.cu' -o -name '*.cuh')
+CXX_FILES = $(shell find source benchmarks -name '*.cc' -o -name '*.h' -o -name '*.cu' -o -name '*.cuh')
 
-.PHONY: help install demo test test-all lint format bench interop sanitize docs clean
+.PHONY: help install demo test test-all lint format bench bench-kernels interop sanitize docs clean
 
 help:
 	@echo "make demo       train, freeze and test the water example, plot it, run molecular dynamics with it"
 	@echo "make test       all quick tests          make test-all   slow ones too"
 	@echo "make lint       check the style          make format     mend it"
 	@echo "make interop    compare with DeePMD-kit  make bench      measure against it"
+	@echo "make bench-kernels  time of every kernel alone"
 	@echo "make sanitize   kernel tests under AddressSanitizer and UBSan"
 	@echo "make docs       write docs/train-input.md from the configuration classes"
 	@echo "make clean      remove what was built"
@@ -73,6 +74,10 @@ interop: $(INSTALLED) $(PEER_INSTALLED)
 
 bench: $(INSTALLED) $(PEER_INSTALLED)
 	DEEPMD_PEER_PYTHON=$(abspath $(PEER))/bin/python $(BIN)/python -m benchmarks
+
+bench-kernels: $(INSTALLED)
+	$(BIN)/python -m pytest benchmarks/kernels -p no:cacheprovider --benchmark-group-by=group --benchmark-sort=name \
+	  --benchmark-columns=median,iqr,rounds
 
 sanitize: $(INSTALLED)
 	$(BIN)/cmake -S . -B build-sanitize -G Ninja -DCMAKE_MAKE_PROGRAM=$(BIN)/ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo \

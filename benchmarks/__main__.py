@@ -1,24 +1,41 @@
 """Compare this program with DeePMD-kit 3.2.0 on the same input, the two taking turns in one run.
 
-python -m benchmarks                                time of a training step and of an evaluation
+python -m benchmarks                                everything but learning, on the water example with 192 atoms
+python -m benchmarks training inference             only these
+python -m benchmarks scaling --largest 1000000      up to a million atoms
 python -m benchmarks learning --work out/learning   errors after the same training, three seeds
-python -m benchmarks --data DIR --label NAME        on other data: systems data_*, the last for validation
+python -m benchmarks --data DIR --label NAME        on other water: systems data_*, the last for validation
 
-Ratios above 1 mean that DeePMD-kit takes longer. Results go to benchmarks/results.
+Ratios above 1 mean that DeePMD-kit takes longer. Tables and figures go to benchmarks/results.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import os
 import signal
 import sys
+import tempfile
+import time
 from pathlib import Path
 
-from benchmarks import inference, learning, programs, report, training
-from benchmarks.inputs import CASES, EXAMPLE_DATA, Data
+from benchmarks import flops, inference, learning, programs, report, scaling, species, startup, training
+from benchmarks.figure import draw
+from benchmarks.findings import Findings
+from benchmarks.inputs import ATOMS, CASES, EXAMPLE_DATA, Data
+from benchmarks.plan import Plan
 
-_KINDS = ("training", "inference", "learning")
+KINDS = {
+    "training": training,
+    "inference": inference,
+    "species": species,
+    "startup": startup,
+    "scaling": scaling,
+    "flops": flops,
+    "learning": learning,
+}
+_DEFAULT = tuple(kind for kind in KINDS if kind != "learning")
 
 
 def parse() -> argparse.Namespace:
@@ -27,29 +44,46 @@ def parse() -> argparse.Namespace:
         prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     processors = len(os.sched_getaffinity(0))
-    parser.add_argument("kind", nargs="*", metavar="KIND", help=f"of {', '.join(_KINDS)}; default the first two")
-    parser.add_argument(
-        "--data", type=Path, default=EXAMPLE_DATA, help="directory of systems; default the water example"
-    )
-    parser.add_argument("--label", help="names the data in the file of results")
-    parser.add_argument(
-        "--peer", metavar="PYTHON", help=f"of DeePMD-kit; default ${programs.PEER_VARIABLE} or .venv-peer"
-    )
-    parser.add_argument("--cases", nargs="+", default=list(CASES), choices=CASES, help="which models; default all")
-    parser.add_argument("--threads", nargs="+", type=int, default=sorted({1, processors}), help="default 1 and all")
-    parser.add_argument("--rounds", type=int, default=12, help="how often the programs take turns; default 12")
-    parser.add_argument("--steps", type=int, default=10, help="training steps in a turn; default 10")
-    parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3], help="learning: default 1 2 3")
-    parser.add_argument("--numb-steps", type=int, default=learning.STEPS, help=f"learning: default {learning.STEPS}")
-    parser.add_argument(
-        "--work", type=Path, default=Path("out/learning"), help="learning: where runs are kept and reused"
-    )
+    option = parser.add_argument
+    option("kind", nargs="*", metavar="KIND", help=f"of {', '.join(KINDS)}; default all but learning")
+    option("--data", type=Path, default=EXAMPLE_DATA, help="directory of systems; default the water example")
+    option("--label", help="names the data in the files of results")
+    option("--peer", metavar="PYTHON", help=f"of DeePMD-kit; default ${programs.PEER_VARIABLE} or .venv-peer")
+    option("--results", type=Path, default=report.RESULTS, metavar="DIR", help="default benchmarks/results")
+    option("--cases", nargs="+", default=list(CASES), choices=CASES, help="which models; default all")
+    option("--threads", nargs="+", type=int, default=sorted({1, min(2, processors)}), help="default 1 and 2")
+    option("--rounds", type=int, default=10, help="how often the programs take turns; default 10")
+    option("--steps", type=int, default=10, help="training steps in a turn; default 10")
+    option("--largest", type=int, default=100_000, metavar="ATOMS", help="scaling: largest frame; default 100000")
+    option("--seeds", nargs="+", type=int, default=[1, 2, 3], help="learning: default 1 2 3")
+    option("--numb-steps", type=int, default=learning.STEPS, help=f"learning: default {learning.STEPS}")
+    option("--work", type=Path, default=Path("out/learning"), help="learning: where runs are kept and reused")
     arguments = parser.parse_args()
-    arguments.kind = arguments.kind or ["training", "inference"]
-    unknown = set(arguments.kind) - set(_KINDS)
-    if unknown:
-        parser.error(f"unknown kind {', '.join(unknown)}; expected {', '.join(_KINDS)}")
+    arguments.kind = arguments.kind or list(_DEFAULT)
+    if unknown := set(arguments.kind) - set(KINDS):
+        parser.error(f"unknown kind {', '.join(sorted(unknown))}; expected {', '.join(KINDS)}")
+    if arguments.rounds < 1 or arguments.steps < 1 or min(arguments.threads) < 1:
+        parser.error("--rounds, --steps and --threads: expected positive numbers")
+    if max(arguments.threads) > processors:
+        parser.error(f"--threads: this process may use {processors} processors, got {max(arguments.threads)}")
     return arguments
+
+
+def make_plan(arguments: argparse.Namespace, data: Data) -> Plan:
+    """The measurements that the command line asks for."""
+    peer = programs.peer(arguments.peer)
+    return Plan(
+        programs=(programs.ours(), *([peer] if peer else [])),
+        data=data,
+        cases=tuple(arguments.cases),
+        threads=tuple(sorted(arguments.threads)),
+        rounds=arguments.rounds,
+        steps=arguments.steps,
+        largest=arguments.largest,
+        seeds=tuple(arguments.seeds),
+        numb_steps=arguments.numb_steps,
+        work=arguments.work,
+    )
 
 
 def main() -> None:
@@ -57,36 +91,33 @@ def main() -> None:
     # Ended by a signal, the programs that are measured end too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     arguments = parse()
-    other = programs.peer(arguments.peer)
-    compared = [programs.ours(), *([other] if other else [])]
-    data = Data.find(arguments.data)
-    facts = [programs.machine(), ", ".join(program.version() for program in compared), f"data: {data.describe()}"]
-    for kind in arguments.kind:
-        module, rows, note = _measure(kind, compared, data, arguments)
-        text = report.table(module.header(compared), rows)
-        if other:
-            name = f"{kind}-{arguments.label}" if arguments.label else kind
-            report.publish(name, module.__doc__.strip().rstrip("."), facts, [note, text])
-        else:
-            print(text)
+    given = Data.find(arguments.data)
+    with tempfile.TemporaryDirectory() as place:
+        plan = make_plan(arguments, given.enlarged(Path(place), ATOMS))
+        versions = ", ".join(program.version() for program in plan.programs)
+        for kind in arguments.kind:
+            # Errors are those of the data as they are; time is measured on frames of one size.
+            chosen = dataclasses.replace(plan, data=given) if kind == "learning" else plan
+            facts = [programs.machine(), versions, f"data: {chosen.data.describe()}"]
+            begin = time.perf_counter()
+            found = KINDS[kind].findings(chosen)
+            print(f"{kind}: measured in {(time.perf_counter() - begin) / 60:.1f} minutes", flush=True)
+            _publish(kind, found, facts, arguments, alone=plan.peer is None)
 
 
-def _measure(kind: str, compared, data: Data, arguments):
-    """The module, its rows and how to read them."""
-    if kind == "learning":
-        most = max(arguments.threads)
-        rows = learning.rows(compared, data, arguments.seeds, arguments.numb_steps, arguments.work, most)
-        note = (
-            f"The input of `benchmarks/water.json` for {arguments.numb_steps} steps, the learning rate decaying over "
-            "them; errors of the frozen graphs on all validation frames, each evaluated by its own program."
-        )
-        return learning, rows, note
-    spread = "Ratios of medians (quartiles of the ratios of neighbouring turns); above 1, DeePMD-kit takes longer."
-    if kind == "training":
-        rows = training.rows(compared, data, arguments.cases, arguments.threads, arguments.rounds, arguments.steps)
-        return training, rows, f"{spread} {arguments.rounds} turns of {arguments.steps} steps of each."
-    rows = inference.rows(compared, data, arguments.cases, arguments.threads, 2 * arguments.rounds)
-    return inference, rows, f"{spread} {2 * arguments.rounds} evaluations by each through its `DeepPot.eval`."
+def _publish(kind: str, found: Findings, facts: list[str], arguments: argparse.Namespace, alone: bool) -> None:
+    """Print the table; store it with its figure when both programs were measured."""
+    text = report.table(found.header, found.rows)
+    if alone:
+        print(text, flush=True)
+        return
+    name = f"{kind}-{arguments.label}" if arguments.label else kind
+    parts = [found.note, text]
+    if found.panels:
+        draw(found.panels, arguments.results / f"{name}.svg")
+        parts.append(f"![{kind}]({name}.svg)")
+    title = KINDS[kind].__doc__.strip().rstrip(".")
+    report.publish(arguments.results / f"{name}.md", title, facts, parts)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import resource
 import subprocess
 from pathlib import Path
 
@@ -11,6 +13,18 @@ import numpy as np
 from benchmarks.programs import Program, environment, pin, tail
 
 _WORKER = Path(__file__).parent / "workers" / "evaluate.py"
+
+
+_OUT_OF_MEMORY = re.compile(r"bad_alloc|MemoryError|\bOOM\b|out of memory|cannot allocate", re.IGNORECASE)
+
+
+class EvaluationEnded(SystemExit):
+    """The process ended before it answered; the message has the end of what it said."""
+
+    @property
+    def out_of_memory(self) -> bool:
+        """Whether what it said last is that it was refused memory."""
+        return _OUT_OF_MEMORY.search(str(self)) is not None
 
 
 class Evaluator:
@@ -26,12 +40,15 @@ class Evaluator:
         Where arrays are exchanged.
     threads : int
         Threads, and processors that the process may use.
+    memory : int, optional
+        Bytes beyond which the process is refused memory, so that it ends and not the machine.
     """
 
-    def __init__(self, program: Program, graph: Path, directory: Path, threads: int):
+    def __init__(self, program: Program, graph: Path, directory: Path, threads: int, memory: int | None = None):
         directory.mkdir(parents=True, exist_ok=True)
         self._name, self._log = program.name, directory / "evaluate.log"
         self._output = directory / "results.npz"
+        self.peak_memory = 0
         with self._log.open("w") as stream:
             self._process = subprocess.Popen(
                 [str(program.python), str(_WORKER), program.api, str(graph)],
@@ -40,7 +57,7 @@ class Evaluator:
                 stderr=stream,
                 env={**environment(threads), "DP_INFER_BATCH_SIZE": "16384"},
                 cwd=directory,
-                preexec_fn=pin(threads),
+                preexec_fn=_limits(threads, memory),
                 text=True,
             )
 
@@ -71,8 +88,22 @@ class Evaluator:
         except BrokenPipeError:
             line = ""
         if not line:
-            raise SystemExit(f"{self._name}: evaluation ended:\n{tail(self._log)}")
-        return json.loads(line)["seconds"]
+            raise EvaluationEnded(f"{self._name}: evaluation ended:\n{tail(self._log)}")
+        answer = json.loads(line)
+        self.peak_memory = answer["peak_kib"]
+        return answer["seconds"]
+
+
+def _limits(threads: int, memory: int | None):
+    """What the child process does before it begins."""
+    pinned = pin(threads)
+
+    def limit() -> None:
+        pinned()
+        if memory is not None:
+            resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
+
+    return limit
 
 
 def store_frames(path: Path, coord: np.ndarray, cells: np.ndarray, types: np.ndarray) -> Path:

@@ -4,101 +4,137 @@ from __future__ import annotations
 
 import tempfile
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.evaluator import Evaluator, store_frames
+from benchmarks.findings import Findings, Panel, Series
+from benchmarks.frames import repeat
+from benchmarks.graphs import Graphs, own_graph, shared_graphs
 from benchmarks.inputs import CASES, Data, load, load_types, water_input
-from benchmarks.programs import Program, write_input
-from benchmarks.report import milliseconds, ratio
+from benchmarks.plan import Plan
+from benchmarks.report import Spread, milliseconds, spread_of_ratio
+from benchmarks.turns import take_turns
 
-_WARM_UP = 2
-
-
-def frame_sets(data: Data, place: Path) -> dict[str, Path]:
-    """Frames to evaluate, by a description: one, several, and one of a larger box."""
-    coord, cells = load(data.validation, "coord"), load(data.validation, "box")
-    types = load_types(data.validation)
-    natoms = len(types)
-    shifts = np.array([[i, j, k] for i in range(2) for j in range(2) for k in range(2)]) @ cells[0].reshape(3, 3)
-    large = (coord[0].reshape(1, natoms, 3) + shifts[:, None]).reshape(1, -1)
-    return {
-        f"1 frame, {natoms} atoms": store_frames(place / "one.npz", coord[:1], cells[:1], types),
-        f"8 frames, {natoms} atoms": store_frames(place / "eight.npz", coord[:8], cells[:8], types),
-        f"1 frame, {8 * natoms} atoms": store_frames(place / "large.npz", large, 2 * cells[:1], np.tile(types, 8)),
-    }
+# After the check of equality, which evaluates once.
+_WARM_UP = 1
+_BUDGET = 10.0
+_REPETITIONS = (1, 2, 4)
+# Two correct programs differ by round-off; beyond this one of them is wrong and its time means nothing.
+LARGEST_DIFFERENCE = {"float64": 1e-10, "float32": 1e-3}
 
 
-def make_graph(program: Program, data: Data, case: str, directory: Path, threads: int) -> Path:
-    """The graph that a program freezes after one step of training; its speed does not depend on the parameters."""
-    changes = {**CASES[case], "training.numb_steps": 1, "training.save_freq": 1, "training.disp_freq": 1}
-    write_input(directory, water_input(data, changes))
-    program.run("train", "--skip-neighbor-stat", "input.json", directory=directory, threads=threads)
-    program.run("freeze", "-o", "graph.pb", directory=directory, threads=threads)
-    return directory / "graph.pb"
+def frame_sets(data: Data, place: Path) -> dict[int, Path]:
+    """One frame of each size, by its number of atoms: the first for validation, repeated 1, 2 and 4 times each way."""
+    coord, cells, types = (
+        load(data.validation, "coord")[:1],
+        load(data.validation, "box")[:1],
+        load_types(data.validation),
+    )
+    stored = {}
+    for count in _REPETITIONS:
+        frame = repeat(coord, cells, types, (count, count, count))
+        stored[len(frame[2])] = store_frames(place / f"repeated-{count}.npz", *frame)
+    return stored
 
 
-def measure(evaluators: list[Evaluator], frames: Path, rounds: int) -> list[list[float]]:
-    """Seconds per evaluation of each program in each round, A B A B."""
-    times: list[list[float]] = [[] for _ in evaluators]
-    for evaluator in evaluators:
-        evaluator.seconds(frames, _WARM_UP)
-    for _ in range(rounds):
-        for evaluator, seconds in zip(evaluators, times, strict=True):
-            seconds += evaluator.seconds(frames)
-    return times
+def difference(first: dict[str, np.ndarray], second: dict[str, np.ndarray]) -> float:
+    """Largest difference of energies, forces and virials, relative to the largest of each."""
+    return max(np.abs(first[key] - second[key]).max() / np.abs(second[key]).max() for key in second)
 
 
-def difference(evaluators: list[Evaluator], frames: Path) -> float:
-    """Largest difference of two programs' energies and forces, relative to the largest of each."""
-    first, second = (evaluator.results(frames) for evaluator in evaluators)
-    return max(np.abs(first[key] - second[key]).max() / np.abs(second[key]).max() for key in ("energy", "force"))
+def checked(evaluators: list[Evaluator], frames: Path, precision: str) -> float:
+    """`difference` of two evaluators, after which both are warm; ends the run when they do not agree."""
+    found = difference(*(evaluator.results(frames) for evaluator in evaluators))
+    if not found <= LARGEST_DIFFERENCE[precision]:
+        raise SystemExit(
+            f"{frames.name}: the programs disagree by {found:.1e} on the same parameters in {precision}, allowed is "
+            f"{LARGEST_DIFFERENCE[precision]:.0e}; nothing is published"
+        )
+    return found
 
 
-def rows(programs: list[Program], data: Data, cases: list[str], threads: list[int], rounds: int) -> list[list[str]]:
-    """A table row for each case, set of frames and number of threads; see `header`."""
-    result = []
+def once(evaluator: Evaluator, frames: Path) -> float:
+    """Seconds of one evaluation."""
+    return evaluator.seconds(frames)[0]
+
+
+def precision_of(table: dict) -> str:
+    """Of the nets of an input."""
+    return table["model"]["fitting_net"].get("precision", "float64")
+
+
+def findings(plan: Plan) -> Findings:
+    """A row for each case, size and number of threads."""
+    rows, drawn = [], {}
     with tempfile.TemporaryDirectory() as name:
         place = Path(name)
-        frames = frame_sets(data, place)
-        for case in cases:
-            graphs = [make_graph(p, data, case, place / f"{case}-{k}", max(threads)) for k, p in enumerate(programs)]
-            for count in threads:
-                for row in _rows_of(programs, graphs, frames, place, count, rounds):
-                    result.append([case, str(count), *row])
-                    print("evaluation |", " | ".join(result[-1]), flush=True)
-    return result
+        frames = frame_sets(plan.data, place)
+        for case in plan.cases:
+            table = water_input(plan.data, CASES[case])
+            graphs = shared_graphs(plan.ours, table, place / f"{case}-ours", max(plan.threads))
+            own = own_graph(plan.peer, table, place / f"{case}-own", max(plan.threads)) if plan.peer else None
+            for count in plan.threads:
+                label = f"{case}, {count} thread{'s' * (count > 1)}"
+                drawn[label] = Series(label)
+                for natoms, row, faster in _measured(plan, graphs, own, frames, count, precision_of(table), place):
+                    rows.append([case, str(count), str(natoms), *row])
+                    drawn[label].add(natoms, faster)
+                    print("evaluation |", " | ".join(rows[-1]), flush=True)
+    panels = [Panel("atoms", "time of an evaluation: DeePMD-kit / deepmd_tf", list(drawn.values()), "x")]
+    return Findings(_note(plan), _header(plan), rows, panels if plan.peer else [])
 
 
-def _rows_of(programs, graphs, frames, place, threads: int, rounds: int):
+def _measured(plan: Plan, graphs: Graphs, own: Path | None, frames: dict[int, Path], threads: int, precision, place):
+    """Yield the size, the cells of the row and the ratio to draw."""
     with ExitStack() as stack:
-        # The second program evaluates the first's graph, which both know, and its own.
-        plan = [(programs[0], graphs[0])]
-        if len(programs) > 1:
-            plan += [(programs[1], graphs[0]), (programs[1], graphs[1])]
-        evaluators = [
-            stack.enter_context(Evaluator(program, graph, place / f"run-{k}", threads))
-            for k, (program, graph) in enumerate(plan)
-        ]
-        for description, stored in frames.items():
-            times = measure(evaluators, stored, rounds)
-            if len(programs) == 1:
-                yield [description, milliseconds(times[0])]
+
+        def start(program, graph, label) -> Evaluator:
+            return stack.enter_context(Evaluator(program, graph, place / f"run-{label}", threads))
+
+        ours = start(plan.ours, graphs.native, "ours")
+        theirs = [start(plan.peer, graphs.portable, "shared"), start(plan.peer, own, "own")] if plan.peer else []
+        for natoms, stored in frames.items():
+            # The peer's own graph is evaluated for the smallest frame only: what it adds is known from there.
+            evaluators = [ours, *theirs] if natoms == min(frames) else [ours, *theirs[:1]]
+            apart = checked(evaluators[:2], stored, precision) if theirs else 0.0
+            for evaluator in evaluators:
+                evaluator.seconds(stored, _WARM_UP)
+            times = take_turns([partial(once, e, stored) for e in evaluators], 2 * plan.rounds, _BUDGET)
+            if theirs:
+                faster = spread_of_ratio(times[1], times[0])
+                on_own = spread_of_ratio(times[2], times[0]).text() if len(times) > 2 else "-"
+                memory = f"{theirs[0].peak_memory / ours.peak_memory:.2f}"
+                yield natoms, [faster.text(), on_own, memory, f"{apart:.0e}", str(times.shape[1])], faster
             else:
-                apart = f"{difference(evaluators[:2], stored):.0e}"
-                yield [description, ratio(times[1], times[0]), ratio(times[2], times[0]), apart]
+                memory = f"{ours.peak_memory / 1024:.0f}"
+                yield natoms, [milliseconds(times[0]), memory, str(times.shape[1])], Spread(0, 0, 0)
 
 
-def header(programs: list[Program]) -> list[str]:
-    """Column names of `rows`."""
-    if len(programs) == 1:
-        return ["model", "threads", "frames", "ms per evaluation"]
+def _note(plan: Plan) -> str:
+    return (
+        "Each program through its own `DeepPot.eval`, in processes of their own that take turns. Ratios of medians "
+        "(quartiles of the ratios of neighbouring turns); above 1, DeePMD-kit takes longer or more. The shared "
+        "parameters are one checkpoint of deepmd_tf: `dp freeze` for itself, `dp freeze --portable` for DeePMD-kit. "
+        "The difference is the largest of energy, forces and virial, each relative to its largest value, checked "
+        f"before anything was timed (limit {LARGEST_DIFFERENCE['float64']:.0e} in float64, "
+        f"{LARGEST_DIFFERENCE['float32']:.0e} in float32). At most {2 * plan.rounds} turns, fewer of large frames; "
+        "memory is the largest resident set of the process."
+    )
+
+
+def _header(plan: Plan) -> list[str]:
+    if not plan.peer:
+        return ["model", "threads", "atoms", "ms per evaluation", "peak memory (MiB)", "turns"]
     return [
         "model",
         "threads",
-        "frames",
-        "DeePMD-kit on deepmd_tf's graph / deepmd_tf",
-        "DeePMD-kit on its own graph / deepmd_tf",
-        "difference on the same graph",
+        "atoms",
+        "time: DeePMD-kit / deepmd_tf, same parameters",
+        "time: DeePMD-kit with its own graph / deepmd_tf",
+        "peak memory: DeePMD-kit / deepmd_tf",
+        "difference",
+        "turns",
     ]

@@ -11,8 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.frames import repeat, write_system
+
 HERE = Path(__file__).parent
 EXAMPLE_DATA = HERE.parent / "examples" / "water"
+LABELS = ("energy", "force", "virial")
+ATOMS = 192
 NETS = ("type_embedding", "descriptor", "fitting_net")
 
 CASES: dict[str, dict[str, Any]] = {
@@ -39,8 +43,39 @@ class Data:
 
     def describe(self) -> str:
         """What is in it, in words."""
-        parts = [f"{len(load(path, 'coord'))} frames of {len(load_types(path))} atoms" for path in self.training]
+        parts = [f"{len(load(path, 'coord'))} frames of {natoms(path)} atoms" for path in self.training]
         return f"training on {', '.join(parts)}; validation on {len(load(self.validation, 'coord'))} frames"
+
+    def enlarged(self, place: Path, size: int = ATOMS) -> Data:
+        """Frames repeated along their first cell vector to have `size` atoms; systems that do not fit are left out.
+
+        These data unchanged when the validation system fits in no such way.
+        """
+        fitting = [path for path in (*self.training, self.validation) if size % natoms(path) == 0]
+        if self.validation not in fitting or len(fitting) < 2:
+            return self
+        larger = [_enlarge(path, place / f"data_{k}", size // natoms(path)) for k, path in enumerate(fitting)]
+        return Data(tuple(larger[:-1]), larger[-1])
+
+
+def _enlarge(system: Path, path: Path, count: int) -> Path:
+    """The system with its frames and labels repeated along the first cell vector; itself for one repetition."""
+    if count == 1:
+        return system
+    coord, box, types = repeat(load(system, "coord"), load(system, "box"), load_types(system), (count, 1, 1))
+    labels = {name: load(system, name) for name in LABELS if has(system, name)}
+    labels = {k: np.tile(v, (1, count)) if k == "force" else v * count for k, v in labels.items()}
+    return write_system(path, ("O", "H"), types, {"coord": coord, "box": box, **labels})
+
+
+def has(system: Path, name: str) -> bool:
+    """Whether a system has arrays of this name."""
+    return any(system.glob(f"set.*/{name}.npy"))
+
+
+def natoms(system: Path) -> int:
+    """Number of atoms of a frame."""
+    return len(np.loadtxt(system / "type.raw", dtype=int, ndmin=1))
 
 
 def load(system: Path, name: str) -> np.ndarray:

@@ -30,9 +30,25 @@ class PausedTraining:
         Where it runs.
     threads : int
         Threads, and processors that the process may use.
+    options : tuple of str
+        Of ``dp train``.
+
+    Attributes
+    ----------
+    last_step : int
+        The step of the newest line of the learning curve; -1 before the first.
+    peak_memory : int
+        Largest resident memory so far (KiB).
     """
 
-    def __init__(self, program: Program, table: dict, directory: Path, threads: int):
+    def __init__(
+        self,
+        program: Program,
+        table: dict,
+        directory: Path,
+        threads: int,
+        options: tuple[str, ...] = ("--skip-neighbor-stat",),
+    ):
         write_input(directory, table)
         self._curve = directory / table["training"]["disp_file"]
         self._curve.unlink(missing_ok=True)
@@ -40,7 +56,7 @@ class PausedTraining:
         self._steps = int(table["training"]["disp_freq"])
         with self._log.open("w") as stream:
             self._process = subprocess.Popen(
-                program.command("train", "--skip-neighbor-stat", "input.json"),
+                program.command("train", *options, "input.json"),
                 cwd=directory,
                 stdout=stream,
                 stderr=subprocess.STDOUT,
@@ -49,6 +65,7 @@ class PausedTraining:
                 preexec_fn=pin(threads),
             )
         self._lines = 0
+        self.last_step = -1
         self.peak_memory = 0
 
     def __enter__(self) -> PausedTraining:
@@ -65,7 +82,7 @@ class PausedTraining:
         """Train to the next line of the learning curve, stop; return the seconds per step."""
         begin = time.perf_counter()
         self._signal(signal.SIGCONT)
-        while (lines := self._count()) <= self._lines:
+        while len(lines := self._read()) <= self._lines:
             if self._process.poll() is not None:
                 raise SystemExit(f"{self._name}: training ended early:\n{tail(self._log)}")
             if time.perf_counter() - begin > _PATIENCE:
@@ -74,17 +91,18 @@ class PausedTraining:
         elapsed = time.perf_counter() - begin
         self._signal(signal.SIGSTOP)
         # A program may write its first line, of step 0, together with the next.
-        steps = self._steps * (lines - self._lines)
-        self._lines = lines
+        steps = self._steps * (len(lines) - self._lines)
+        self._lines, self.last_step = len(lines), int(float(lines[-1].split()[0]))
         self.peak_memory = self._memory()
         return elapsed / steps
 
-    def _count(self) -> int:
+    def _read(self) -> list[str]:
+        """The complete lines of the learning curve so far."""
         if not self._curve.exists():
-            return 0
+            return []
         text = self._curve.read_text()
         complete = text[: text.rfind("\n") + 1]
-        return sum(not line.startswith("#") for line in complete.splitlines())
+        return [line for line in complete.splitlines() if not line.startswith("#")]
 
     def _signal(self, number: int) -> None:
         os.killpg(self._process.pid, number)

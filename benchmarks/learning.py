@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.evaluator import Evaluator, store_frames
+from benchmarks.findings import Findings
 from benchmarks.inputs import NETS, Data, load, load_types, water_input
+from benchmarks.plan import Plan
 from benchmarks.programs import Program, write_input
 
 STEPS = 2000
@@ -51,19 +53,23 @@ def errors(program: Program, graph: Path, data: Data, directory: Path, threads: 
     return float(np.sqrt(np.mean(energy**2))), float(np.sqrt(np.mean(force**2)))
 
 
-def rows(
-    programs: list[Program], data: Data, seeds: list[int], steps: int, work: Path, threads: int
-) -> list[list[str]]:
-    """A table row for each seed, and the mean; see `header`."""
-    found = np.empty((len(seeds), len(programs), 2))
-    for i, seed in enumerate(seeds):
-        for k, program in enumerate(programs):
-            directory = (work / f"{program.package}-{seed}").absolute()
-            graph = trained(program, learning_input(data, seed, steps), directory, threads)
-            found[i, k] = errors(program, graph, data, directory, threads)
+def findings(plan: Plan) -> Findings:
+    """A row for each seed, and the mean."""
+    found = np.empty((len(plan.seeds), len(plan.programs), 2))
+    threads = max(plan.threads)
+    for i, seed in enumerate(plan.seeds):
+        for k, program in enumerate(plan.programs):
+            directory = (plan.work / f"{program.package}-{seed}").absolute()
+            graph = trained(program, learning_input(plan.data, seed, plan.numb_steps), directory, threads)
+            found[i, k] = errors(program, graph, plan.data, directory, threads)
             print(f"seed {seed}: {program.name}: force {found[i, k, 1]:.4f} eV/Å", flush=True)
-    named = [*map(str, seeds), "mean"]
-    return [_row(name, values) for name, values in zip(named, [*found, found.mean(axis=0)], strict=True)]
+    named = [*map(str, plan.seeds), "mean"]
+    rows = [_row(name, values) for name, values in zip(named, [*found, found.mean(axis=0)], strict=True)]
+    note = (
+        f"The input of `benchmarks/water.json` for {plan.numb_steps} steps, the learning rate decaying over them; "
+        "errors of the frozen graphs on all validation frames, each evaluated by its own program."
+    )
+    return Findings(note, _header(plan), rows)
 
 
 def _row(name: str, values: np.ndarray) -> list[str]:
@@ -73,9 +79,8 @@ def _row(name: str, values: np.ndarray) -> list[str]:
     return cells + [f"{energy * 1e3:.2f}" for energy in values[:, 0]]
 
 
-def header(programs: list[Program]) -> list[str]:
-    """Column names of `rows`."""
-    names = [program.name for program in programs]
+def _header(plan: Plan) -> list[str]:
+    names = [program.name for program in plan.programs]
     ratio = [f"{names[0]} / {names[1]}"] if len(names) > 1 else []
     return [
         "seed",

@@ -1,4 +1,4 @@
-"""Ratios with their spread, and the tables that show them."""
+"""Numbers with their spread, and the tables that show them."""
 
 from __future__ import annotations
 
@@ -6,23 +6,46 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 RESULTS = Path(__file__).parent / "results"
 
 
+class Spread(NamedTuple):
+    """A middle value and quartiles around it."""
+
+    middle: float
+    low: float
+    high: float
+
+    def text(self, digits: int = 2) -> str:
+        """The middle, and the quartiles in brackets."""
+        return f"{self.middle:.{digits}f} ({self.low:.{digits}f} - {self.high:.{digits}f})"
+
+
+def spread_of_ratio(above: Sequence[float], below: Sequence[float]) -> Spread:
+    """The ratio of medians, with the quartiles of the ratios of neighbouring turns."""
+    above, below = np.asarray(above), np.asarray(below)
+    low, high = np.quantile(above / below, [0.25, 0.75])
+    return Spread(float(np.median(above) / np.median(below)), float(low), float(high))
+
+
+def spread(values: Sequence[float]) -> Spread:
+    """The median and the quartiles."""
+    low, middle, high = np.quantile(np.asarray(values), [0.25, 0.5, 0.75])
+    return Spread(float(middle), float(low), float(high))
+
+
 def ratio(theirs: Sequence[float], ours: Sequence[float]) -> str:
-    """The ratio of medians, and in brackets the quartiles of the ratios of neighbouring measurements."""
-    theirs, ours = np.asarray(theirs), np.asarray(ours)
-    low, high = np.quantile(theirs / ours, [0.25, 0.75])
-    return f"{np.median(theirs) / np.median(ours):.2f} ({low:.2f} - {high:.2f})"
+    """`spread_of_ratio` in words."""
+    return spread_of_ratio(theirs, ours).text()
 
 
 def milliseconds(times: Sequence[float]) -> str:
-    """The median and the quartiles."""
-    low, middle, high = np.quantile(np.asarray(times) * 1e3, [0.25, 0.5, 0.75])
-    return f"{middle:.1f} ({low:.1f} - {high:.1f})"
+    """`spread` of times in seconds, in words."""
+    return spread(np.asarray(times) * 1e3).text(1)
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -34,13 +57,13 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     )
 
 
-def publish(name: str, title: str, facts: Sequence[str], parts: Sequence[str]) -> None:
-    """Print a report and store it in ``results/NAME.md``.
+def publish(path: Path, title: str, facts: Sequence[str], parts: Sequence[str]) -> None:
+    """Print a report and store it.
 
     Parameters
     ----------
-    name : str
-        Of the file, without suffix.
+    path : Path
+        The Markdown file.
     title : str
         Its heading.
     facts : sequence of str
@@ -51,9 +74,9 @@ def publish(name: str, title: str, facts: Sequence[str], parts: Sequence[str]) -
     command = " ".join(["python -m benchmarks", *map(_without_path, sys.argv[1:])])
     items = "\n".join(f"- {fact}" for fact in (*facts, f"command: `{command}`"))
     text = "\n\n".join([f"# {title}", items, *parts]) + "\n"
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{name}.md").write_text(text, encoding="utf-8")
-    print(f"\n{text}\nwritten to benchmarks/results/{name}.md", flush=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    print(f"\n{text}\nwritten to {path.name}", flush=True)
 
 
 def _without_path(argument: str) -> str:

@@ -1,71 +1,84 @@
-"""Time of a training step."""
+"""Time and memory of a training step."""
 
 from __future__ import annotations
 
 import tempfile
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import numpy as np
+
+from benchmarks.findings import Findings, Panel, Series
 from benchmarks.inputs import CASES, Data, water_input
 from benchmarks.interleaved import PausedTraining
+from benchmarks.plan import Plan
 from benchmarks.programs import Program
-from benchmarks.report import milliseconds, ratio
+from benchmarks.report import milliseconds, spread_of_ratio
+from benchmarks.turns import take_turns
 
 _WARM_UP = 2
 
 
-def measure(
-    programs: list[Program], data: Data, case: str, threads: int, rounds: int, steps: int
-) -> tuple[list[list[float]], list[int]]:
-    """Seconds per step of each program in each round, and its peak memory (KiB).
-
-    The programs train the same input at the same time, but only one runs at any moment: they take turns of `steps`
-    steps each, A B A B. The first lines of each (start-up, compilation, first steps) are not counted.
-    """
+def timed_input(data: Data, changes: dict, rounds: int, steps: int) -> dict:
+    """The water input that writes a line of its learning curve every `steps` steps, and nothing else meanwhile."""
     numb_steps = steps * (rounds + _WARM_UP)
-    changes = {
-        **CASES[case],
+    timing = {
         "training.numb_steps": numb_steps,
         "training.disp_freq": steps,
         "training.save_freq": numb_steps,
         "learning_rate.decay_steps": max(1, numb_steps // 10),
     }
-    times: list[list[float]] = [[] for _ in programs]
+    return water_input(data, {**changes, **timing})
+
+
+@contextmanager
+def paused_trainings(runs: list[tuple[Program, dict]], threads: int):
+    """Training runs of programs on inputs, stopped after their first lines: start-up and compilation are over."""
     with ExitStack() as stack:
         place = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        table = water_input(data, changes)
-        runs = [
-            stack.enter_context(PausedTraining(program, table, place / str(k), threads))
-            for k, program in enumerate(programs)
-        ]
-        for run in runs:
+        started = []
+        for k, (program, table) in enumerate(runs):
+            # One after another: a run that was started is soon stopped, and does not train while others start.
+            started.append(stack.enter_context(PausedTraining(program, table, place / str(k), threads)))
             for _ in range(_WARM_UP):
-                run.advance()
-        for _ in range(rounds):
-            for run, seconds in zip(runs, times, strict=True):
-                seconds.append(run.advance())
+                started[-1].advance()
+        yield started
+
+
+def measure(plan: Plan, case: str, threads: int) -> tuple[np.ndarray, list[int]]:
+    """Seconds per step ``[nprograms, rounds]``, and the peak memory of each program (KiB).
+
+    The programs train the same input at the same time, but only one runs at any moment: they take turns of
+    `plan.steps` steps each, A B A B.
+    """
+    table = timed_input(plan.data, CASES[case], plan.rounds, plan.steps)
+    with paused_trainings([(program, table) for program in plan.programs], threads) as runs:
+        times = take_turns([run.advance for run in runs], plan.rounds)
         return times, [run.peak_memory for run in runs]
 
 
-def rows(
-    programs: list[Program], data: Data, cases: list[str], threads: list[int], rounds: int, steps: int
-) -> list[list[str]]:
-    """A table row for each case and number of threads; see `header`."""
-    result = []
-    for case in cases:
-        for count in threads:
-            times, memory = measure(programs, data, case, count, rounds, steps)
-            if len(programs) == 1:
-                row = [case, str(count), milliseconds(times[0]), f"{memory[0] / 1024:.0f}"]
+def findings(plan: Plan) -> Findings:
+    """A row for each case and number of threads."""
+    rows, drawn = [], {count: Series(f"{count} thread{'s' * (count > 1)}") for count in plan.threads}
+    for case in plan.cases:
+        for count in plan.threads:
+            times, memory = measure(plan, case, count)
+            if plan.peer:
+                faster = spread_of_ratio(times[1], times[0])
+                drawn[count].add(case, faster)
+                rows.append([case, str(count), faster.text(), f"{memory[1] / memory[0]:.2f}"])
             else:
-                row = [case, str(count), ratio(times[1], times[0]), f"{memory[1] / memory[0]:.2f}"]
-            print("training step |", " | ".join(row), flush=True)
-            result.append(row)
-    return result
+                rows.append([case, str(count), milliseconds(times[0]), f"{memory[0] / 1024:.0f}"])
+            print("training step |", " | ".join(rows[-1]), flush=True)
+    note = (
+        "Ratios of medians (quartiles of the ratios of neighbouring turns); above 1, DeePMD-kit takes longer or more. "
+        f"{plan.rounds} turns of {plan.steps} steps of each; memory is the largest resident set of the process."
+    )
+    panels = [Panel("model", "time of a step: DeePMD-kit / deepmd_tf", list(drawn.values()))] if plan.peer else []
+    return Findings(note, _header(plan), rows, panels)
 
 
-def header(programs: list[Program]) -> list[str]:
-    """Column names of `rows`."""
-    if len(programs) == 1:
-        return ["model", "threads", "ms per step", "peak memory (MiB)"]
-    return ["model", "threads", "time: DeePMD-kit / deepmd_tf", "peak memory: DeePMD-kit / deepmd_tf"]
+def _header(plan: Plan) -> list[str]:
+    if plan.peer:
+        return ["model", "threads", "time: DeePMD-kit / deepmd_tf", "peak memory: DeePMD-kit / deepmd_tf"]
+    return ["model", "threads", "ms per step", "peak memory (MiB)"]

@@ -3,12 +3,14 @@
 Arguments: the module that has `DeepPot`, the graph. Each line of standard input is a JSON object: ``frames``, a .npz
 file with coord, cells and types; ``repeat``, how many evaluations to time; ``output``, a .npz file for the results, or
 null.
-Each line of standard output is ``{"seconds": [...]}``. Imports nothing of this project but the module named.
+Each line of standard output is ``{"seconds": [...], "peak_kib": largest resident set so far}``. Imports nothing of this
+project but the module named.
 """
 
 import importlib
 import json
 import os
+import resource
 import sys
 import time
 
@@ -32,7 +34,8 @@ def main(module: str, graph: str) -> None:
             seconds.append(time.perf_counter() - begin)
         if request["output"]:
             np.savez(request["output"], **dict(zip(("energy", "force", "virial"), results, strict=True)))
-        print(json.dumps({"seconds": seconds}), file=answers)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        print(json.dumps({"seconds": seconds, "peak_kib": peak}), file=answers)
 
 
 if __name__ == "__main__":

@@ -144,3 +144,5 @@ def _show_data(purpose: str, source) -> None:
             "periodic" if row.periodic else "open",
             " ".join(row.labels),
         )
+    if source.sampler.draws_per_batch > 1:
+        log.info("%s: batches of %d frames of all systems", purpose, source.sampler.draws_per_batch)

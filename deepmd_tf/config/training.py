@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from deepmd_tf.config.fields import NOT_EMPTY, NOT_NEGATIVE, POSITIVE, option
 
-_BATCH_SIZE = re.compile(r"auto(:[1-9][0-9]*)?")
+_BATCH_SIZE = re.compile(r"auto|(auto|mixed):[1-9][0-9]*")
 _PERCENT = re.compile(r"[0-9]+(\.[0-9]*)?%")
 
 
@@ -24,7 +24,8 @@ def _systems(purpose: str):
 def _batch_size():
     return option(
         "Frames per batch: an integer for all systems, a list with one integer per system, `auto` (the same as "
-        "`auto:32`), or `auto:N`: as many frames as are needed for at least N atoms.",
+        "`auto:32`), `auto:N`: as many frames as are needed for at least N atoms, or `mixed:N`: N frames, each of a "
+        "system drawn for it. A batch has frames of one system, with `mixed:N` of several.",
         "auto",
         limits=POSITIVE,
     )
@@ -33,8 +34,8 @@ def _batch_size():
 def _auto_prob():
     return option(
         "How often a system is drawn. `prob_uniform`: all equally; `prob_sys_size`: in proportion to its number of "
-        "batches; `prob_sys_size;0:2:0.3;2:5:0.7`: systems 0 and 1 together with weight 0.3, systems 2 to 4 with "
-        "weight 0.7, inside a block by number of batches.",
+        "batches (with `mixed:N`, of frames); `prob_sys_size;0:2:0.3;2:5:0.7`: systems 0 and 1 together with weight "
+        "0.3, systems 2 to 4 with weight 0.7, inside a block by number of batches.",
         "prob_sys_size",
         alias=("auto_prob_style",),
     )
@@ -124,9 +125,11 @@ class TrainingConfig:
 
 def _batch_size_message(value: str) -> str:
     word = value.partition(":")[0]
-    if word in ("mixed", "max", "filter", "mix"):
-        return f"'{word}:N' is not supported yet; use an integer, a list, 'auto' or 'auto:N'"
-    return f"expected a positive integer, a list of them, 'auto' or 'auto:N' with a positive N, got '{value}'"
+    if word in ("max", "filter"):
+        return f"'{word}:N' is not supported yet; use an integer, a list, 'auto', 'auto:N' or 'mixed:N'"
+    return (
+        f"expected a positive integer, a list of them, 'auto', 'auto:N' or 'mixed:N' with a positive N, got '{value}'"
+    )
 
 
 def auto_prob_message(value: str) -> str:

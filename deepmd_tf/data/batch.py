@@ -1,4 +1,4 @@
-"""A batch: some frames of one system, as arrays."""
+"""A batch, or a part of one: some frames of one system, as arrays."""
 
 from __future__ import annotations
 

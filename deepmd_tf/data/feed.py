@@ -1,61 +1,117 @@
-"""What a training step is fed: flat arrays of one batch under fixed names."""
+"""What a training step is fed: flat arrays of one batch under fixed names.
+
+The atoms of all frames stand one after another, so that frames of different size and composition share a batch.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from deepmd_tf.data.batch import Batch
 from deepmd_tf.data.labels import OPTIONAL
 
-FLOATS: dict[str, int] = {
-    "coord": 2,
-    "box": 2,
-    "energy": 1,
-    "force": 2,
-    "virial": 2,
-    "atom_ener": 2,
-    "fparam": 2,
-    "aparam": 2,
-    **{f"has_{label.name}": 0 for label in OPTIONAL},
+
+class Field(NamedTuple):
+    """What an array of a batch looks like.
+
+    Attributes
+    ----------
+    per_atom
+        Whether there is a row for each atom, or for each frame.
+    width
+        Numbers per row; an array of width 1 is a vector, None lets the data decide.
+    dtype
+        Type of the numbers.
+    """
+
+    per_atom: bool
+    width: int | None = 1
+    dtype: type = np.float64
+
+    @property
+    def shape(self) -> tuple[int | None, ...]:
+        """What is known of the shape before there is a batch."""
+        return (None,) if self.width == 1 else (None, self.width)
+
+
+FIELDS: dict[str, Field] = {
+    "coord": Field(per_atom=True, width=3),
+    "type": Field(per_atom=True, dtype=np.int32),
+    "frame_splits": Field(per_atom=False, dtype=np.int32),  # with one entry more than there are frames
+    "box": Field(per_atom=False, width=9),
+    "periodic": Field(per_atom=False, dtype=np.bool_),
+    **{label.name: Field(label.per_atom, label.width) for label in OPTIONAL},
+    **{f"has_{label.name}": Field(per_atom=False) for label in OPTIONAL},
 }
-"""Names and ranks of the float64 arrays."""
-
-INTEGERS: dict[str, int] = {"type": 2, "natoms": 1}
-"""Names and ranks of the int32 arrays."""
+"""The arrays of a batch, by name."""
 
 
-def feed(batch: Batch, ntypes: int) -> dict[str, np.ndarray]:
-    """Return the arrays of a batch, the same names whatever labels it has.
+def feed(batches: Sequence[Batch]) -> dict[str, np.ndarray]:
+    """Return the arrays of one batch, the same names whatever labels its frames have.
+
+    Parameters
+    ----------
+    batches
+        The parts of the batch, at least one: frames of one system each.
 
     Returns
     -------
     dict
-        `coord [nframes, 3 natoms]`, `type [nframes, natoms]`, `box [nframes, 9]` (zeros when open),
-        `natoms [ntypes + 2]` (natoms twice, then the atoms of each type), `periodic []` (bool), `energy [nframes]`,
-        `force [nframes, 3 natoms]`, `virial [nframes, 9]`, `atom_ener [nframes, natoms]`, `fparam [nframes, nfparam]`,
-        `aparam [nframes, natoms naparam]`, and for each of the last six `has_<name> []`: 1.0, or 0.0 with zeros in its
-        place.
+        `coord [natoms, 3]` (Å), `type [natoms]` (int32), `frame_splits [nframes + 1]` (int32; the atoms of frame f are
+        `frame_splits[f]` to `frame_splits[f + 1]`), `box [nframes, 9]` (Å; zeros when open), `periodic [nframes]`
+        (bool), `energy [nframes]` (eV), `force [natoms, 3]` (eV/Å), `virial [nframes, 9]` (eV), `atom_ener [natoms]`
+        (eV), `fparam [nframes, nfparam]`, `aparam [natoms, naparam]`, and for each of the last six
+        `has_<name> [nframes]`: 1.0, or 0.0 with zeros in its place. `natoms` counts the atoms of all frames.
     """
-    nframes, natoms = batch.nframes, batch.natoms
-    absent = {
-        "energy": (nframes,),
-        "force": (nframes, 3 * natoms),
-        "virial": (nframes, 9),
-        "atom_ener": (nframes, natoms),
-    }
-    counts = np.bincount(batch.type[0], minlength=ntypes)
+    nframes = [batch.nframes for batch in batches]
+    natoms = [batch.nframes * batch.natoms for batch in batches]
+    splits = np.zeros(sum(nframes) + 1, dtype=np.int32)
+    np.cumsum(np.repeat([batch.natoms for batch in batches], nframes), out=splits[1:])
+    boxes = [batch.box for batch in batches]
     result = {
-        "coord": batch.coord.reshape(nframes, -1),
-        "type": batch.type,
-        "box": np.zeros((nframes, 9)) if batch.box is None else batch.box.reshape(nframes, 9),
-        "natoms": np.array([natoms, natoms, *counts], dtype=np.int32),
-        "periodic": np.array(batch.box is not None),
+        "coord": _rows([batch.coord for batch in batches], natoms, (3,)),
+        "type": _joined([batch.type.ravel() for batch in batches]),
+        "frame_splits": splits,
+        "box": _rows(boxes, nframes, (9,)),
+        "periodic": np.repeat([box is not None for box in boxes], nframes),
     }
-    for label in OPTIONAL:
-        values = getattr(batch, label.name)
-        result[f"has_{label.name}"] = np.array(0.0 if values is None else 1.0)
-        if values is None:
-            result[label.name] = np.zeros(absent.get(label.name, (nframes, 0)))
+    present = np.zeros((len(OPTIONAL), len(batches)))
+    for label, has in zip(OPTIONAL, present, strict=True):
+        arrays = [getattr(batch, label.name) for batch in batches]
+        if label.width is None:
+            arrays, row = _of_one_width(arrays)
         else:
-            result[label.name] = values if label.name == "energy" else values.reshape(nframes, -1)
-    return result
+            row = () if label.width == 1 else (label.width,)
+        has[:] = [array is not None for array in arrays]
+        result[label.name] = _rows(arrays, natoms if label.per_atom else nframes, row)
+    present = np.repeat(present, nframes, axis=1)
+    return result | {f"has_{label.name}": has for label, has in zip(OPTIONAL, present, strict=True)}
+
+
+def _of_one_width(arrays: list[np.ndarray | None]) -> tuple[list[np.ndarray | None], tuple[int]]:
+    """Return parameters and the shape of a row, `(0,)` if there are none.
+
+    If their widths differ the model takes none of them, for `check_labels` wants one width where it does: all are left
+    out.
+    """
+    widths = {array.shape[-1] for array in arrays if array is not None}
+    if len(widths) > 1:
+        return [None] * len(arrays), (0,)
+    return arrays, (max(widths, default=0),)
+
+
+def _rows(arrays: list[np.ndarray | None], counts: list[int], row: tuple[int, ...]) -> np.ndarray:
+    """Return arrays one after another, zeros where one is absent: `[sum(counts), *row]`."""
+    return _joined(
+        [
+            np.zeros((count, *row)) if array is None else array.reshape(count, *row)
+            for array, count in zip(arrays, counts, strict=True)
+        ]
+    )
+
+
+def _joined(parts: list[np.ndarray]) -> np.ndarray:
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)

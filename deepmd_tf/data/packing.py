@@ -1,7 +1,7 @@
 """A fed batch as one vector of float64, so that it crosses from Python to the `tf.data` runtime as a single tensor.
 
-The vector is a header (number of frames, the scalars of the batch, the lengths of its arrays) followed by the arrays.
-The integers among them are small and survive as float64.
+The vector is a header (the length of each array) followed by the arrays, in the order of `feed.FIELDS`. The integers
+among them are small and survive as float64.
 """
 
 from __future__ import annotations
@@ -10,22 +10,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from deepmd_tf.data.labels import OPTIONAL
+from deepmd_tf.data.feed import FIELDS
 
-SCALARS = ("periodic", *(f"has_{label.name}" for label in OPTIONAL))
-"""Names of the scalars, in the order of the header."""
-
-ARRAYS = ("coord", "type", "box", "natoms", *(label.name for label in OPTIONAL))
-"""Names of the arrays, in order."""
-
-HEADER = 1 + len(SCALARS) + len(ARRAYS)
+HEADER = len(FIELDS)
 
 
 def pack(arrays: dict[str, np.ndarray]) -> np.ndarray:
     """Put the arrays of `feed.feed` into one vector."""
-    flat = [arrays[name].ravel() for name in ARRAYS]
-    scalars = (arrays[name] for name in SCALARS)
-    header = np.array([len(arrays["type"]), *scalars, *map(len, flat)], dtype=np.float64)
+    flat = [arrays[name].ravel() for name in FIELDS]
+    header = np.array([len(values) for values in flat], dtype=np.float64)
     return np.concatenate([header, *flat])
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
+import threading
+import time
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
 
 from deepmd_tf.data import packing
-from deepmd_tf.data.feed import FLOATS, INTEGERS, feed
+from deepmd_tf.data.feed import FIELDS, feed
 from deepmd_tf.data.sampler import Sampler
 from deepmd_tf.data.system import System
 
@@ -17,14 +20,31 @@ PREFETCH = 16
 STEPS_PER_CALL = 8
 """Batches prepared by one call into Python; the call costs the `tf.data` runtime more than a small batch does."""
 
+_REST = 0.2
+"""Seconds in which a thread of the `tf.data` runtime finishes its call into Python."""
+
+_live: set[object] = set()
+"""One entry for each iterator that is in use."""
+
+_ending = threading.Event()
+
+
+@atexit.register
+def _come_to_rest() -> None:
+    """Stop preparing batches before the interpreter ends: a thread that enters Python after that never comes back."""
+    if _live:
+        _ending.set()
+        time.sleep(_REST)
+
 
 @functools.cache
 def signature() -> dict[str, tf.TensorSpec]:
     """Return the specs of the tensors that `dataset` yields, fit for `tf.function(input_signature=...)`."""
-    specs = {name: tf.TensorSpec([None] * rank, tf.float64, name=name) for name, rank in FLOATS.items()}
-    specs |= {name: tf.TensorSpec([None] * rank, tf.int32, name=name) for name, rank in INTEGERS.items()}
-    specs["periodic"] = tf.TensorSpec([], tf.bool, name="periodic")
-    return specs
+    return {name: tf.TensorSpec(field.shape, field.dtype, name=name) for name, field in FIELDS.items()}
+
+
+def _arrays_at(systems: Sequence[System], sampler: Sampler, step: int) -> dict[str, np.ndarray]:
+    return feed([systems[isystem].frames(frames) for isystem, frames in sampler.batch_at(step)])
 
 
 def batch_at(systems: Sequence[System], sampler: Sampler, step: int) -> dict[str, tf.Tensor]:
@@ -32,8 +52,7 @@ def batch_at(systems: Sequence[System], sampler: Sampler, step: int) -> dict[str
 
     For the few batches of a validation; preparing and converting take place in the calling thread.
     """
-    isystem, frames = sampler.batch_at(step)
-    arrays = feed(systems[isystem].frames(frames), systems[isystem].ntypes)
+    arrays = _arrays_at(systems, sampler, step)
     return {name: tf.constant(arrays[name], spec.dtype) for name, spec in signature().items()}
 
 
@@ -63,15 +82,17 @@ def dataset(
     A step that takes the iterator as an argument and calls `next` inside its `tf.function` saves bringing the tensors
     of every batch to Python and back.
     """
-    ntypes = systems[0].ntypes
 
     def groups() -> Iterator[np.ndarray]:
-        step = start_step
-        while stop_step is None or step < stop_step:
-            end = step + STEPS_PER_CALL if stop_step is None else min(step + STEPS_PER_CALL, stop_step)
-            drawn = (sampler.batch_at(each) for each in range(step, end))
-            yield packing.stack([packing.pack(feed(systems[isys].frames(frames), ntypes)) for isys, frames in drawn])
-            step = end
+        step, entry = start_step, object()
+        _live.add(entry)
+        try:
+            while not _ending.is_set() and (stop_step is None or step < stop_step):
+                end = step + STEPS_PER_CALL if stop_step is None else min(step + STEPS_PER_CALL, stop_step)
+                yield packing.stack([packing.pack(_arrays_at(systems, sampler, each)) for each in range(step, end)])
+                step = end
+        finally:
+            _live.discard(entry)
 
     packed = tf.data.Dataset.from_generator(groups, output_signature=tf.TensorSpec([None, None], tf.float64))
     return packed.unbatch().map(_unpack).prefetch(prefetch)
@@ -80,17 +101,17 @@ def dataset(
 @tf.autograph.experimental.do_not_convert
 def _unpack(vector: tf.Tensor) -> dict[str, tf.Tensor]:
     """Undo `packing.pack` in the graph; `vector` may have zeros at its end."""
-    nscalars = len(packing.SCALARS)
-    counts = tf.cast(vector[: packing.HEADER], tf.int32)
-    scalars = tf.unstack(vector[1 : 1 + nscalars], num=nscalars)
-    used = tf.concat([[packing.HEADER], counts[1 + nscalars :]], axis=0)
+    lengths = tf.cast(vector[: packing.HEADER], tf.int32)
+    used = tf.concat([[packing.HEADER], lengths], axis=0)
     padding = tf.size(vector) - tf.reduce_sum(used)
-    parts = tf.split(vector, tf.concat([used, [padding]], axis=0), num=len(packing.ARRAYS) + 2)[1:-1]
-    result = dict(zip((*packing.SCALARS, *packing.ARRAYS), (*scalars, *parts), strict=True))
-    by_frame = tf.stack([counts[0], -1])
-    for name, spec in signature().items():
-        values = result[name] if spec.dtype == tf.float64 else tf.cast(result[name], spec.dtype)
-        values = tf.reshape(values, by_frame) if spec.shape.rank == 2 else values
-        values.set_shape(spec.shape)
-        result[name] = values
+    parts = tf.split(vector, tf.concat([used, [padding]], axis=0), num=len(FIELDS) + 2)[1:-1]
+    length_of = dict(zip(FIELDS, tf.unstack(lengths, num=len(FIELDS)), strict=True))
+    result = {}
+    for (name, field), values in zip(FIELDS.items(), parts, strict=True):
+        if field.width is None:  # a width of 0 leaves nothing to infer the number of rows from
+            values = tf.reshape(values, [length_of["type" if field.per_atom else "periodic"], -1])
+        elif field.width > 1:
+            values = tf.reshape(values, [-1, field.width])
+        values.set_shape(field.shape)
+        result[name] = tf.cast(values, field.dtype)
     return result

@@ -8,19 +8,19 @@ from collections.abc import Sequence
 import numpy as np
 
 from deepmd_tf.config.training import DataConfig
-from deepmd_tf.data.batch_size import batch_counts, batch_sizes
+from deepmd_tf.data.batch_size import batch_counts, batch_sizes, draws_per_batch
 from deepmd_tf.data.probability import system_probabilities
 from deepmd_tf.data.system import System
 from deepmd_tf.errors import InputError
 
 CHUNK = 16384
-"""Steps whose systems are drawn at once."""
+"""Draws of a system that are made at once."""
 
 _CHOICE, _ORDER = 0, 1
 
 
 class Sampler:
-    """Draws a system for each step, and the next frames of that system.
+    """Draws a system for each step, and the next frames of that system; several times for a mixed batch.
 
     The frames of a system come in the order of a permutation that is new in each of its epochs; a batch that reaches
     the end of an epoch goes on in the next one, so no frame is left out. Everything follows from counters, not from the
@@ -40,7 +40,9 @@ class Sampler:
     Attributes
     ----------
     batch_sizes : tuple of int
-        Frames per batch of each system.
+        Frames per draw of each system: those of a batch, or one for mixed batches.
+    draws_per_batch : int
+        Draws that make up a batch: more than one for mixed batches.
     probabilities : ndarray
         Probability of each system, `[nsystems]`.
     """
@@ -58,6 +60,7 @@ class Sampler:
         if not systems:
             raise InputError("systems: expected at least one system, got none")
         self.batch_sizes = batch_sizes(batch_size, systems)
+        self.draws_per_batch = draws_per_batch(batch_size, systems)
         self.probabilities = system_probabilities(batch_counts(self.batch_sizes, systems), auto_prob, sys_probs)
         self.seed = seed
         self._nframes = tuple(system.nframes for system in systems)
@@ -76,14 +79,24 @@ class Sampler:
         """Build the sampler that a section `training_data` or `validation_data` asks for."""
         return cls(systems, config.batch_size, config.auto_prob, config.sys_probs, seed=seed, stream=stream)
 
-    def batch_at(self, step: int) -> tuple[int, np.ndarray]:
-        """Return the index of the system and the frames `[batch size]` of step `step`, counted from 0."""
-        chunk, offset = divmod(step, CHUNK)
-        isystem, draw = self._draw(chunk, offset)
-        return isystem, self._frames(isystem, draw)
+    def batch_at(self, step: int) -> tuple[tuple[int, np.ndarray], ...]:
+        """Return the parts of the batch of step `step`, counted from 0.
+
+        Returns
+        -------
+        tuple
+            Pairs of the index of a system and its frames `[nframes of the part]`, each system once: one pair of
+            `batch_sizes` frames, or with mixed batches as many frames in all as there are draws.
+        """
+        draws: dict[int, tuple[int, int]] = {}  # of each system: the first in this batch, and how many
+        for number in range(step * self.draws_per_batch, (step + 1) * self.draws_per_batch):
+            isystem, draw = self._draw(*divmod(number, CHUNK))
+            first, count = draws.get(isystem, (draw, 0))
+            draws[isystem] = (first, count + 1)
+        return tuple((isystem, self._frames(isystem, first, count)) for isystem, (first, count) in draws.items())
 
     def _draw(self, chunk: int, offset: int) -> tuple[int, int]:
-        """Return the system drawn at a step, and how often it was drawn before."""
+        """Return the system of a draw, and how often it was drawn before."""
         current = self._chunk
         if current is None or current[0] != chunk:
             systems = self._systems_of(chunk)
@@ -107,14 +120,16 @@ class Sampler:
         uniform = (bits >> np.uint64(11)) * 2.0**-53
         return np.searchsorted(self._cumulative, uniform, side="right")
 
-    def _frames(self, isystem: int, draw: int) -> np.ndarray:
-        nframes, size = self._nframes[isystem], self.batch_sizes[isystem]
-        epoch, start = divmod(draw * size, nframes)
-        frames = self._order(isystem, epoch)[start : start + size]
-        if len(frames) < size:
-            following = self._order(isystem, epoch + 1)[: size - len(frames)]
-            frames = np.concatenate([frames, following])
-        return frames
+    def _frames(self, isystem: int, draw: int, count: int) -> np.ndarray:
+        """Return the frames of `count` draws of a system, the first of them numbered `draw`."""
+        size = self.batch_sizes[isystem]
+        epoch, start = divmod(draw * size, self._nframes[isystem])
+        parts, missing = [], count * size
+        while missing:
+            parts.append(self._order(isystem, epoch)[start : start + missing])
+            missing -= len(parts[-1])
+            epoch, start = epoch + 1, 0
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def _order(self, isystem: int, epoch: int) -> np.ndarray:
         """Return the order of the frames of a system in one of its epochs, `[nframes]`."""

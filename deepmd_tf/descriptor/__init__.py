@@ -6,9 +6,10 @@ and offers
 ``width``
     Length of one atom's descriptor.
 ``environment(frames)``
-    The geometry the descriptor differentiates with respect to (an object with ``rows``, ``force``, ``virial``).
+    The geometry of a batch: `EdgeEnvironment` of `Frames`, or `PaddedEnvironment` of `PaddedFrames`. Energies are
+    differentiated by its ``differentiable``; its ``force`` and ``virial`` take the derivative.
 ``__call__(environment, type_table)``
-    Descriptors ``[nframes * nloc, width]``.
+    Descriptors ``[ncenters, width]``, and the error of the tabulated embedding.
 """
 
 from deepmd_tf.descriptor import se_e2_a  # noqa: F401  (registers itself)

@@ -5,12 +5,11 @@ For a centre i with environment rows ``R~_ij`` and embedding ``G_ij`` of its nei
     T = (1/N_c) sum_j R~_ij (x) G_ij        [4, M]
     D = T^T T[:, :axis_neuron]              [M, axis_neuron]
 
-``G_ij`` is a net of ``{s~_ij, A_j}`` (one side) or ``{s~_ij, A_j, A_i}`` (two sides), where A are rows of the type
-embedding. Types are discrete, so the part of the first layer that multiplies them is a bias looked up by type: per
-neighbour the net is a function of the one number ``s~_ij``.
+The sum runs over ``N_c = sum(sel)`` slots, and an empty slot counts: it holds ``s~ = s0 = -avg/std`` of its centre. What
+empty slots add is a constant of the types times their number.
 
-The sum runs over slots, and an empty slot counts: it holds ``s~ = s0 = -avg/std`` of its centre. Slots that are empty
-around every centre of the batch are therefore not computed one by one but added as the constant that they are.
+There are two forms with the same numbers: over edges, with the embedding tabulated (`_contract_edges`), and over padded
+slots with standard operations (`_contract_slots`), which other programs can run.
 """
 
 from __future__ import annotations
@@ -18,17 +17,26 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from deepmd_tf.descriptor.environment import Frames, PaddedEnvironment, padded_environment
+from deepmd_tf import ops
+from deepmd_tf.descriptor.edges import EdgeEnvironment, Normalisation, edge_environment
+from deepmd_tf.descriptor.frames import Frames, PaddedFrames
+from deepmd_tf.descriptor.padded import PaddedEnvironment, padded_environment
+from deepmd_tf.descriptor.radial_embedding import RadialEmbedding
 from deepmd_tf.descriptor.registry import DESCRIPTORS
 from deepmd_tf.nn.dense import NetOptions
-from deepmd_tf.nn.embedding import EmbeddingNet, add_residual
 from deepmd_tf.nn.parameters import Fixed, Parameters
 from deepmd_tf.statistics import EnvironmentStatistics
+
+UNIT = 2.0
+"""Width of the first octave of s, which has deviation one (see `ops.radial_cells`)."""
+
+MOST_PANELS = 64
+"""Panels of an octave beyond which tabulating costs more than it saves."""
 
 
 @DESCRIPTORS.register("se_e2_a")
 class SeE2A(tf.Module):
-    """``se_e2_a`` over padded slots.
+    """``se_e2_a``.
 
     Parameters
     ----------
@@ -40,6 +48,12 @@ class SeE2A(tf.Module):
         Normalisation per centre type.
     parameters : Parameters
         The source of parameters (``filter_type_all/*``, ``descrpt_attr/t_avg``, ``descrpt_attr/t_std``).
+
+    Attributes
+    ----------
+    panels : int
+        Panels of an octave of the radial axis, on which the embedding net is tabulated; 0 for none, when it is evaluated
+        at every edge.
     """
 
     def __init__(self, config, *, type_width: int, statistics: EnvironmentStatistics, parameters: Parameters):
@@ -47,91 +61,133 @@ class SeE2A(tf.Module):
         self.config = config
         self.sel = tuple(config.sel)
         self.nnei = sum(self.sel)
-        ntypes = len(self.sel)
-        sides = 1 if config.type_one_side else 2
-        self.type_width = type_width
-        self.net = EmbeddingNet(
+        self.ntypes = len(self.sel)
+        self.embedding = RadialEmbedding(
             parameters,
             "filter_type_all",
-            1 + sides * type_width,
             config.neuron,
             NetOptions(config.activation_function, config.resnet_dt, config.precision, config.seed),
+            type_width=type_width,
+            one_side=config.type_one_side,
             trainable=config.trainable,
         )
         avg, std = statistics.tables(self.nnei)
-        shape = (ntypes, 4 * self.nnei)
+        shape = (self.ntypes, 4 * self.nnei)
         self.avg = parameters("descrpt_attr/t_avg", shape, Fixed(avg), "float64", False)
         self.std = parameters("descrpt_attr/t_std", shape, Fixed(std), "float64", False)
-        self.slot_type = np.repeat(np.arange(ntypes, dtype=np.int32), self.sel)
+        self.slot_type = np.repeat(np.arange(self.ntypes, dtype=np.int32), self.sel)
         self.width = config.neuron[-1] * config.axis_neuron
+        self.panels = 2 if self.embedding.smooth else 0
 
-    def environment(self, frames: Frames) -> PaddedEnvironment:
-        """Environment rows of a batch."""
-        return padded_environment(frames, self.avg, self.std, self.sel, self.config.rcut, self.config.rcut_smth)
+    def refine(self) -> None:
+        """Tabulate on half as wide panels; beyond `MOST_PANELS` evaluate the net at every edge."""
+        self.panels = 2 * self.panels if self.panels < MOST_PANELS else 0
 
-    def __call__(self, environment: PaddedEnvironment, type_table: tf.Tensor) -> tf.Tensor:
-        """Descriptors ``[nframes * nloc, width]``; `type_table` is the type embedding ``[ntypes, type_width]``."""
+    @property
+    def resolution(self) -> str:
+        """What the embedding is tabulated on, in words."""
+        return f"{self.panels} panels an octave" if self.panels else "nothing: it is evaluated at every edge"
+
+    @property
+    def normalisation(self) -> Normalisation:
+        """Of every slot alike."""
+        return Normalisation(self.avg[:, 0], self.std[:, 0], self.std[:, 1])
+
+    def environment(self, frames: Frames | PaddedFrames) -> EdgeEnvironment | PaddedEnvironment:
+        """Environment rows of a batch, in the form of its frames."""
+        rcut, rcut_smth = self.config.rcut, self.config.rcut_smth
+        if isinstance(frames, Frames):
+            return edge_environment(frames, self.normalisation, self.ntypes, rcut, rcut_smth)
+        return padded_environment(frames, self.avg, self.std, self.sel, rcut, rcut_smth)
+
+    def __call__(
+        self, environment: EdgeEnvironment | PaddedEnvironment, type_table: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Descriptors of a batch.
+
+        Parameters
+        ----------
+        environment : EdgeEnvironment or PaddedEnvironment
+            Of the batch.
+        type_table : Tensor
+            The type embedding ``[ntypes, type_width]``.
+
+        Returns
+        -------
+        tuple of Tensor
+            Descriptors ``[ncenters, width]``; and the relative error by which the embedding may not be resolved, 0 where
+            it is not tabulated (see `RadialEmbedding.tabulated`).
+        """
+        if isinstance(environment, EdgeEnvironment):
+            t, unresolved = self._contract_edges(environment, type_table)
+        else:
+            t, unresolved = self._contract_slots(environment, type_table), tf.zeros([], tf.float64)
+        t /= self.nnei
+        d = tf.matmul(t, t[:, :, : self.config.axis_neuron], transpose_a=True)
+        return tf.reshape(d, [-1, self.width]), unresolved
+
+    def _contract_edges(self, environment: EdgeEnvironment, type_table: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """``T N_c [ncenters, 4, M]`` from the edges, and how far the embedding is from resolved."""
+        center_type = environment.center_type
+        cells = ops.radial_cells(
+            environment.rows,
+            environment.edge_splits,
+            environment.neighbor,
+            center_type,
+            tf.reduce_min(self.normalisation.at_cutoff),
+            UNIT,
+            self.panels,
+            ntypes=self.ntypes,
+            one_side=self.config.type_one_side,
+            exclude_types=self.config.exclude_types,
+        )
+        if self.panels:
+            table, unresolved = self.embedding.tabulated(cells, type_table)
+        else:
+            table, unresolved = self.embedding.expanded(cells, type_table), tf.zeros([], tf.float64)
+        precision = self.config.precision
+        t = ops.contract_cells(tf.cast(table, precision), environment.rows, cells)
+        empty = tf.cast(self._empty_slot(type_table, tf.float64), precision)
+        all_empty = tf.einsum("t,ctm->cm", tf.constant(self.sel, precision), empty)
+        of_pairs = tf.gather(tf.reshape(empty, [-1, self.embedding.width]), cells.count_pair)
+        filled = tf.math.unsorted_segment_sum(
+            tf.cast(cells.count, precision)[:, None] * of_pairs, cells.count_centre, tf.size(center_type)
+        )
+        radial = tf.gather(all_empty, center_type) - filled
+        return t + tf.pad(radial[:, None, :], [[0, 0], [0, 3], [0, 0]]), unresolved
+
+    def _contract_slots(self, environment: PaddedEnvironment, type_table: tf.Tensor) -> tf.Tensor:
+        """``T N_c [ncenters, 4, M]`` from padded slots, in the precision of the net.
+
+        Slots that are empty around every centre of the batch are not computed one by one but added as the constant that
+        they are.
+        """
         precision = self.config.precision
         center_type = environment.center_type
-        type_table = tf.cast(type_table, precision)
         used = environment.used_slots
         slot_type = tf.gather(self.slot_type, used)
         rows = tf.gather(tf.cast(tf.reshape(environment.rows, [-1, self.nnei, 4]), precision), used, axis=1)
         if self.config.exclude_types:
-            rows *= self._interacting(center_type, slot_type)
-        embedded = self._embed(rows[:, :, 0:1], center_type, slot_type, type_table)
+            rows *= tf.gather(tf.gather(self._interacting(precision), center_type), slot_type, axis=1)[:, :, None]
+        embedded = self.embedding(rows[:, :, 0:1], slot_type[None, :], center_type[:, None], type_table)
         t = tf.matmul(rows, embedded, transpose_a=True)
-        radial = t[:, 0:1] + tf.gather(self._unused_slots(slot_type, type_table), center_type)[:, None, :]
-        t = tf.concat([radial, t[:, 1:]], axis=1) / self.nnei
-        d = tf.matmul(t, t[:, :, : self.config.axis_neuron], transpose_a=True)
-        return tf.reshape(d, [-1, self.width])
+        taken = tf.math.unsorted_segment_sum(tf.ones_like(slot_type), slot_type, self.ntypes)
+        unused = tf.cast(tf.constant(self.sel, tf.int32) - taken, precision)
+        by_type = tf.einsum("t,ctm->cm", unused, self._empty_slot(type_table, precision))
+        radial = t[:, 0:1] + tf.gather(by_type, center_type)[:, None, :]
+        return tf.concat([radial, t[:, 1:]], axis=1)
 
-    def _unused_slots(self, slot_type: tf.Tensor, type_table: tf.Tensor) -> tf.Tensor:
-        """What the slots that no centre uses add to the radial row of T, per centre type ``[ntypes, M]``.
-
-        ``sum_t (sel[t] - used[t]) s0 G(s0, t)``, with `slot_type` the types of the used slots.
-        """
-        ntypes = len(self.sel)
-        types = tf.range(ntypes)
-        used = tf.math.unsorted_segment_sum(tf.ones_like(slot_type), slot_type, ntypes)
-        unused = tf.cast(tf.constant(self.sel, tf.int32) - used, self.config.precision)
-        block = np.minimum(np.cumsum([0, *self.sel[:-1]]), self.nnei - 1)
-        s0 = tf.cast(-tf.gather(self.avg, 4 * block, axis=1) / tf.gather(self.std, 4 * block, axis=1), unused.dtype)
-        s0 = s0[:, :, None]
+    def _empty_slot(self, type_table: tf.Tensor, precision) -> tf.Tensor:
+        """What an empty slot adds to the radial row, ``s0 G(s0)`` by centre and neighbour type ``[ntypes, ntypes, M]``."""
+        types = tf.range(self.ntypes)
+        s0 = tf.cast(self.normalisation.at_cutoff, precision)[:, None, None] * tf.ones([1, self.ntypes, 1], precision)
         if self.config.exclude_types:
-            s0 *= self._interacting(types, types)
-        embedded = self._embed(s0, types, types, type_table)
-        return tf.reduce_sum(unused[None, :, None] * s0 * embedded, axis=1)
+            s0 *= self._interacting(precision)[:, :, None]
+        return s0 * self.embedding(s0, types[None, :], types[:, None], type_table)
 
-    def _interacting(self, center_type: tf.Tensor, slot_type: tf.Tensor) -> tf.Tensor:
-        """0 for pairs of types that are excluded from interacting, else 1, ``[ncenters, nslots, 1]``."""
-        keep = np.ones((len(self.sel), len(self.sel)))
+    def _interacting(self, precision) -> tf.Tensor:
+        """0 for pairs of types that are excluded from interacting, else 1, ``[ntypes, ntypes]``."""
+        keep = np.ones((self.ntypes, self.ntypes))
         for a, b in self.config.exclude_types:
             keep[a, b] = keep[b, a] = 0.0
-        of_centers = tf.gather(tf.constant(keep, self.config.precision), center_type)
-        return tf.gather(of_centers, slot_type, axis=1)[:, :, None]
-
-    def _embed(self, s: tf.Tensor, center_type: tf.Tensor, slot_type: tf.Tensor, type_table: tf.Tensor) -> tf.Tensor:
-        """``G [ncenters, nslots, M]`` of the normalised radial column ``s [ncenters, nslots, 1]``."""
-        neighbor = tf.gather(type_table, slot_type)
-        center = None if self.config.type_one_side else tf.gather(type_table, center_type)
-        first = self.net.layers[0]
-        w_s, w_neighbor, w_center = tf.split(
-            first.matrix, [1, self.type_width, self.net.n_in - 1 - self.type_width], axis=0
-        )
-        pre = s * w_s + (tf.matmul(neighbor, w_neighbor) + first.bias)[None, :, :]
-        if center is not None:
-            pre += tf.matmul(center, w_center)[:, None, :]
-        hidden = first.activate(pre)
-        if self.net.first_is_residual:
-            hidden = add_residual(hidden, self._concatenated(s, neighbor, center))
-        embedded = self.net.upper_layers(tf.reshape(hidden, [-1, first.n_out]))
-        return tf.reshape(embedded, tf.concat([tf.shape(s)[:2], [self.net.n_out]], axis=0))
-
-    def _concatenated(self, s: tf.Tensor, neighbor: tf.Tensor, center: tf.Tensor | None) -> tf.Tensor:
-        """Write out the net's input ``[ncenters, nslots, n_in]``, which only a residual over the first layer needs."""
-        ncenters, nslots = tf.shape(s)[0], tf.shape(s)[1]
-        parts = [s, tf.tile(neighbor[None, :, :], [ncenters, 1, 1])]
-        if center is not None:
-            parts.append(tf.tile(center[:, None, :], [1, nslots, 1]))
-        return tf.concat(parts, axis=-1)
+        return tf.constant(keep, precision)

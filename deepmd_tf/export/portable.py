@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from deepmd_tf.config import Config, config_to_dict
-from deepmd_tf.descriptor.environment import Frames
+from deepmd_tf.descriptor.frames import PaddedFrames
 from deepmd_tf.export.graph_def import without_counts
 from deepmd_tf.model.energy_model import EnergyModel, Prediction
 from deepmd_tf.nn.parameters import FrozenParameters
@@ -47,7 +47,7 @@ def portable_graph(config: Config, values: Mapping[str, np.ndarray], min_distanc
         return without_counts(graph.as_graph_def())
 
 
-def _placeholders(ntypes: int, numb_fparam: int, numb_aparam: int) -> Frames:
+def _placeholders(ntypes: int, numb_fparam: int, numb_aparam: int) -> PaddedFrames:
     def placeholder(dtype, name, shape=(None,)):
         return tf.compat.v1.placeholder(dtype, shape, name)
 
@@ -59,7 +59,7 @@ def _placeholders(ntypes: int, numb_fparam: int, numb_aparam: int) -> Frames:
     fparam = placeholder(tf.float64, "t_fparam") if numb_fparam else None
     aparam = placeholder(tf.float64, "t_aparam") if numb_aparam else None
     nall = natoms[1]
-    return Frames(
+    return PaddedFrames(
         tf.reshape(coord, tf.stack([-1, nall * 3])),
         tf.reshape(types, tf.stack([-1, nall])),
         natoms,
@@ -90,7 +90,7 @@ def _attributes(config: Config, min_distance: float) -> None:
         tf.constant(value, name=name)
 
 
-def _outputs(prediction: Prediction, frames: Frames) -> None:
+def _outputs(prediction: Prediction, frames: PaddedFrames) -> None:
     nloc, nall = frames.natoms[0], frames.natoms[1]
     outputs = {
         "o_energy": (prediction.energy, [-1]),
@@ -101,5 +101,6 @@ def _outputs(prediction: Prediction, frames: Frames) -> None:
     }
     for name, (tensor, shape) in outputs.items():
         tf.reshape(tensor, tf.stack(shape), name=name)
-    tf.identity(prediction.descriptor, name="o_descriptor")
+    descriptor = prediction.descriptor
+    tf.reshape(descriptor, tf.stack([-1, nloc, descriptor.shape[1]]), name="o_descriptor")
     tf.identity(prediction.type_table, name="t_typeebd")

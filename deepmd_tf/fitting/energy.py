@@ -81,34 +81,30 @@ class EnergyFitting(tf.Module):
         descriptor: tf.Tensor,
         type_table: tf.Tensor,
         center_type: tf.Tensor,
-        nframes: tf.Tensor,
         fparam: tf.Tensor | None = None,
         aparam: tf.Tensor | None = None,
     ) -> tf.Tensor:
-        """Atomic energies (eV) ``[nframes, nloc]``, float64.
+        """Atomic energies (eV) ``[ncenters]``, float64.
 
         Parameters
         ----------
         descriptor : Tensor
-            ``[nframes * nloc, descriptor_width]``.
+            ``[ncenters, descriptor_width]``.
         type_table : Tensor
             The type embedding ``[ntypes, type_width]``.
         center_type : Tensor
-            int32 ``[nframes * nloc]``.
-        nframes : Tensor
-            Number of frames.
+            int32 ``[ncenters]``.
         fparam, aparam : Tensor, optional
-            ``[nframes, numb_fparam]`` and ``[nframes, nloc * numb_aparam]``, as the data has them.
+            ``[ncenters, numb_fparam]``, of each centre's frame, and ``[ncenters, numb_aparam]``.
         """
-        extra = self._extra(nframes, center_type, fparam, aparam)
+        extra = self._extra(fparam, aparam)
         energy = self._net(tf.cast(descriptor, self.config.precision), type_table, center_type, extra)
-        bias = self.energy_bias
         if self.config.atom_ener:
             energy -= self._in_vacuum(type_table, center_type, extra)
-        return tf.reshape(energy + tf.gather(bias, center_type), tf.stack([nframes, -1]))
+        return energy + tf.gather(self.energy_bias, center_type)
 
     def _in_vacuum(self, type_table: tf.Tensor, center_type: tf.Tensor, extra: tf.Tensor | None) -> tf.Tensor:
-        """Energies ``[nframes * nloc]`` at the descriptor zero: with `set_davg_zero`, that of an isolated atom."""
+        """Energies ``[ncenters]`` at the descriptor zero: with `set_davg_zero`, that of an isolated atom."""
         if extra is not None:
             nothing = tf.zeros([tf.size(center_type), self.widths[0]], self.config.precision)
             return self._net(nothing, type_table, center_type, extra)
@@ -116,17 +112,10 @@ class EnergyFitting(tf.Module):
         nothing = tf.zeros([type_table.shape[0], self.widths[0]], self.config.precision)
         return tf.gather(self._net(nothing, type_table, types, None), center_type)
 
-    def _extra(
-        self, nframes: tf.Tensor, center_type: tf.Tensor, fparam: tf.Tensor | None, aparam: tf.Tensor | None
-    ) -> tf.Tensor | None:
+    def _extra(self, fparam: tf.Tensor | None, aparam: tf.Tensor | None) -> tf.Tensor | None:
         """Standardised frame and atomic parameters, one row per centre, or None when the net takes none."""
-        nloc = tf.size(center_type) // nframes
-        columns = []
-        if "fparam" in self.standard:
-            frame = self._standardised("fparam", fparam)
-            columns.append(tf.repeat(frame, nloc, axis=0))
-        if "aparam" in self.standard:
-            columns.append(self._standardised("aparam", aparam))
+        given = {"fparam": fparam, "aparam": aparam}
+        columns = [self._standardised(name, given[name]) for name in self.standard]
         return tf.concat(columns, axis=-1) if columns else None
 
     def _standardised(self, name: str, value: tf.Tensor) -> tf.Tensor:
@@ -136,7 +125,7 @@ class EnergyFitting(tf.Module):
     def _net(
         self, descriptor: tf.Tensor, type_table: tf.Tensor, center_type: tf.Tensor, extra: tf.Tensor | None
     ) -> tf.Tensor:
-        """Energies ``[nframes * nloc]`` before the bias, float64."""
+        """Energies ``[ncenters]`` before the bias, float64."""
         first = self.layers[0]
         w_descriptor, w_type, w_extra = tf.split(first.matrix, self.widths, axis=0)
         by_type = tf.matmul(tf.cast(type_table, self.config.precision), w_type) + first.bias

@@ -3,6 +3,13 @@
     L = p_e mean(dE^2)/N + p_f mean(dF^2) + p_v mean(dV^2)/N,    p = limit + (start - limit) lr/lr(0)
 
 with means over frames and components and N atoms per frame (DeePMD-kit v2 paper, J. Chem. Phys. 159, 054801, 2023).
+Frames of different size and with different labels may share a batch. With N_f atoms in frame f, and h_f = 1 where it
+has the label in question, 0 where it does not,
+
+    L = p_e (sum_f h_f dE_f^2 / N_f) / (sum_f h_f) + p_f (sum_f h_f |dF_f|^2) / (sum_f h_f 3 N_f)
+        + p_v (sum_f h_f |dV_f|^2 / (9 N_f)) / (sum_f h_f)
+
+where a term is 0 if no frame has its label. It is the formula above when all frames are alike.
 """
 
 from __future__ import annotations
@@ -27,16 +34,19 @@ class Term:
     label : str
         Name of the label and of the prediction's field.
     extensive : bool
-        Whether the quantity grows with the number of atoms: the loss divides its square by N, its reported error is
-        per atom.
+        Whether the quantity belongs to a frame and grows with the number of its atoms N: the loss divides its square by
+        N, its reported error is per atom. Otherwise it belongs to an atom.
+    width : int
+        Components per frame, or per atom.
     """
 
     key: str
     label: str
     extensive: bool
+    width: int
 
 
-TERMS = (Term("e", "energy", True), Term("f", "force", False), Term("v", "virial", True))
+TERMS = (Term("e", "energy", True, 1), Term("f", "force", False, 3), Term("v", "virial", True, 9))
 
 METRICS = ("loss", *(f"{part}_{term.key}" for term in TERMS for part in ("square", "count")))
 """What one step reports, to be added up over steps: the loss, then sum of squared errors (per atom where extensive) and
@@ -73,12 +83,13 @@ class EnergyLoss:
         prediction : Prediction
             Of the model.
         labels : mapping of str to Tensor
-            ``energy [nframes]``, ``force [nframes, nloc * 3]``, ``virial [nframes, 9]``, and for each a scalar
-            ``has_{label}``, 0 where the data lacks the label.
+            Flat arrays of a batch (`data.feed`): ``energy [nframes]``, ``force [natoms, 3]``, ``virial [nframes, 9]``,
+            for each ``has_{label} [nframes]``, 0 where a frame lacks the label, and ``frame_splits [nframes + 1]``.
+            The fields of the prediction have the same shapes.
         lr_ratio : Tensor
             Learning rate over the first learning rate.
         """
-        natoms = tf.cast(tf.shape(prediction.atom_energy)[1], tf.float64)
+        natoms, frame_of_atom = _frame_sizes(labels["frame_splits"])
         total = tf.zeros([], tf.float64)
         sums = []
         for term, (start, limit) in self._prefactors.items():
@@ -86,13 +97,22 @@ class EnergyLoss:
                 sums += [tf.zeros([], tf.float64)] * 2
                 continue
             present = labels[f"has_{term.label}"]
-            error = getattr(prediction, term.label) - labels[term.label]
-            square = tf.reduce_sum(error**2) * present
-            count = tf.cast(tf.size(error), tf.float64) * present
-            mean = square / tf.cast(tf.size(error), tf.float64)
-            total += (limit + (start - limit) * lr_ratio) * (mean / natoms if term.extensive else mean)
-            sums += [square / natoms**2 if term.extensive else square, count]
+            if not term.extensive:
+                present = tf.gather(present, frame_of_atom)
+            error = tf.reshape(getattr(prediction, term.label) - labels[term.label], [-1, term.width])
+            square = tf.reduce_sum(error**2, axis=1) * present
+            count = term.width * tf.reduce_sum(present)
+            mean = tf.math.divide_no_nan(tf.reduce_sum(square / natoms if term.extensive else square), count)
+            total += (limit + (start - limit) * lr_ratio) * mean
+            sums += [tf.reduce_sum(square / natoms**2 if term.extensive else square), count]
         return total, tf.stack([total, *sums])
+
+
+def _frame_sizes(frame_splits: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return the atoms of each frame, float64 ``[nframes]``, and the frame of each atom, int32 ``[natoms]``."""
+    ends = frame_splits[1:]
+    sizes = tf.cast(ends - frame_splits[:-1], tf.float64)
+    return sizes, tf.searchsorted(ends, tf.range(frame_splits[-1]), side="right")
 
 
 def rmse(sums: np.ndarray, steps: int) -> dict[str, float]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from deepmd_tf.descriptor import make_descriptor
-from deepmd_tf.descriptor.environment import Frames
+from deepmd_tf.descriptor.frames import Frames, PaddedFrames
 from deepmd_tf.fitting import make_fitting
 from deepmd_tf.model.type_embedding import TypeEmbedding
 from deepmd_tf.nn.parameters import Parameters
@@ -15,26 +15,28 @@ from deepmd_tf.statistics import ModelStatistics
 
 
 class Prediction(NamedTuple):
-    """What a model says of a batch of frames (float64).
+    """What a model says of a batch of frames (float64); atoms and centres of all frames stand one after another.
 
     Attributes
     ----------
     energy : Tensor
         eV ``[nframes]``.
     force : Tensor
-        eV/Å ``[nframes, nall * 3]``.
+        eV/Å ``[natoms, 3]``.
     virial : Tensor
         eV ``[nframes, 9]``; pressure = trace / 3V.
     atom_energy : Tensor
-        eV ``[nframes, nloc]``.
+        eV ``[ncenters]``.
     atom_virial : Tensor
-        eV ``[nframes, nall * 9]``.
+        eV ``[natoms, 9]``.
     descriptor : Tensor
-        ``[nframes, nloc, width]``.
+        ``[ncenters, width]``.
     type_table : Tensor
         The type embedding ``[ntypes, type_width]``.
     max_neighbors : Tensor
         int32 ``[ntypes]``, the largest number of neighbours of each type around any centre.
+    unresolved : Tensor
+        Relative error that a tabulated embedding may have, a scalar; 0 where it is not tabulated.
     """
 
     energy: tf.Tensor
@@ -45,6 +47,7 @@ class Prediction(NamedTuple):
     descriptor: tf.Tensor
     type_table: tf.Tensor
     max_neighbors: tf.Tensor
+    unresolved: tf.Tensor
 
 
 class EnergyModel(tf.Module):
@@ -79,25 +82,26 @@ class EnergyModel(tf.Module):
             parameters=parameters,
         )
 
-    def __call__(self, frames: Frames) -> Prediction:
-        """Energies, forces and virials of a batch."""
-        nframes = tf.shape(frames.type)[0]
+    def __call__(self, frames: Frames | PaddedFrames) -> Prediction:
+        """Energies, forces and virials of a batch: over edges, or in the portable form for padded frames."""
         type_table = self.type_embedding()
         environment = self.descriptor.environment(frames)
-        descriptor = tf.cast(self.descriptor(environment, type_table), tf.float64)
+        descriptor, unresolved = self.descriptor(environment, type_table)
+        descriptor = tf.cast(descriptor, tf.float64)
         atom_energy = self.fitting(
-            descriptor, type_table, environment.center_type, nframes, frames.fparam, frames.aparam
+            descriptor, type_table, environment.center_type, environment.fparam, environment.aparam
         )
-        energy = tf.reduce_sum(atom_energy, axis=1)
-        (rows_grad,) = tf.gradients(energy, environment.rows)
-        virial, atom_virial = environment.virial(rows_grad)
+        energy = environment.frame_sum(atom_energy)
+        (gradient,) = tf.gradients(energy, environment.differentiable)
+        virial, atom_virial = environment.virial(gradient)
         return Prediction(
             energy,
-            environment.force(rows_grad),
+            environment.force(gradient),
             virial,
             atom_energy,
             atom_virial,
-            tf.reshape(descriptor, tf.stack([nframes, -1, self.descriptor.width])),
+            descriptor,
             type_table,
             environment.max_neighbors,
+            unresolved,
         )

@@ -89,12 +89,12 @@ class Dense(tf.Module):
     def activate(self, pre: tf.Tensor) -> tf.Tensor:
         """``idt * phi(pre)`` for ``pre [..., n_out]`` that already holds the bias."""
         y = self.activation(pre)
-        return y if self.idt is None else y * self.idt
+        return y if self.idt is None else y * tf.cast(self.idt, y.dtype)
 
     def pre_activation(self, x: tf.Tensor) -> tf.Tensor:
-        """``x W + b`` for ``x [n, n_in]``."""
-        y = tf.matmul(x, self.matrix)
-        return y if self.bias is None else y + self.bias
+        """``x W + b`` for ``x [n, n_in]``, in the precision of x."""
+        y = tf.matmul(x, tf.cast(self.matrix, x.dtype))
+        return y if self.bias is None else y + tf.cast(self.bias, x.dtype)
 
     def __call__(self, x: tf.Tensor) -> tf.Tensor:
         """``idt * phi(x W + b)`` for ``x [n, n_in]``."""

@@ -5,15 +5,43 @@
 ``prod_env_mat_a_counted``  the same, and the largest number of neighbours of each type
 ``prod_force_se_a``         derivative of the energy with respect to the environment matrix -> forces
 ``prod_virial_se_a``        the same -> (virial, atomic virial)
+``neighbor_edges``          frames of any size -> edges (edge_splits, neighbor, edge_vec, max_neighbors)
+``listed_edges``            atoms and a neighbour list from outside -> the same
+``edge_rows``               edges -> normalised environment rows
+``edge_force``              derivative of the energy with respect to the edges -> forces
+``edge_virial``             the same -> (virial, atomic virial)
+``radial_cells``            edges sorted into cells of type and distance
+``contract_cells``          environment rows contracted with an embedding tabulated on cells
+``dense_product``           product of two matrices
 ==========================  ====================================================================================
 
 Each op's file states its shapes and its gradient.
 """
 
+from deepmd_tf.ops.contraction import contract_cells
+from deepmd_tf.ops.dense_product import dense_product
+from deepmd_tf.ops.edges import edge_force, edge_rows, edge_virial, listed_edges, neighbor_edges
 from deepmd_tf.ops.env_mat import prod_env_mat_a, prod_env_mat_a_counted
 from deepmd_tf.ops.force import prod_force_se_a
 from deepmd_tf.ops.library import load
 from deepmd_tf.ops.messages import said_by_op
+from deepmd_tf.ops.radial_cells import RadialCells, radial_cells
 from deepmd_tf.ops.virial import prod_virial_se_a
 
-__all__ = ["load", "prod_env_mat_a", "prod_env_mat_a_counted", "prod_force_se_a", "prod_virial_se_a", "said_by_op"]
+__all__ = [
+    "RadialCells",
+    "contract_cells",
+    "dense_product",
+    "edge_force",
+    "edge_rows",
+    "edge_virial",
+    "listed_edges",
+    "load",
+    "neighbor_edges",
+    "prod_env_mat_a",
+    "prod_env_mat_a_counted",
+    "prod_force_se_a",
+    "prod_virial_se_a",
+    "radial_cells",
+    "said_by_op",
+]

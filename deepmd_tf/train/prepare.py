@@ -172,14 +172,15 @@ def _frame_weights(config: Config, source: DataSource) -> list[np.ndarray]:
     """How often each frame counts in the statistics.
 
     Once, or with ``model.data_stat_nbatch`` = n as DeePMD-kit counts: n batches of every system, a smaller system's
-    frames going round again, so that all systems have a weight in proportion to their batch size.
+    frames going round again, so that all systems have a weight in proportion to their batch size (N with `mixed:N`).
     """
     batches = config.model.data_stat_nbatch
     if batches is None:
         return [np.ones(system.nframes) for system in source.systems]
     weights = []
-    for system, size in zip(source.systems, source.sampler.batch_sizes, strict=True):
-        rounds, rest = divmod(batches * size, system.nframes)
+    sampler = source.sampler
+    for system, size in zip(source.systems, sampler.batch_sizes, strict=True):
+        rounds, rest = divmod(batches * size * sampler.draws_per_batch, system.nframes)
         weights.append(rounds + (np.arange(system.nframes) < rest).astype(float))
     return weights
 

@@ -3,27 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import tensorflow as tf
 
-from deepmd_tf.descriptor.environment import Frames
+from deepmd_tf.descriptor.frames import Frames
 from deepmd_tf.loss import METRICS, EnergyLoss
-from deepmd_tf.model.energy_model import EnergyModel
+from deepmd_tf.model.energy_model import EnergyModel, Prediction
 from deepmd_tf.train.adam import Adam
+
+
+RESOLVED = {"float64": 1e-13, "float32": 1e-8}
+"""Largest relative error of a tabulated embedding that counts as round-off, by the precision of the model."""
 
 
 def frames_of(batch: Mapping[str, tf.Tensor]) -> Frames:
     """Arrange a batch of the data pipeline as the model takes it."""
-    mesh = tf.zeros([tf.where(batch["periodic"], 6, 0)], tf.int32)
     return Frames(
         batch["coord"],
         batch["type"],
-        batch["natoms"],
+        batch["frame_splits"],
         batch["box"],
-        mesh,
+        batch["periodic"],
         batch["fparam"],
         batch["aparam"],
     )
+
+
+class Outcome(NamedTuple):
+    """What a step says.
+
+    Attributes
+    ----------
+    metrics : Tensor
+        Sums named by `METRICS`.
+    max_neighbors : Tensor
+        int32 ``[ntypes]``, the largest neighbour counts.
+    finite : Tensor
+        Whether loss and gradients are.
+    resolved : Tensor
+        Whether the embedding was tabulated finely enough. When not, nothing was learnt and the numbers are not used.
+    """
+
+    metrics: tf.Tensor
+    max_neighbors: tf.Tensor
+    finite: tf.Tensor
+    resolved: tf.Tensor
 
 
 class TrainingStep:
@@ -49,7 +74,7 @@ class TrainingStep:
         self.evaluate = tf.function(self._evaluate, input_signature=[dict(batch_spec), scalar], autograph=False)
 
     def _train(self, batch, learning_rate, lr_ratio):
-        """Return metrics, the largest neighbour counts, and whether loss and gradients are finite."""
+        """Take a step, unless the embedding is not resolved, and return what `Outcome` holds."""
         variables = self._adam.variables_by_name
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             for variable in variables.values():
@@ -59,11 +84,21 @@ class TrainingStep:
         gradients = tape.gradient(loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
         sums = [tf.cast(tf.reduce_sum(gradient), tf.float64) for gradient in gradients.values()]
         finite = tf.math.is_finite(tf.add_n([loss, *sums]))
-        self._adam.apply(gradients, learning_rate)
-        return tf.ensure_shape(metrics, [len(METRICS)]), prediction.max_neighbors, finite
+        resolved = self._resolved(prediction)
+
+        def apply():
+            self._adam.apply(gradients, learning_rate)
+            return True
+
+        tf.cond(resolved, apply, lambda: False)
+        return Outcome(tf.ensure_shape(metrics, [len(METRICS)]), prediction.max_neighbors, finite, resolved)
 
     def _evaluate(self, batch, lr_ratio):
-        """Return metrics and the largest neighbour counts."""
+        """Return what `Outcome` holds, of a batch that nothing is learnt from."""
         prediction = self._model(frames_of(batch))
-        _, metrics = self._loss(prediction, batch, lr_ratio)
-        return metrics, prediction.max_neighbors
+        loss, metrics = self._loss(prediction, batch, lr_ratio)
+        return Outcome(metrics, prediction.max_neighbors, tf.math.is_finite(loss), self._resolved(prediction))
+
+    def _resolved(self, prediction: Prediction) -> tf.Tensor:
+        """Whether the tabulated embedding is that of the net; also where it is not finite, which is another matter."""
+        return tf.logical_not(prediction.unresolved > RESOLVED[self._model.descriptor.config.precision])

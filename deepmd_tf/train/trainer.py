@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import signal
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -29,7 +30,7 @@ from deepmd_tf.train.prepare import DataSource, report_sel
 from deepmd_tf.train.report import Reporter
 from deepmd_tf.train.schedule import make_schedule
 from deepmd_tf.train.start import Start
-from deepmd_tf.train.step import TrainingStep
+from deepmd_tf.train.step import Outcome, TrainingStep
 
 log = logging.getLogger("deepmd_tf")
 
@@ -88,7 +89,7 @@ class Trainer:
         self.config, self._training, self._validation = config, training, validation
         self.parameters = TrainableParameters(None if start is None else start.values)
         model_config = config.model if start is not None else _with_distinct_types(config.model)
-        model = EnergyModel(model_config, statistics=statistics, parameters=self.parameters)
+        self._model = EnergyModel(model_config, statistics=statistics, parameters=self.parameters)
         if start is not None:
             start.check_used(self.parameters.by_name)
         self._loss = EnergyLoss(config.loss)
@@ -103,7 +104,7 @@ class Trainer:
         self._reset_sums()
         self._max_neighbors = np.zeros(len(config.model.type_map), int)
         self._sel_reported = False
-        self._functions = TrainingStep(model, self._loss, self._adam, signature())
+        self._functions = self._new_functions()
 
     def _reset_sums(self) -> None:
         self._sums, self._summed = np.zeros(len(METRICS)), 0
@@ -132,9 +133,17 @@ class Trainer:
         self._best = stored["best"]
         self._sums, self._summed = np.array(stored["sums"]), stored["summed"]
         self._facts = stored["data"]
+        self._model.descriptor.panels = stored["panels"]
+        self._functions = self._new_functions()
 
     def _stored_metadata(self) -> dict:
-        return {"best": self._best, "sums": self._sums.tolist(), "summed": self._summed, "data": self._facts}
+        return {
+            "best": self._best,
+            "sums": self._sums.tolist(),
+            "summed": self._summed,
+            "panels": self._model.descriptor.panels,
+            "data": self._facts,
+        }
 
     def run(self) -> Path:
         """Train to the last step, or until interrupted; return the last checkpoint."""
@@ -168,26 +177,38 @@ class Trainer:
     def _train_one(self, events: EventLog | None) -> None:
         """Take one step; raises `InputError` when loss or gradients are not finite."""
         rate = self._schedule(self.step)
-        try:
-            metrics, max_neighbors, finite = self._functions.train(next(self._batches), rate, rate / self._schedule(0))
-        except tf.errors.InvalidArgumentError as error:
-            raise self._bad_batch(self._training, self.step, ops.said_by_op(error)) from error
-        if not finite:
+        batch = next(self._batches)
+        outcome = self._outcome(self._training, self.step, lambda step: step.train(batch, rate, rate / self._schedule(0)))
+        if not outcome.finite:
             advice = "loss or gradient is not finite; look at these frames, or lower learning_rate.start_lr"
             raise self._bad_batch(self._training, self.step, advice)
         self.step += 1
-        metrics = metrics.numpy()
+        metrics = outcome.metrics.numpy()
         self._sums += metrics
         self._summed += 1
-        self._note_neighbors(max_neighbors.numpy())
+        self._note_neighbors(outcome.max_neighbors.numpy())
         if events is not None and self.step % self.config.training.tensorboard_freq == 0:
             events.write(self.step, {f"{k}_trn": v for k, v in rmse(metrics, 1).items()} | {"lr": rate})
 
+    def _outcome(self, source: DataSource, number: int, run: Callable[[TrainingStep], Outcome]) -> Outcome:
+        """Run a graph function on batch `number` of a source, tabulating the embedding more finely where it must be."""
+        try:
+            while not (outcome := run(self._functions)).resolved:
+                self._model.descriptor.refine()
+                log.debug("step %d: the embedding is tabulated on %s", self.step, self._model.descriptor.resolution)
+                self._functions = self._new_functions()
+        except tf.errors.InvalidArgumentError as error:
+            raise self._bad_batch(source, number, ops.said_by_op(error)) from error
+        return outcome
+
+    def _new_functions(self) -> TrainingStep:
+        return TrainingStep(self._model, self._loss, self._adam, signature())
+
     def _bad_batch(self, source: DataSource, batch: int, what: str) -> InputError:
         """Name the frames that training stopped at."""
-        system, frames = source.sampler.batch_at(batch)
-        place = f"{source.systems[system].path}, frames {list(map(int, frames))}"
-        return InputError(f"after step {self.step}: {place}: {what}. Checkpoints written before are kept")
+        parts = source.sampler.batch_at(batch)
+        places = "; ".join(f"{source.systems[i].path}, frames {list(map(int, frames))}" for i, frames in parts)
+        return InputError(f"after step {self.step}: {places}: {what}. Checkpoints written before are kept")
 
     def _note_neighbors(self, max_neighbors: np.ndarray) -> None:
         self._max_neighbors = np.maximum(self._max_neighbors, max_neighbors)
@@ -219,17 +240,17 @@ class Trainer:
     def _validate(self, rate: float) -> dict[str, float]:
         """Errors over the next batches of the validation data."""
         source, options = self._validation, self.config.training
-        count = validation_batches(options.validation_data.numb_btch, source.sampler.batch_sizes, source.systems)
+        sampler = source.sampler
+        count = validation_batches(
+            options.validation_data.numb_btch, sampler.batch_sizes, source.systems, sampler.draws_per_batch
+        )
         start = self.step // options.disp_freq * count
         sums = np.zeros(len(METRICS))
         for number in range(start, start + count):
-            batch = batch_at(source.systems, source.sampler, number)
-            try:
-                metrics, max_neighbors = self._functions.evaluate(batch, rate / self._schedule(0))
-            except tf.errors.InvalidArgumentError as error:
-                raise self._bad_batch(source, number, ops.said_by_op(error)) from error
-            sums += metrics.numpy()
-            self._note_neighbors(max_neighbors.numpy())
+            batch = batch_at(source.systems, sampler, number)
+            outcome = self._outcome(source, number, lambda step, b=batch: step.evaluate(b, rate / self._schedule(0)))
+            sums += outcome.metrics.numpy()
+            self._note_neighbors(outcome.max_neighbors.numpy())
         return rmse(sums, count)
 
     def _summarise(self, reporter: Reporter, saved: Path, interrupted: bool) -> None:

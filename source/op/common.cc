@@ -26,6 +26,17 @@ void check_shape(const char* name, const tf::Tensor& tensor, std::initializer_li
   }
 }
 
+void check_splits(const char* name, const tf::Tensor& splits, int64_t end) {
+  check_shape(name, splits, {-1});
+  const auto values = splits.vec<int64_t>();
+  const int64_t size = splits.dim_size(0);
+  bool valid = size > 0 && values(0) == 0 && values(size - 1) == end;
+  for (int64_t k = 1; valid && k < size; ++k) valid = values(k) >= values(k - 1);
+  if (!valid) {
+    throw InputError(std::string(name) + ": expected numbers that rise from 0 to " + std::to_string(end));
+  }
+}
+
 Sizes read_natoms(const tf::Tensor& natoms) {
   check_shape("natoms", natoms, {-1});
   if (natoms.dim_size(0) < 3) {

@@ -52,9 +52,9 @@ KEYS = {
     "sel of another length": ({"model.descriptor.sel": [6]}, ["model.descriptor.sel", "2 integers", "got 1"]),
     "rcut_smth beyond rcut": ({"model.descriptor.rcut_smth": 9}, ["rcut_smth", "9"]),
     "stop_lr above start_lr": ({"learning_rate.stop_lr": 1}, ["learning_rate.stop_lr", "start_lr"]),
-    "mixed batches": (
-        {"training.training_data.batch_size": "mixed:4"},
-        ["batch_size", "'mixed:N' is not supported yet"],
+    "later batch size": (
+        {"training.training_data.batch_size": "max:4"},
+        ["batch_size", "'max:N' is not supported yet"],
     ),
     "batch sizes": (
         {"training.training_data.batch_size": [1, 2, 3]},

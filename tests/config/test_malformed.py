@@ -71,6 +71,12 @@ VALUES = {
     "systems empty string": ("training.training_data.systems", "", ["training_data.systems", "not empty"]),
     "batch_size zero": ("training.training_data.batch_size", 0, ["training_data.batch_size", "positive", "0"]),
     "batch_size word": ("training.training_data.batch_size", "big", ["training_data.batch_size", "'auto:N'", "'big'"]),
+    "batch_size of no frames": (
+        "training.training_data.batch_size",
+        "mixed:0",
+        ["batch_size", "'mixed:N'", "'mixed:0'"],
+    ),
+    "batch_size without number": ("training.training_data.batch_size", "mixed", ["batch_size", "'mixed:N'", "'mixed'"]),
     "auto_prob word": ("training.training_data.auto_prob", "prob", ["auto_prob", "prob_uniform", "'prob'"]),
     "auto_prob block": (
         "training.training_data.auto_prob",
@@ -117,7 +123,7 @@ LATER = {
     "fitting dos": ("model.fitting_net.type", "dos"),
     "loss tensor": ("loss.type", "tensor"),
     "learning rate wsd": ("learning_rate.type", "wsd"),
-    "mixed batch": ("training.training_data.batch_size", "mixed:32"),
+    "batch of at most N atoms": ("training.training_data.batch_size", "max:32"),
 }
 
 MISSING = [

@@ -141,6 +141,7 @@ def test_numbers_keep_their_meaning(changed):
         ("training.validation_data.numb_btch", "20%"),
         ("training.training_data.batch_size", [1, 2, 3]),
         ("training.training_data.batch_size", "auto:64"),
+        ("training.training_data.batch_size", "mixed:8"),
         ("training.training_data.auto_prob", "prob_sys_size;0:1:0.5;1:3:0.5"),
         ("training.training_data.systems", "data"),
         ("model.descriptor.sel", "auto:1.5"),

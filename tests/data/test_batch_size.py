@@ -7,7 +7,15 @@ import logging
 import numpy as np
 import pytest
 
-from deepmd_tf.data import batch_counts, batch_sizes, load_system, summary, system_probabilities, validation_batches
+from deepmd_tf.data import (
+    batch_counts,
+    batch_sizes,
+    draws_per_batch,
+    load_system,
+    summary,
+    system_probabilities,
+    validation_batches,
+)
 from deepmd_tf.errors import InputError
 
 from .conftest import TYPE_MAP, write_system
@@ -32,6 +40,7 @@ def systems(tmp_path):
         (3, (3, 3, 3)),
         ([4, 2, 1], (4, 2, 1)),
         ((4, 2, 1), (4, 2, 1)),
+        ("mixed:8", (1, 1, 1)),
     ],
 )
 def test_batch_sizes(systems, rule, expected):
@@ -46,13 +55,28 @@ def test_a_batch_never_exceeds_its_system(systems, caplog):
     assert "5 frames is more than its 4 frames" in record.getMessage()
 
 
+@pytest.mark.parametrize(("rule", "expected"), [("mixed:8", 8), ("auto", 1), ("auto:8", 1), (8, 1), ([1, 2, 3], 1)])
+def test_draws_per_batch(systems, rule, expected):
+    assert draws_per_batch(rule, systems) == expected
+
+
+def test_a_mixed_batch_beyond_all_frames_is_announced(systems, caplog):
+    with caplog.at_level(logging.WARNING):
+        assert draws_per_batch("mixed:30", systems) == 30
+        assert not caplog.records
+        assert draws_per_batch("mixed:31", systems) == 31
+    (record,) = caplog.records
+    assert "a batch of 31 frames is more than the 30 frames" in record.getMessage()
+
+
 @pytest.mark.parametrize(
     ("rule", "words"),
     [
         ([1, 2], ["expected 3 integers", "got 2"]),
         ([1, 2, 0], ["positive", "0"]),
         (0, ["positive"]),
-        ("mixed:4", ["'mixed:4'", "not supported yet"]),
+        ("mixed:0", ["'mixed:N'", "'mixed:0'"]),
+        ("mixed", ["'mixed:N'", "'mixed'"]),
         ("auto:0", ["'auto:0'"]),
         ("auto:-3", ["'auto:-3'"]),
         ("automatic", ["'auto:N'", "'automatic'"]),
@@ -72,6 +96,11 @@ def test_batch_counts(systems):
 @pytest.mark.parametrize(("rule", "expected"), [(7, 7), ("100%", 30), ("10%", 3), ("34%", 11), ("0.1%", 1)])
 def test_validation_batches(systems, rule, expected):
     assert validation_batches(rule, (1, 1, 1), systems) == expected
+
+
+@pytest.mark.parametrize(("rule", "expected"), [(7, 7), ("100%", 8), ("50%", 4), ("1%", 1)])
+def test_validation_batches_of_mixed_frames(systems, rule, expected):
+    assert validation_batches(rule, (1, 1, 1), systems, draws=4) == expected
 
 
 @pytest.mark.parametrize("rule", ["0%", "101%", "many", "ten%", "10"])

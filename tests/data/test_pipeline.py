@@ -30,14 +30,13 @@ def systems(tmp_path):
     ]
 
 
-@pytest.fixture
-def sampler(systems):
-    return Sampler(systems, [2, 1, 3], seed=4)
+@pytest.fixture(params=[[2, 1, 3], "mixed:5"], ids=str)
+def sampler(systems, request):
+    return Sampler(systems, request.param, seed=4)
 
 
 def check(batch, systems, sampler, step):
-    isystem, frames = sampler.batch_at(step)
-    expected = feed(systems[isystem].frames(frames), 2)
+    expected = feed([systems[isystem].frames(frames) for isystem, frames in sampler.batch_at(step)])
     assert set(batch) == set(expected)
     for name, tensor in batch.items():
         np.testing.assert_array_equal(tensor.numpy(), expected[name], err_msg=name)
@@ -71,13 +70,25 @@ def test_one_trace_serves_every_batch(systems, sampler):
     def step(batch):
         nonlocal traces
         traces += 1
-        return tf.reduce_sum(batch["coord"]) + tf.cast(batch["natoms"][0], tf.float64)
+        return tf.reduce_sum(batch["coord"]) + tf.cast(batch["frame_splits"][-1], tf.float64)
 
     for name, spec in pipeline.dataset(systems, sampler).element_spec.items():
         assert pipeline.signature()[name].is_compatible_with(spec)
     for batch in pipeline.dataset(systems, sampler, 0, 20):
         step(batch)
     assert traces == 1
+
+
+def test_shapes_are_known_as_far_as_possible(systems, sampler):
+    spec = pipeline.dataset(systems, sampler).element_spec
+    assert {name: spec[name].shape.as_list() for name in ("coord", "force", "box", "virial", "energy", "fparam")} == {
+        "coord": [None, 3],
+        "force": [None, 3],
+        "box": [None, 9],
+        "virial": [None, 9],
+        "energy": [None],
+        "fparam": [None, None],
+    }
 
 
 def test_dropping_the_iterator_leaves_no_thread(systems, sampler):
@@ -101,7 +112,7 @@ def test_a_program_ends_in_the_middle_of_an_endless_dataset(tmp_path):
         "print(next(iterator)['coord'].shape)\n"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=False)
-    assert (done.returncode, done.stdout.strip()) == (0, "(1, 9)"), done.stderr
+    assert (done.returncode, done.stdout.strip()) == (0, "(3, 3)"), done.stderr
 
 
 def test_only_the_pipeline_needs_tensorflow():

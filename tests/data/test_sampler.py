@@ -29,14 +29,20 @@ def make(nframes, batch_size=1, seed=3, **kwargs):
     return Sampler([Frames(n) for n in nframes], batch_size, seed=seed, **kwargs)
 
 
+def one_of(sampler, step):
+    """System and frames of a batch that has frames of one system."""
+    (part,) = sampler.batch_at(step)
+    return part
+
+
 def draws(sampler, steps):
-    return [(isystem, frames.tolist()) for isystem, frames in map(sampler.batch_at, steps)]
+    return [[(isystem, frames.tolist()) for isystem, frames in sampler.batch_at(step)] for step in steps]
 
 
 def test_the_step_is_enough():
     steps = range(3 * CHUNK // 2, 3 * CHUNK // 2 + 50)
     walked = make([7, 11, 5], 2)
-    expected = [(i, f.tolist()) for i, f in (walked.batch_at(step) for step in range(steps.stop))][steps.start :]
+    expected = draws(walked, range(steps.stop))[steps.start :]
     assert draws(make([7, 11, 5], 2), steps) == expected
     assert draws(walked, reversed(steps)) == expected[::-1]
 
@@ -55,7 +61,7 @@ def test_steps_in_any_order(seed, nframes, batch_size, data):
 def test_every_frame_once_per_epoch(nframes, batch_size):
     sampler = make([nframes], batch_size)
     epochs = 6 * batch_size
-    stream = np.concatenate([sampler.batch_at(step)[1] for step in range(epochs * nframes // batch_size)])
+    stream = np.concatenate([one_of(sampler, step)[1] for step in range(epochs * nframes // batch_size)])
     assert len(stream) == epochs * nframes
     for epoch in stream.reshape(-1, nframes):
         assert sorted(epoch) == list(range(nframes))
@@ -65,7 +71,7 @@ def test_every_frame_once_per_epoch_of_each_of_several_systems():
     sampler = make([5, 9, 2], [2, 4, 1])
     streams = [[], [], []]
     for step in range(3000):
-        isystem, frames = sampler.batch_at(step)
+        isystem, frames = one_of(sampler, step)
         assert len(frames) == sampler.batch_sizes[isystem]
         streams[isystem].extend(frames)
     for nframes, stream in zip([5, 9, 2], streams, strict=True):
@@ -75,7 +81,7 @@ def test_every_frame_once_per_epoch_of_each_of_several_systems():
 
 def test_epochs_differ_and_orders_are_uniform():
     sampler = make([4])
-    orders = np.array([sampler.batch_at(step)[1][0] for step in range(4 * 24 * 200)]).reshape(-1, 4)
+    orders = np.array([one_of(sampler, step)[1][0] for step in range(4 * 24 * 200)]).reshape(-1, 4)
     _, counts = np.unique(orders, axis=0, return_counts=True)
     assert len(counts) == 24
     chi_squared = ((counts - 200) ** 2 / 200).sum()
@@ -85,20 +91,20 @@ def test_epochs_differ_and_orders_are_uniform():
 def test_systems_are_drawn_with_their_probabilities():
     sampler = make([10, 30, 60], auto_prob="prob_sys_size")
     np.testing.assert_allclose(sampler.probabilities, [0.1, 0.3, 0.6])
-    counts = np.bincount([sampler.batch_at(step)[0] for step in range(40_000)], minlength=3)
+    counts = np.bincount([one_of(sampler, step)[0] for step in range(40_000)], minlength=3)
     expected = 40_000 * sampler.probabilities
     assert ((counts - expected) ** 2 / expected).sum() < 14  # 2 degrees of freedom: exceeded once in a thousand
 
 
 def test_choices_of_neighbouring_steps_are_independent():
     sampler = make([5, 5])
-    choices = np.array([sampler.batch_at(step)[0] for step in range(40_000)])
+    choices = np.array([one_of(sampler, step)[0] for step in range(40_000)])
     assert abs(np.corrcoef(choices[:-1], choices[1:])[0, 1]) < 0.02
 
 
 def test_systems_of_no_weight_are_never_drawn():
     sampler = make([5, 5, 5, 5], sys_probs=[0, 1, 1, 0])
-    assert {sampler.batch_at(step)[0] for step in range(2000)} == {1, 2}
+    assert {one_of(sampler, step)[0] for step in range(2000)} == {1, 2}
 
 
 def test_seeds_and_streams_are_different_sequences():
@@ -116,7 +122,45 @@ def test_seeds_and_streams_are_different_sequences():
 def test_numbers_never_change():
     """A run restarted with a later version draws the same frames."""
     sampler = make([20, 10], 2, seed=10)
-    assert draws(sampler, [0, 1, 2, 100_000]) == [(0, [5, 18]), (1, [5, 1]), (1, [9, 7]), (0, [6, 10])]
+    assert draws(sampler, [0, 1, 2, 100_000]) == [[(0, [5, 18])], [(1, [5, 1])], [(1, [9, 7])], [(0, [6, 10])]]
+
+
+def test_numbers_of_mixed_batches_never_change():
+    sampler = make([20, 10], "mixed:3", seed=10)
+    assert draws(sampler, [0, 1, 100_000]) == [
+        [(0, [5]), (1, [5, 1])],
+        [(0, [18, 2, 13])],
+        [(0, [7, 9]), (1, [9])],
+    ]
+
+
+@pytest.mark.parametrize("size", [1, 3, 16])
+def test_mixed_batches_are_single_draws_put_together(size):
+    """Batch k has the frames of draws k size to (k + 1) size - 1, also across two chunks of draws."""
+    single, mixed = make([7, 11, 5]), make([7, 11, 5], f"mixed:{size}")
+    np.testing.assert_array_equal(single.probabilities, mixed.probabilities)
+    around = CHUNK // size
+    for step in (0, 1, 2, around - 1, around, around + 1):
+        expected = {}
+        for number in range(step * size, (step + 1) * size):
+            isystem, frames = one_of(single, number)
+            expected.setdefault(isystem, []).extend(frames.tolist())
+        assert draws(mixed, [step]) == [list(expected.items())]
+    assert draws(make([7, 11, 5], f"mixed:{size}"), [around]) == draws(mixed, [around])
+
+
+def test_every_frame_once_per_epoch_of_mixed_batches():
+    sampler = make([5, 2, 1], "mixed:24", sys_probs=[0.2, 0.6, 0.2])
+    streams = [[], [], []]
+    for step in range(200):
+        parts = sampler.batch_at(step)
+        assert sum(len(frames) for _, frames in parts) == 24
+        assert len({isystem for isystem, _ in parts}) == len(parts)
+        for isystem, frames in parts:
+            streams[isystem].extend(frames)
+    for nframes, stream in zip([5, 2, 1], streams, strict=True):
+        whole = np.array(stream[: len(stream) // nframes * nframes]).reshape(-1, nframes)
+        assert (np.sort(whole, axis=1) == np.arange(nframes)).all()
 
 
 def test_from_config():

@@ -1,100 +1,164 @@
-"""The energy loss and the errors it reports, against NumPy."""
+"""The energy loss against NumPy: every term, absent labels, frames of different size, errors averaged over steps."""
 
 from __future__ import annotations
+
+import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from deepmd_tf.config import LossConfig
+from deepmd_tf.config.loss import LossConfig
 from deepmd_tf.loss import METRICS, EnergyLoss, rmse
-from deepmd_tf.model.energy_model import Prediction
 
-NFRAMES, NATOMS = 3, 4
-START_E, LIMIT_E, START_F, LIMIT_F, START_V, LIMIT_V = 0.02, 1.0, 1000.0, 1.0, 0.5, 2.0
-CONFIG = LossConfig(
-    start_pref_e=START_E,
-    limit_pref_e=LIMIT_E,
-    start_pref_f=START_F,
-    limit_pref_f=LIMIT_F,
-    start_pref_v=START_V,
-    limit_pref_v=LIMIT_V,
-)
+ALL = {"start_pref_e": 0.02, "limit_pref_e": 1.0, "start_pref_f": 1000.0, "limit_pref_f": 2.0}
+ALL |= {"start_pref_v": 0.3, "limit_pref_v": 4.0}
+LABELS = ("energy", "force", "virial")
+EQUAL, UNEQUAL = (5, 5, 5), (5, 1, 8, 3)
 
 
-@pytest.fixture
-def case():
-    """A prediction, labels, and the errors between them."""
-    rng = np.random.default_rng(0)
-    shapes = {"energy": (NFRAMES,), "force": (NFRAMES, NATOMS * 3), "virial": (NFRAMES, 9)}
-    predicted = {name: rng.normal(size=shape) for name, shape in shapes.items()}
-    labels = {name: rng.normal(size=shape) for name, shape in shapes.items()}
-    blank = dict.fromkeys(Prediction._fields) | {"atom_energy": tf.zeros([NFRAMES, NATOMS], tf.float64)}
-    prediction = Prediction(**blank | {name: tf.constant(value) for name, value in predicted.items()})
-    return prediction, labels, {name: predicted[name] - labels[name] for name in shapes}
+def case(rng, sizes):
+    """Predictions and labels of frames with `sizes` atoms, all labels present."""
+    shapes = {"energy": (len(sizes),), "force": (sum(sizes), 3), "virial": (len(sizes), 9)}
+    predicted, labels = ({name: rng.normal(size=shape) for name, shape in shapes.items()} for _ in range(2))
+    labels |= {f"has_{name}": np.ones(len(sizes)) for name in LABELS}
+    return predicted, labels | {"frame_splits": np.cumsum([0, *sizes]).astype(np.int32)}
 
 
-def given(labels, absent=()):
-    tensors = {name: tf.constant(value) for name, value in labels.items()}
-    return tensors | {f"has_{name}": tf.constant(float(name not in absent), tf.float64) for name in labels}
+def evaluate(config, predicted, labels, ratio=1.0):
+    """Loss and metrics, inside a graph as training computes them."""
+    loss = EnergyLoss(LossConfig(**config))
+    predicted = {name: tf.constant(rows) for name, rows in predicted.items()}
+    labels = {name: tf.constant(rows) for name, rows in labels.items()}
+
+    @tf.function
+    def compute(predicted, labels, ratio):
+        return loss(SimpleNamespace(**predicted), labels, ratio)
+
+    total, metrics = compute(predicted, labels, tf.constant(ratio, tf.float64))
+    return float(total), metrics.numpy()
 
 
-@pytest.mark.parametrize("ratio", [1.0, 0.3, 0.0])
-def test_value(case, ratio):
-    prediction, labels, error = case
-    loss, _ = EnergyLoss(CONFIG)(prediction, given(labels), tf.constant(ratio, tf.float64))
-    expected = (
-        (LIMIT_E + (START_E - LIMIT_E) * ratio) * np.mean(error["energy"] ** 2) / NATOMS
-        + (LIMIT_F + (START_F - LIMIT_F) * ratio) * np.mean(error["force"] ** 2)
-        + (LIMIT_V + (START_V - LIMIT_V) * ratio) * np.mean(error["virial"] ** 2) / NATOMS
+def prefactors(config, ratio):
+    return [
+        config.get(f"limit_pref_{key}", 0.0) * (1 - ratio) + config.get(f"start_pref_{key}", 0.0) * ratio
+        for key in "efv"
+    ]
+
+
+def expected(config, predicted, labels, ratio=1.0):
+    """The loss frame by frame: means over those that have the label."""
+    errors = {name: [] for name in LABELS}
+    for frame, (start, end) in enumerate(zip(labels["frame_splits"][:-1], labels["frame_splits"][1:], strict=True)):
+        for name in LABELS:
+            where = slice(start, end) if name == "force" else frame
+            error = (predicted[name][where] - labels[name][where]) ** 2
+            if labels[f"has_{name}"][frame]:
+                errors[name].append(error.ravel() if name == "force" else error / (end - start))
+    return sum(
+        prefactor * np.mean(np.concatenate(values) if name == "force" else values)
+        for prefactor, (name, values) in zip(prefactors(config, ratio), errors.items(), strict=True)
+        if values
     )
-    assert float(loss) == pytest.approx(expected, rel=1e-13)
 
 
-@pytest.mark.parametrize("absent", ["energy", "force", "virial"])
-def test_absent_labels_do_not_count(case, absent):
-    prediction, labels, _ = case
-    without = {name: value * (name != absent) for name, value in labels.items()}
-    loss, sums = EnergyLoss(CONFIG)(prediction, given(without, {absent}), tf.constant(0.5, tf.float64))
-    zero = {f"{side}_pref_{absent[0]}": 0.0 for side in ("start", "limit")}
-    other = EnergyLoss(LossConfig(**vars(CONFIG) | zero))
-    expected, _ = other(prediction, given(labels), tf.constant(0.5, tf.float64))
-    assert float(loss) == pytest.approx(float(expected), rel=1e-14)
-    errors = rmse(sums.numpy(), 1)
-    assert [name for name, value in errors.items() if np.isnan(value)] == [f"rmse_{absent[0]}"]
+@pytest.mark.parametrize("ratio", [1.0, 0.25, 0.0])
+def test_equal_frames_give_the_published_formula(rng, ratio):
+    """L = p_e mean(dE^2)/N + p_f mean(dF^2) + p_v mean(dV^2)/N."""
+    predicted, labels = case(rng, EQUAL)
+    means = [np.mean((predicted[name] - labels[name]) ** 2) for name in LABELS]
+    published = np.dot(prefactors(ALL, ratio), np.divide(means, [5, 1, 5]))
+    assert evaluate(ALL, predicted, labels, ratio)[0] == pytest.approx(published, rel=1e-13)
 
 
-def test_terms_without_prefactor_are_left_out(case):
-    prediction, labels, error = case
-    loss = EnergyLoss(LossConfig(start_pref_e=1.0, limit_pref_e=1.0, start_pref_f=0.0, limit_pref_f=0.0))
-    assert [term.label for term in loss.active] == ["energy"]
-    value, sums = loss(prediction, given(labels), tf.constant(1.0, tf.float64))
-    assert float(value) == pytest.approx(np.mean(error["energy"] ** 2) / NATOMS)
-    assert np.isnan(rmse(sums.numpy(), 1)["rmse_f"])
+@pytest.mark.parametrize("ratio", [1.0, 0.25, 0.0])
+@pytest.mark.parametrize("sizes", [EQUAL, UNEQUAL, (1,)])
+def test_loss_is_the_sum_of_its_terms(rng, sizes, ratio):
+    predicted, labels = case(rng, sizes)
+    total, metrics = evaluate(ALL, predicted, labels, ratio)
+    assert total == pytest.approx(expected(ALL, predicted, labels, ratio), rel=1e-13)
+    assert metrics[METRICS.index("loss")] == total
+    assert len(metrics) == len(METRICS)
 
 
-def test_a_prefactor_that_only_ends_above_zero_is_active():
-    config = LossConfig(start_pref_v=0.0, limit_pref_v=1.0)
-    assert [term.key for term in EnergyLoss(config).active] == ["e", "f", "v"]
+@pytest.mark.parametrize("key", ["e", "f", "v"])
+def test_each_term_alone(rng, key):
+    config = {f"{end}_pref_{other}": 0.0 for end in ("start", "limit") for other in "efv"}
+    config |= {f"start_pref_{key}": 3.0, f"limit_pref_{key}": 0.5}
+    predicted, labels = case(rng, UNEQUAL)
+    assert evaluate(config, predicted, labels, 0.4)[0] == pytest.approx(expected(config, predicted, labels, 0.4))
 
 
-def test_errors_of_several_steps_are_pooled(case):
-    """Steps of different size: the root of the mean over all components, energy and virial per atom."""
-    prediction, labels, error = case
-    loss = EnergyLoss(CONFIG)
-    one = tf.constant(1.0, tf.float64)
-    _, first = loss(prediction, given(labels), one)
-    part = Prediction(*(None if p is None else p[:1] for p in prediction))
-    _, second = loss(part, given({name: value[:1] for name, value in labels.items()}), one)
-    errors = rmse(first.numpy() + second.numpy(), 2)
-    pooled = {name: np.concatenate([value.ravel(), value[:1].ravel()]) for name, value in error.items()}
-    assert errors["rmse_e"] == pytest.approx(np.sqrt(np.mean((pooled["energy"] / NATOMS) ** 2)))
-    assert errors["rmse_f"] == pytest.approx(np.sqrt(np.mean(pooled["force"] ** 2)))
-    assert errors["rmse_v"] == pytest.approx(np.sqrt(np.mean((pooled["virial"] / NATOMS) ** 2)))
-    assert errors["rmse"] == pytest.approx(np.sqrt((first[0] + second[0]) / 2))
-    assert len(METRICS) == first.shape[0]
+@pytest.mark.parametrize("absent", [("virial",), ("energy",), ("force", "virial"), LABELS])
+def test_absent_labels_are_inactive(rng, absent):
+    """Whatever numbers stand in their place, they change neither loss nor errors."""
+    predicted, labels = case(rng, UNEQUAL)
+    labels |= {f"has_{name}": np.zeros(len(UNEQUAL)) for name in absent}
+    total, metrics = evaluate(ALL, predicted, labels)
+    assert total == pytest.approx(expected(ALL, predicted, labels))
+    errors = rmse(metrics, 1)
+    for key, name in zip("efv", LABELS, strict=True):
+        assert math.isnan(errors[f"rmse_{key}"]) == (name in absent)
 
 
-def test_no_steps_are_no_error():
-    errors = rmse(np.zeros(len(METRICS)), 0)
-    assert all(np.isnan(value) for value in errors.values())
+def test_frames_without_a_label_are_as_if_left_out(rng):
+    """The means are over frames that have the label, those of the forces over their components."""
+    predicted, labels = case(rng, UNEQUAL)
+    labels |= {
+        "has_energy": np.array([1.0, 0.0, 1.0, 1.0]),
+        "has_force": np.array([0.0, 1.0, 1.0, 0.0]),
+        "has_virial": np.array([0.0, 0.0, 0.0, 1.0]),
+    }
+    total, metrics = evaluate(ALL, predicted, labels, 0.7)
+    assert total == pytest.approx(expected(ALL, predicted, labels, 0.7), rel=1e-13)
+    assert [metrics[METRICS.index(f"count_{key}")] for key in "efv"] == [3, 3 * (1 + 8), 9]
+
+
+def test_a_gradient_reaches_only_frames_that_have_the_label(rng):
+    predicted, labels = case(rng, UNEQUAL)
+    labels |= {"has_force": np.array([0.0, 1.0, 0.0, 1.0]), "has_energy": np.zeros(4)}
+    tensors = {name: tf.constant(rows) for name, rows in predicted.items()}
+    with tf.GradientTape() as tape:
+        tape.watch(tensors)
+        total, _ = EnergyLoss(LossConfig(**ALL))(SimpleNamespace(**tensors), labels, tf.constant(1.0, tf.float64))
+    gradient = tape.gradient(total, tensors)
+    error = predicted["force"] - labels["force"]
+    has = np.repeat([0, 1, 0, 1], UNEQUAL)[:, None]
+    np.testing.assert_allclose(gradient["force"], 1000.0 * 2 * error * has / (3 * has.sum()), rtol=1e-13)
+    assert not gradient["energy"].numpy().any()
+
+
+def test_inactive_terms_have_neither_loss_nor_error(rng):
+    predicted, labels = case(rng, UNEQUAL)
+    config = {"start_pref_v": 0.0, "limit_pref_v": 0.0}
+    total, metrics = evaluate(config, predicted, labels)
+    assert total == pytest.approx(expected({"start_pref_e": 0.02, "start_pref_f": 1000.0}, predicted, labels))
+    assert math.isnan(rmse(metrics, 1)["rmse_v"])
+    assert [term.key for term in EnergyLoss(LossConfig(**config)).active] == ["e", "f"]
+
+
+def test_a_term_that_starts_or_ends_at_zero_is_active():
+    config = {"start_pref_e": 0.0, "limit_pref_e": 1.0, "start_pref_v": 1.0, "limit_pref_v": 0.0}
+    assert [term.key for term in EnergyLoss(LossConfig(**config)).active] == ["e", "f", "v"]
+
+
+def test_errors_are_pooled_over_steps(rng):
+    """Root mean squares over all components of all frames, per atom of each frame, not means of means."""
+    sums, differences, losses = np.zeros(len(METRICS)), {name: [] for name in LABELS}, []
+    for sizes in (EQUAL, (2,), UNEQUAL):
+        predicted, labels = case(rng, sizes)
+        total, metrics = evaluate(ALL, predicted, labels)
+        sums += metrics
+        losses.append(total)
+        for name in LABELS:
+            error = predicted[name] - labels[name]
+            differences[name].append((error.T / (1 if name == "force" else np.array(sizes))).ravel())
+    errors = rmse(sums, 3)
+    assert errors["rmse"] == pytest.approx(np.sqrt(np.mean(losses)))
+    for key, name in zip("efv", LABELS, strict=True):
+        assert errors[f"rmse_{key}"] == pytest.approx(np.sqrt(np.mean(np.concatenate(differences[name]) ** 2)))
+
+
+def test_errors_of_no_steps_are_nan():
+    assert all(math.isnan(value) for value in rmse(np.zeros(len(METRICS)), 0).values())

@@ -13,7 +13,7 @@ import pytest
 import tensorflow as tf
 
 from deepmd_tf.config import LossConfig
-from deepmd_tf.descriptor.environment import Frames
+from deepmd_tf.descriptor.frames import PaddedFrames
 from deepmd_tf.loss import EnergyLoss
 
 from ..frames import make_frame
@@ -44,7 +44,7 @@ def training(name):
     def both(first, second, width):
         return None if first is None else tf.constant(np.reshape([first, second], (2, width)))
 
-    frames = Frames(
+    frames = PaddedFrames(
         both(frame.coord, other.coord, 18),
         tf.constant([frame.types, other.types], tf.int32),
         tf.constant([6, 6, 3, 3]),
@@ -53,15 +53,15 @@ def training(name):
         both(frame.fparam, other.fparam, -1),
         both(frame.aparam, other.aparam, -1),
     )
-    labels = {"energy": rng.normal(size=2), "force": rng.normal(size=(2, 18)), "virial": rng.normal(size=(2, 9))}
-    labels |= {f"has_{key}": np.float64(1) for key in tuple(labels)}
+    labels = {"energy": rng.normal(size=2), "force": rng.normal(size=(12, 3)), "virial": rng.normal(size=(2, 9))}
+    labels |= {f"has_{key}": np.ones(2) for key in tuple(labels)} | {"frame_splits": np.array([0, 6, 12], np.int32)}
     loss = EnergyLoss(LossConfig(**LOSS, limit_pref_e=1.0, limit_pref_f=1.0, limit_pref_v=1.0))
     variables = {key: v for key, v in parameters.by_name.items() if v.trainable}
 
     @tf.function
     def value_and_gradients():
         with tf.GradientTape() as tape:
-            value, _ = loss(model(frames), labels, tf.constant(1.0, tf.float64))
+            value, _ = loss(model(frames.flat()), labels, tf.constant(1.0, tf.float64))
         return value, tape.gradient(value, variables)
 
     return variables, value_and_gradients

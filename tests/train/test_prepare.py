@@ -100,6 +100,12 @@ def test_data_stat_nbatch_limits_the_frames_of_the_statistics(place):
     assert (everything.environment.std_radial != expected.std_radial).all()
 
 
+def test_a_batch_of_mixed_frames_counts_as_one_of_that_many_of_each_system(place):
+    mixed = measure(config_of(model__data_stat_nbatch=1, training__training_data__batch_size="mixed:2"))[1]
+    alike = measure(config_of(model__data_stat_nbatch=1))[1]
+    np.testing.assert_array_equal(mixed.environment.avg, alike.environment.avg)
+
+
 def test_many_batches_go_round_a_small_system_again(place):
     """Four batches of two frames: each of four frames twice, of three frames two thrice and one twice."""
     statistics = measure(config_of(model__data_stat_nbatch=4))[1]

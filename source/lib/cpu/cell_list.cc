@@ -29,15 +29,19 @@ int64_t floor_div(int64_t a, int64_t b) { return a >= 0 ? a / b : -((-a + b - 1)
 
 }  // namespace
 
-CellList::CellList(int nall, const double* coord, const int* type, const double* cell,
-                   const std::array<bool, 3>& periodic, double rcut)
-    : periodic_(cell ? periodic : std::array<bool, 3>{false, false, false}), rcut_(rcut) {
-  for (int64_t k = 0; k < 3 * int64_t(nall); ++k) {
+void check_coordinates(int64_t nall, const double* coord) {
+  for (int64_t k = 0; k < 3 * nall; ++k) {
     if (!(std::abs(coord[k]) < kMaxCoordinate)) {
       throw InputError("atom " + std::to_string(k / 3) + ": coordinate " + "xyz"[k % 3] + " is " + number(coord[k]) +
                        ", expected a finite number below " + number(kMaxCoordinate) + " A");
     }
   }
+}
+
+CellList::CellList(int nall, const double* coord, const int* type, const double* cell,
+                   const std::array<bool, 3>& periodic, double rcut)
+    : periodic_(cell ? periodic : std::array<bool, 3>{false, false, false}), rcut_(rcut) {
+  check_coordinates(nall, coord);
   std::vector<double> position(3 * size_t(nall));
   std::vector<double> frac(3 * size_t(nall));
   set_cell(cell);
@@ -136,10 +140,9 @@ void CellList::sort_into_bins(int nall, const int* type, const std::vector<doubl
   }
   for (size_t b = 1; b < bin_begin_.size(); ++b) bin_begin_[b] += bin_begin_[b - 1];
   std::vector<int> next(bin_begin_.begin(), bin_begin_.end() - 1);
-  std::vector<int> types(type, type + nall);
-  std::sort(types.begin(), types.end());
-  types.erase(std::unique(types.begin(), types.end()), types.end());
-  ntypes_ = int(types.size());
+  types_.assign(type, type + nall);
+  std::sort(types_.begin(), types_.end());
+  types_.erase(std::unique(types_.begin(), types_.end()), types_.end());
   slot_of_.resize(nall);
   index_.resize(nall);
   type_rank_.resize(nall);
@@ -151,7 +154,7 @@ void CellList::sort_into_bins(int nall, const int* type, const std::vector<doubl
     const int slot = next[size_t(bin[i])]++;
     slot_of_[i] = slot;
     index_[slot] = i;
-    type_rank_[slot] = int(std::lower_bound(types.begin(), types.end(), type[i]) - types.begin());
+    type_rank_[slot] = int(std::lower_bound(types_.begin(), types_.end(), type[i]) - types_.begin());
     x_[slot] = position[3 * size_t(i)];
     y_[slot] = position[3 * size_t(i) + 1];
     z_[slot] = position[3 * size_t(i) + 2];

@@ -20,6 +20,9 @@ struct Candidates {
   void reserve(size_t more);
 };
 
+/// Throws InputError naming the atom unless every coordinate is finite and keeps the digits that a distance needs.
+void check_coordinates(int64_t nall, const double* coord);
+
 /// The atoms of one frame sorted into bins, from which the neighbours of one centre after another are looked up.
 ///
 /// Bins divide the cell evenly along its periodic axes and the extent of the atoms along the others. The atoms are
@@ -40,7 +43,8 @@ class CellList {
   /// The type of each atom in stored order, as a place among the types of the frame in ascending order.
   const int* type_rank() const { return type_rank_.data(); }
   const int* index() const { return index_.data(); }
-  int ntypes() const { return ntypes_; }
+  /// The types of the frame in ascending order.
+  const std::vector<int>& types() const { return types_; }
   double rcut() const { return rcut_; }
 
   /// How many neighbours a centre has on average if atoms are spread evenly; zero where no axis is open.
@@ -71,7 +75,7 @@ class CellList {
   std::vector<int> bin_begin_;          // [nbins + 1]
   std::vector<int> slot_of_;            // [nall], where an atom is stored
   std::vector<int> index_, type_rank_;  // [nall] in stored order
-  int ntypes_ = 0;                      // different types in the frame
+  std::vector<int> types_;              // different types in the frame
   std::vector<double> x_, y_, z_;       // [nall] in stored order, wrapped into the cell
   std::vector<double> place_;           // [nall, 3] in stored order, in bins
 };

@@ -13,9 +13,6 @@ namespace {
 
 constexpr int64_t kNanosecondsPerSlot = 25;
 
-/// Atoms nearer than this (Å) are at one position: rounding leaves about 1e-15 between an atom and its image.
-constexpr double kCoincident = 1e-6;
-
 /// Where the slots of one centre begin in each output, and its rows of davg and dstd.
 template <typename T>
 struct Centre {

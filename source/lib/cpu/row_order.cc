@@ -9,16 +9,16 @@ namespace {
 constexpr int kFew = 16;
 }  // namespace
 
-const std::vector<int>& RowOrder::sort(const CellList& list, const Candidates& found) {
+const std::vector<int>& RowOrder::sort(const RowKeys& keys, const Candidates& found) {
   const int count = found.count;
-  const int* type_rank = list.type_rank();
-  type_begin_.assign(size_t(list.ntypes()) + 1, 0);
+  const int* type_rank = keys.type_rank;
+  type_begin_.assign(size_t(keys.ntypes) + 1, 0);
   for (int k = 0; k < count; ++k) ++type_begin_[size_t(type_rank[found.slot[k]]) + 1];
   for (size_t t = 1; t < type_begin_.size(); ++t) type_begin_[t] += type_begin_[t - 1];
 
   bucket_.resize(count);
   bucket_begin_.assign(size_t(count) + 1, 0);
-  const double scale = 1.0 / (list.rcut() * list.rcut());
+  const double scale = 1.0 / (keys.rcut * keys.rcut);
   for (int k = 0; k < count; ++k) {
     const int type = type_rank[found.slot[k]];
     const int share = type_begin_[size_t(type) + 1] - type_begin_[type];
@@ -31,7 +31,7 @@ const std::vector<int>& RowOrder::sort(const CellList& list, const Candidates& f
   // Filled from the back, each bucket's counter moves from its end to its begin.
   for (int k = count - 1; k >= 0; --k) sorted_[--bucket_begin_[size_t(bucket_[k]) + 1]] = k;
 
-  const int* index = list.index();
+  const int* index = keys.index;
   const auto before = [&found, index](int a, int b) {
     if (found.distance2[a] != found.distance2[b]) return found.distance2[a] < found.distance2[b];
     const int index_a = index[found.slot[a]], index_b = index[found.slot[b]];

@@ -5,22 +5,34 @@
 
 namespace deepmd {
 
-/// The environment row of an edge d = r_ij of length r: row = [s, s d/r], and derivative [4][3] = d row / d r_ij.
-///
-/// With w = s/r the angular columns are w d_a, whose derivative is w delta_ab + w' d_a d_b / r.
+/// What an environment row and its derivative are made of. With w = s/r the columns of the row are s and w d_a, and
+/// ds/d d_b = radial d_b, d(w d_a)/d d_b = w delta_ab + mixed d_a d_b.
 template <typename T>
-DEEPMD_HOST_DEVICE inline void environment_row(const T d[3], T r, T rcut_smth, T rcut, T row[4], T derivative[12]) {
+struct EnvironmentFactors {
+  T s;       ///< 1/Å
+  T w;       ///< 1/Å^2
+  T radial;  ///< s'/r, 1/Å^3
+  T mixed;   ///< w'/r with w' = (s' - w)/r, 1/Å^4
+};
+
+template <typename T>
+DEEPMD_HOST_DEVICE inline EnvironmentFactors<T> environment_factors(T r, T rcut_smth, T rcut) {
   const SmoothWeight<T> s = smooth_weight(r, rcut_smth, rcut);
   const T inverse = T(1) / r;
   const T w = s.value * inverse;
-  const T radial = s.derivative * inverse;
-  const T mixed = (s.derivative - w) * inverse * inverse;
-  row[0] = s.value;
+  return {s.value, w, s.derivative * inverse, (s.derivative - w) * inverse * inverse};
+}
+
+/// The environment row of an edge d = r_ij of length r: row = [s, s d/r], and derivative [4][3] = d row / d r_ij.
+template <typename T>
+DEEPMD_HOST_DEVICE inline void environment_row(const T d[3], T r, T rcut_smth, T rcut, T row[4], T derivative[12]) {
+  const EnvironmentFactors<T> f = environment_factors(r, rcut_smth, rcut);
+  row[0] = f.s;
   for (int b = 0; b < 3; ++b) {
-    row[1 + b] = w * d[b];
-    derivative[b] = radial * d[b];
+    row[1 + b] = f.w * d[b];
+    derivative[b] = f.radial * d[b];
     for (int a = 0; a < 3; ++a) {
-      derivative[3 * (1 + a) + b] = mixed * d[a] * d[b] + (a == b ? w : T(0));
+      derivative[3 * (1 + a) + b] = f.mixed * d[a] * d[b] + (a == b ? f.w : T(0));
     }
   }
 }

@@ -14,17 +14,18 @@ struct SmoothWeight {
 /// with continuous first and second derivatives (DeePMD-kit v2 paper, J. Chem. Phys. 159, 054801).
 ///
 /// With x = (r - rcut_smth) / (rcut - rcut_smth), x^3 (-6x^2 + 15x - 10) + 1 is written as (1 - x)^3 (6x^2 + 3x + 1),
-/// which keeps its relative accuracy where it goes to zero.
+/// which keeps its relative accuracy where it goes to zero. Both factors are clamped instead of branching, so that a
+/// loop over edges is vectorised.
 template <typename T>
 DEEPMD_HOST_DEVICE inline SmoothWeight<T> smooth_weight(T r, T rcut_smth, T rcut) {
-  if (r >= rcut) return {T(0), T(0)};
   const T inverse = T(1) / r;
-  if (r < rcut_smth) return {inverse, -inverse * inverse};
-  const T width = rcut - rcut_smth;
-  const T x = (r - rcut_smth) / width;
-  const T y = (rcut - r) / width;
+  const T inverse_width = T(1) / (rcut - rcut_smth);
+  const T inside = r > rcut_smth ? r : rcut_smth;
+  const T x = (inside - rcut_smth) * inverse_width;
+  const T before = (rcut - inside) * inverse_width;
+  const T y = before > T(0) ? before : T(0);
   const T fall = y * y * y * (T(6) * x * x + T(3) * x + T(1));
-  const T fall_derivative = T(-30) * x * x * y * y / width;
+  const T fall_derivative = T(-30) * x * x * y * y * inverse_width;
   const T value = fall * inverse;
   return {value, (fall_derivative - value) * inverse};
 }

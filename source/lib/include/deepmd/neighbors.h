@@ -2,11 +2,16 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "deepmd/device.h"
 
 namespace deepmd {
+
+/// Atoms nearer than this (Å) are at one position and have no environment: rounding leaves about 1e-15 between an atom
+/// and its image.
+constexpr double kCoincident = 1e-6;
 
 /// The atoms of a batch of frames of one size.
 struct Atoms {
@@ -43,5 +48,49 @@ Neighbors open_neighbors(const CpuDevice& device, const Atoms& atoms, double rcu
 
 /// The largest number of neighbours of each type that any centre has, [ntypes]; types are in [0, ntypes).
 std::vector<int> max_neighbors(const Atoms& atoms, const Neighbors& neighbors, int ntypes);
+
+/// Frames of any size, their atoms one after another. Every atom is a centre.
+struct FrameBatch {
+  int nframes;
+  const int* frame_splits;  ///< [nframes + 1], where the atoms of each frame begin; natoms = frame_splits[nframes]
+  const double* coord;      ///< [natoms, 3], Å
+  const int* type;          ///< [natoms], in [0, ntypes), in any order
+  const double* cells;      ///< [nframes, 3, 3], Å; not read for a frame that is not periodic
+  const bool* periodic;     ///< [nframes], whether the frame repeats along all cell vectors or none
+  int ntypes;
+};
+
+/// Throws InputError unless frame_splits [nframes + 1] begins at 0, never falls and ends at natoms.
+void check_frame_splits(int nframes, const int* frame_splits, int64_t natoms);
+
+/// Neighbours that another program has found, for instance among atoms and ghosts of a domain of its own.
+struct NeighborList {
+  int64_t nloc;                ///< centres: the first nloc atoms
+  int64_t nall;                ///< all atoms: centres, then ghosts that are neighbours only
+  const double* coord;         ///< [nall, 3], Å
+  const int* type;             ///< [nall], in [0, ntypes), in any order
+  const int64_t* list_splits;  ///< [nloc + 1]; who may be within the cutoff of centre i begins at list_splits[i]
+  const int32_t* neighbor;     ///< [list_length], index in [0, nall); a pair of centres is in the lists of both
+  int64_t list_length;
+  int ntypes;
+};
+
+/// Where a search writes the edges that it found.
+struct EdgeRoom {
+  int32_t* neighbor;  ///< [nedge], index of the neighbour among all atoms of the batch
+  double* edge_vec;   ///< [nedge, 3], Å
+};
+/// Makes room when the number of edges is known.
+using MakeRoom = std::function<EdgeRoom(int64_t nedge)>;
+
+/// Neighbours at r < rcut in each frame, as rows in the order of `Neighbors`: atom i of the batch has row i. Writes
+/// edge_splits [natoms + 1]; returns the largest number of neighbours of each type that any centre has, [ntypes].
+/// Throws InputError where two atoms are at one position.
+std::vector<int> batch_neighbors(const CpuDevice& device, const FrameBatch& batch, double rcut, int64_t* edge_splits,
+                                 const MakeRoom& make_room);
+
+/// The same from a list: who is on it at r < rcut. Writes edge_splits [nloc + 1].
+std::vector<int> listed_neighbors(const CpuDevice& device, const NeighborList& list, double rcut, int64_t* edge_splits,
+                                  const MakeRoom& make_room);
 
 }  // namespace deepmd

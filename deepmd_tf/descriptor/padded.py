@@ -3,41 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import tensorflow as tf
 
 from deepmd_tf import ops
-
-
-class Frames(NamedTuple):
-    """A batch of frames with one number of atoms, in the form of the frozen graph's placeholders.
-
-    Attributes
-    ----------
-    coord : Tensor
-        Coordinates (Å), float64 ``[nframes, nall * 3]``.
-    type : Tensor
-        Types, int32 ``[nframes, nall]``.
-    natoms : Tensor
-        int32 ``[ntypes + 2]``: nloc, nall, number of atoms of each type.
-    box : Tensor
-        Cell vectors in rows (Å), float64 ``[nframes, 9]``; not read in open frames.
-    mesh : Tensor
-        int32; length 6 means periodic, length 0 open.
-    fparam : Tensor or None
-        Frame parameters, float64 ``[nframes, numb_fparam]``.
-    aparam : Tensor or None
-        Atomic parameters, float64 ``[nframes, nloc * numb_aparam]``.
-    """
-
-    coord: tf.Tensor
-    type: tf.Tensor
-    natoms: tf.Tensor
-    box: tf.Tensor
-    mesh: tf.Tensor
-    fparam: tf.Tensor | None = None
-    aparam: tf.Tensor | None = None
+from deepmd_tf.descriptor.frames import PaddedFrames
 
 
 @dataclass(frozen=True)
@@ -52,7 +22,7 @@ class PaddedEnvironment:
         The other outputs of ProdEnvMatA (CONTRACT: compiled ops).
     max_neighbors : Tensor
         int32 ``[ntypes]``, the largest number of neighbours of each type that a centre of the batch has.
-    frames : Frames
+    frames : PaddedFrames
         Where it came from.
     nnei : int
         Number of slots.
@@ -63,13 +33,37 @@ class PaddedEnvironment:
     rij: tf.Tensor
     nlist: tf.Tensor
     max_neighbors: tf.Tensor
-    frames: Frames
+    frames: PaddedFrames
     nnei: int
 
     @property
+    def differentiable(self) -> tf.Tensor:
+        """What energies are differentiated by; `force` and `virial` take the derivative."""
+        return self.rows
+
+    @property
+    def nframes(self) -> tf.Tensor:
+        """Number of frames."""
+        return tf.shape(self.frames.type)[0]
+
+    @property
     def center_type(self) -> tf.Tensor:
-        """Types of the centres, int32 ``[nframes * nloc]``."""
+        """Types of the centres, int32 ``[ncenters]``."""
         return tf.reshape(self.frames.type[:, : self.frames.natoms[0]], [-1])
+
+    @property
+    def fparam(self) -> tf.Tensor | None:
+        """Frame parameters of every centre ``[ncenters, numb_fparam]``."""
+        if self.frames.fparam is None:
+            return None
+        return tf.repeat(self.frames.fparam, self.frames.natoms[0], axis=0)
+
+    @property
+    def aparam(self) -> tf.Tensor | None:
+        """Atomic parameters ``[ncenters, numb_aparam]``."""
+        if self.frames.aparam is None:
+            return None
+        return tf.reshape(self.frames.aparam, tf.stack([tf.size(self.center_type), -1]))
 
     @property
     def used_slots(self) -> tf.Tensor:
@@ -77,27 +71,33 @@ class PaddedEnvironment:
         held = tf.reduce_any(tf.reshape(self.nlist, [-1, self.nnei]) >= 0, axis=0)
         return tf.cast(tf.where(held)[:, 0], tf.int32)
 
+    def frame_sum(self, values: tf.Tensor) -> tf.Tensor:
+        """Sum what centres have ``[ncenters]`` over each frame ``[nframes]``."""
+        return tf.reduce_sum(tf.reshape(values, tf.stack([self.nframes, -1])), axis=1)
+
     def force(self, rows_grad: tf.Tensor) -> tf.Tensor:
-        """Map ``dE/d rows`` to forces (eV/Å) ``[nframes, nall * 3]``."""
-        return ops.prod_force_se_a(
+        """Map ``dE/d rows`` to forces (eV/Å) ``[nframes * nall, 3]``."""
+        force = ops.prod_force_se_a(
             rows_grad, self.rows_deriv, self.nlist, self.frames.natoms, n_a_sel=self.nnei, n_r_sel=0
         )
+        return tf.reshape(force, [-1, 3])
 
     def virial(self, rows_grad: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Map ``dE/d rows`` to the virial ``[nframes, 9]`` and the atomic virial ``[nframes, nall * 9]`` (eV)."""
-        return ops.prod_virial_se_a(
+        """Map ``dE/d rows`` to the virial ``[nframes, 9]`` and the atomic virial ``[nframes * nall, 9]`` (eV)."""
+        virial, atom_virial = ops.prod_virial_se_a(
             rows_grad, self.rows_deriv, self.rij, self.nlist, self.frames.natoms, n_a_sel=self.nnei, n_r_sel=0
         )
+        return virial, tf.reshape(atom_virial, [-1, 9])
 
 
 def padded_environment(
-    frames: Frames, avg: tf.Tensor, std: tf.Tensor, sel: tuple[int, ...], rcut: float, rcut_smth: float
+    frames: PaddedFrames, avg: tf.Tensor, std: tf.Tensor, sel: tuple[int, ...], rcut: float, rcut_smth: float
 ) -> PaddedEnvironment:
     """Neighbour search and environment rows of a batch.
 
     Parameters
     ----------
-    frames : Frames
+    frames : PaddedFrames
         The batch.
     avg, std : Tensor
         Normalisation per centre type, float64 ``[ntypes, nnei * 4]``.

@@ -1,0 +1,1 @@
+"""Microbenchmarks of the compiled kernels, one file per kernel; run by ``make bench-kernels``."""

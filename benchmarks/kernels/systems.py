@@ -1,0 +1,76 @@
+"""Water for the kernels: a box, its neighbours, and their slots."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+
+from benchmarks.frames import counts_near, repeat
+from benchmarks.inputs import ATOMS, EXAMPLE_DATA, load, load_types
+from deepmd_tf import _kernels
+from deepmd_tf.geometry import Neighbors, neighbors
+
+RCUT, RCUT_SMTH = 6.0, 0.5
+SEL = (46, 92)
+
+
+@dataclass(frozen=True)
+class Water:
+    """A periodic box.
+
+    Attributes
+    ----------
+    coord, cell, types : ndarray
+        Å ``[natoms, 3]``, Å ``[3, 3]``, int32 ``[natoms]``.
+    found : Neighbors
+        Within `RCUT`.
+    """
+
+    coord: np.ndarray
+    cell: np.ndarray
+    types: np.ndarray
+    found: Neighbors
+
+    @property
+    def natoms(self) -> int:
+        """Number of atoms."""
+        return len(self.types)
+
+    @property
+    def nedge(self) -> int:
+        """Number of edges."""
+        return len(self.found.neighbor)
+
+
+class Slots(NamedTuple):
+    """One frame in padded form; the derivative of the energy is random. Shapes as `_kernels.force_se_a` has them."""
+
+    net_deriv: np.ndarray
+    in_deriv: np.ndarray
+    rij: np.ndarray
+    nlist: np.ndarray
+
+
+@cache
+def water(natoms: int) -> Water:
+    """Water of `natoms` atoms, a multiple of `ATOMS` by a cube: frames of the example side by side."""
+    system = EXAMPLE_DATA / "data_3"
+    frame = load(system, "coord")[:1], load(system, "box")[:1], load_types(system)
+    frame = repeat(*frame, (ATOMS // len(frame[2]), 1, 1))
+    coord, cell, types = repeat(*frame, counts_near(ATOMS, natoms))
+    coord, cell, types = coord.reshape(-1, 3), cell.reshape(3, 3), types.astype(np.int32)
+    return Water(coord, cell, types, neighbors.periodic(coord, types, cell, RCUT))
+
+
+@cache
+def slots(natoms: int) -> Slots:
+    """The slots of `water`, float64."""
+    box = water(natoms)
+    width = 4 * sum(SEL)
+    avg, std = np.zeros((2, width)), np.ones((2, width))
+    rows, in_deriv, rij, nlist, _ = _kernels.env_mat_a(box.types, *box.found, avg, std, RCUT, RCUT_SMTH, list(SEL))
+    net_deriv = np.random.default_rng(1).standard_normal(rows.shape)
+    return Slots(net_deriv[None], in_deriv[None], rij[None], nlist[None])

@@ -1,0 +1,61 @@
+"""Time from the command to the first step of training."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from functools import partial
+from pathlib import Path
+
+from benchmarks.findings import Findings, Panel, Series
+from benchmarks.inputs import Data, water_input
+from benchmarks.interleaved import PausedTraining
+from benchmarks.plan import Plan
+from benchmarks.programs import Program
+from benchmarks.report import spread, spread_of_ratio
+from benchmarks.turns import take_turns
+
+COMMANDS = {
+    "dp train input.json": (),
+    "dp train --skip-neighbor-stat input.json": ("--skip-neighbor-stat",),
+}
+_MOST_ROUNDS = 5
+_NEVER_SAVE = 1000
+
+
+def first_step(program: Program, data: Data, options: tuple[str, ...], threads: int) -> float:
+    """Seconds from starting ``dp train`` in a new process to the line of its first step in the learning curve."""
+    changes = {"training.disp_freq": 1, "training.numb_steps": _NEVER_SAVE, "training.save_freq": _NEVER_SAVE}
+    table = water_input(data, {**changes, "learning_rate.decay_steps": _NEVER_SAVE // 10})
+    with tempfile.TemporaryDirectory() as directory:
+        begin = time.perf_counter()
+        with PausedTraining(program, table, Path(directory), threads, options) as run:
+            while run.last_step < 1:
+                run.advance()
+            return time.perf_counter() - begin
+
+
+def findings(plan: Plan) -> Findings:
+    """A row for each command."""
+    threads, rounds = max(plan.threads), min(plan.rounds, _MOST_ROUNDS)
+    rows, drawn = [], Series("DeePMD-kit / deepmd_tf")
+    for command, options in COMMANDS.items():
+        measurements = [partial(first_step, program, plan.data, options, threads) for program in plan.programs]
+        if not rows:
+            for measure in measurements:
+                measure()  # fills the system's cache of files
+        times = take_turns(measurements, rounds)
+        if plan.peer:
+            faster = spread_of_ratio(times[1], times[0])
+            drawn.add(command.replace("dp train ", "").replace(" input.json", ""), faster)
+            rows.append([command, faster.text()])
+        else:
+            rows.append([command, spread(times[0]).text(1)])
+        print("start-up |", " | ".join(rows[-1]), flush=True)
+    note = (
+        f"New processes in turn, {rounds} of each after a first that is not counted, pinned to {threads} "
+        f"processor{'s' * (threads > 1)}: from starting the process to the first line of a step in `lcurve.out`, "
+        "imports, data, statistics, graph and first step included. Ratio of medians (quartiles)."
+    )
+    header = ["command", "time to the first step: DeePMD-kit / deepmd_tf" if plan.peer else "seconds"]
+    return Findings(note, header, rows, [Panel("", "time to the first step", [drawn])] if plan.peer else [])

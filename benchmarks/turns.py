@@ -1,0 +1,35 @@
+"""Taking turns: several measurements repeated A B C A B C, so that a drift of the machine's speed meets all alike."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+FEWEST = 3
+
+
+def take_turns(measurements: Sequence[Callable[[], float]], rounds: int, budget: float | None = None) -> np.ndarray:
+    """Repeat measurements in turn.
+
+    Parameters
+    ----------
+    measurements : sequence of callable
+        Each measures once and returns its number. They are warm already.
+    rounds : int
+        How often each gets its turn, at most.
+    budget : float, optional
+        Seconds after which no further round begins; at least `FEWEST` rounds are made.
+
+    Returns
+    -------
+    ndarray
+        ``[len(measurements), rounds made]``
+    """
+    begin, made = time.perf_counter(), []
+    while len(made) < rounds:
+        if budget is not None and len(made) >= FEWEST and time.perf_counter() - begin > budget:
+            break
+        made.append([measure() for measure in measurements])
+    return np.array(made).T

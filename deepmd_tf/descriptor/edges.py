@@ -1,0 +1,137 @@
+"""The native geometry: the real neighbours of every centre as edges, and what pulls back through them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import tensorflow as tf
+
+from deepmd_tf import ops
+from deepmd_tf.descriptor.frames import Frames
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """How environment rows are normalised, by the centre's type.
+
+    Attributes
+    ----------
+    avg, std_radial, std_angular : Tensor
+        float64 ``[ntypes]``: ``(s - avg) / std_radial``, and ``(s x/r) / std_angular``.
+    """
+
+    avg: tf.Tensor
+    std_radial: tf.Tensor
+    std_angular: tf.Tensor
+
+    @property
+    def at_cutoff(self) -> tf.Tensor:
+        """The normalised radial column where s is zero, the least there is, ``[ntypes]``."""
+        return -self.avg / self.std_radial
+
+
+@dataclass(frozen=True)
+class EdgeEnvironment:
+    """Edges of every centre, sorted by the neighbour's type, then distance.
+
+    Attributes
+    ----------
+    edge_vec : Tensor
+        r_j + shift - r_i (Å), float64 ``[nedge, 3]``; everything differentiable is a function of them.
+    edge_splits : Tensor
+        int64 ``[natoms + 1]``: the edges of each centre.
+    neighbor : Tensor
+        int32 ``[nedge]``, the neighbour's number in the batch.
+    rows : Tensor
+        Normalised environment rows, float64 ``[nedge, 4]``.
+    max_neighbors : Tensor
+        int32 ``[ntypes]``, the largest number of neighbours of each type that a centre of the batch has.
+    frames : Frames
+        Where it came from.
+    """
+
+    edge_vec: tf.Tensor
+    edge_splits: tf.Tensor
+    neighbor: tf.Tensor
+    rows: tf.Tensor
+    max_neighbors: tf.Tensor
+    frames: Frames
+
+    @property
+    def differentiable(self) -> tf.Tensor:
+        """What energies are differentiated by; `force` and `virial` take the derivative."""
+        return self.edge_vec
+
+    @property
+    def nframes(self) -> tf.Tensor:
+        """Number of frames."""
+        return tf.size(self.frames.splits) - 1
+
+    @property
+    def natoms(self) -> tf.Tensor:
+        """Number of atoms in all frames."""
+        return tf.size(self.frames.type)
+
+    @property
+    def center_type(self) -> tf.Tensor:
+        """Types of the centres, int32 ``[ncenters]``."""
+        return self.frames.type
+
+    @property
+    def center_frame(self) -> tf.Tensor:
+        """The frame of every centre, int32 ``[ncenters]``."""
+        return tf.repeat(tf.range(self.nframes), self.frames.splits[1:] - self.frames.splits[:-1])
+
+    @property
+    def fparam(self) -> tf.Tensor | None:
+        """Frame parameters of every centre ``[ncenters, numb_fparam]``."""
+        return None if self.frames.fparam is None else tf.gather(self.frames.fparam, self.center_frame)
+
+    @property
+    def aparam(self) -> tf.Tensor | None:
+        """Atomic parameters ``[ncenters, numb_aparam]``."""
+        return self.frames.aparam
+
+    def frame_sum(self, values: tf.Tensor) -> tf.Tensor:
+        """Sum what centres have ``[ncenters]`` over each frame ``[nframes]``."""
+        return tf.math.unsorted_segment_sum(values, self.center_frame, self.nframes)
+
+    def force(self, edge_grad: tf.Tensor) -> tf.Tensor:
+        """Map ``dE/d edge_vec`` to forces (eV/Å) ``[natoms, 3]``."""
+        return ops.edge_force(edge_grad, self.edge_splits, self.neighbor, self.natoms)
+
+    def virial(self, edge_grad: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Map ``dE/d edge_vec`` to the virial ``[nframes, 9]`` and the atomic virial ``[natoms, 9]`` (eV)."""
+        return ops.edge_virial(edge_grad, self.edge_vec, self.edge_splits, self.neighbor, self.frames.splits)
+
+
+def edge_environment(
+    frames: Frames, normalisation: Normalisation, ntypes: int, rcut: float, rcut_smth: float
+) -> EdgeEnvironment:
+    """Neighbour search and environment rows of a batch.
+
+    Parameters
+    ----------
+    frames : Frames
+        The batch.
+    normalisation : Normalisation
+        Of the rows.
+    ntypes : int
+        Number of types.
+    rcut, rcut_smth : float
+        Cutoff and where smoothing begins (Å).
+    """
+    edge_splits, neighbor, edge_vec, max_neighbors = ops.neighbor_edges(
+        frames.coord, frames.type, frames.splits, frames.box, frames.periodic, rcut, ntypes=ntypes
+    )
+    rows = ops.edge_rows(
+        edge_vec,
+        edge_splits,
+        frames.type,
+        normalisation.avg,
+        normalisation.std_radial,
+        normalisation.std_angular,
+        rcut,
+        rcut_smth,
+    )
+    return EdgeEnvironment(edge_vec, edge_splits, neighbor, rows, max_neighbors, frames)

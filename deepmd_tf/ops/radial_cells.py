@@ -1,0 +1,109 @@
+"""``RadialCells``: edges sorted into cells of type and distance."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from deepmd_tf.ops.library import load
+
+if TYPE_CHECKING:
+    from tensorflow import Tensor
+
+
+class RadialCells(NamedTuple):
+    """The cells that hold edges, and the runs: neighbouring edges of one centre in one cell.
+
+    The radial axis s is divided into panels that widen with s; a cell is a panel of one code (a neighbour's type, or a
+    pair of types).
+
+    Attributes
+    ----------
+    cell_code
+        [ncell] int32; cells are sorted by code, then panel.
+    cell_start, cell_width
+        [ncell] float64, the panel in s.
+    run_splits
+        [ncentres + 1] int64, the runs of each centre.
+    run_edges
+        [nrun, 2] int64, a run's first edge and the one after its last.
+    run_cell, run_centre
+        [nrun] int32.
+    cell_splits
+        [ncell + 1] int64, the places in `cell_runs` of each cell.
+    cell_runs
+        [nrun] int32, runs sorted by cell.
+    count_centre, count_pair, count
+        [ncount] int32: how many neighbours of a type a centre has, for those it has, with ``pair = centre type * ntypes
+        + neighbour type``.
+    """
+
+    cell_code: "Tensor"
+    cell_start: "Tensor"
+    cell_width: "Tensor"
+    run_splits: "Tensor"
+    run_edges: "Tensor"
+    run_cell: "Tensor"
+    run_centre: "Tensor"
+    cell_splits: "Tensor"
+    cell_runs: "Tensor"
+    count_centre: "Tensor"
+    count_pair: "Tensor"
+    count: "Tensor"
+
+    @property
+    def runs(self) -> tuple:
+        """What `contract_cells` takes beside rows and table."""
+        return self[1:9]
+
+
+def radial_cells(
+    rows,
+    edge_splits,
+    neighbor,
+    type,
+    lowest,
+    unit,
+    per_octave,
+    *,
+    ntypes: int,
+    one_side: bool,
+    exclude_types: Sequence[Sequence[int]] = (),
+) -> RadialCells:
+    """Sort edges into cells by type and by s, the first column of their rows.
+
+    Parameters
+    ----------
+    rows
+        [nedge, 4] float64, finite.
+    edge_splits
+        [ncentres + 1] int64.
+    neighbor
+        [nedge] int32.
+    type
+        [nall] int32; centre i is atom i.
+    lowest
+        The least s that there is, float64.
+    unit
+        With ``x = s - lowest + unit``, panels divide every octave ``[unit 2^k, unit 2^(k+1))`` of x evenly, float64.
+    per_octave
+        Panels of an octave, int32; 0 for a cell of width 2 around every edge.
+    ntypes
+        Number of types.
+    one_side
+        Whether a code is the neighbour's type, or else ``centre type * ntypes + neighbour type``.
+    exclude_types
+        Pairs of types whose edges belong to no cell.
+    """
+    return RadialCells(
+        *load().radial_cells(
+            rows,
+            edge_splits,
+            neighbor,
+            type,
+            lowest,
+            unit,
+            per_octave,
+            ntypes=ntypes,
+            one_side=one_side,
+            exclude_types=[int(index) for pair in exclude_types for index in pair],
+        )
+    )

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <cstdint>
+
+#include "deepmd/contraction.h"
+#include "deepmd/gemm.h"
+
+namespace deepmd {
+
+/// The inner loops of the kernels, compiled for one instruction set.
+struct Loops {
+  const char* name;  ///< of the instruction set
+
+  template <typename T>
+  struct Contract {
+    /// Adds what runs [begin, end) of a centre give to t [4, columns]; v is null, or [nedge, 4] for the tangent.
+    void (*forward)(const Contraction& shape, int64_t begin, int64_t end, const double* v, const T* table, T* t);
+    /// rows_grad of the edges in runs [begin, end) of a centre with t_grad [4, columns].
+    void (*to_rows)(const Contraction& shape, int64_t begin, int64_t end, const T* t_grad, const T* table,
+                    double* rows_grad);
+    /// Adds what the runs listed in cell_runs [begin, end) of one cell give to table_grad [terms, columns].
+    void (*to_table)(const Contraction& shape, int64_t begin, int64_t end, const double* v, const T* t_grad,
+                     T* table_grad);
+  };
+  Contract<float> contract_float;
+  Contract<double> contract_double;
+
+  template <typename T>
+  const Contract<T>& contract() const;
+
+  /// c = a b, or c += a b, of row-major blocks with the given distances between rows.
+  template <typename T>
+  using Multiply = void (*)(const Product& shape, const T* a, int64_t a_stride, const T* b, int64_t b_stride,
+                            bool accumulate, T* c, int64_t c_stride);
+  Multiply<float> multiply_float;
+  Multiply<double> multiply_double;
+
+  template <typename T>
+  Multiply<T> multiply() const;
+};
+
+template <>
+inline const Loops::Contract<float>& Loops::contract() const {
+  return contract_float;
+}
+template <>
+inline const Loops::Contract<double>& Loops::contract() const {
+  return contract_double;
+}
+
+template <>
+inline Loops::Multiply<float> Loops::multiply() const {
+  return multiply_float;
+}
+template <>
+inline Loops::Multiply<double> Loops::multiply() const {
+  return multiply_double;
+}
+
+/// The loops for the best instruction set that this processor has, or the one that DEEPMD_ISA names.
+const Loops& loops();
+
+/// The loops that were compiled, from the plainest.
+const Loops* x86_64_v2();
+const Loops* x86_64_v3();
+const Loops* x86_64_v4();
+const Loops* generic();
+
+}  // namespace deepmd

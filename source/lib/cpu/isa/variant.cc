@@ -1,0 +1,28 @@
+// Compiled once for each instruction set, with DEEPMD_VARIANT its name and the compiler's flags for it. What this file
+// defines must not be shared with the others, so it is in an anonymous namespace and includes nothing that the linker
+// would merge.
+#include <Eigen/Core>
+
+#include "cpu/isa/loops.h"
+#include "math/chebyshev.h"
+
+namespace deepmd {
+namespace {
+
+#include "cpu/isa/contraction.h"
+#include "cpu/isa/gemm.h"
+
+#define DEEPMD_STRING_OF(x) #x
+#define DEEPMD_STRING(x) DEEPMD_STRING_OF(x)
+
+const Loops kLoops = {DEEPMD_STRING(DEEPMD_VARIANT),
+                      {forward<float>, to_rows<float>, to_table<float>},
+                      {forward<double>, to_rows<double>, to_table<double>},
+                      multiply<float>,
+                      multiply<double>};
+
+}  // namespace
+
+const Loops* DEEPMD_VARIANT() { return &kLoops; }
+
+}  // namespace deepmd

@@ -1,0 +1,190 @@
+#include "deepmd/radial_cells.h"
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+
+#include "deepmd/error.h"
+
+namespace deepmd {
+namespace {
+
+constexpr int64_t kNanosecondsPerEdge = 8;
+constexpr int64_t kCentresPerBlock = 64;
+
+struct Place {
+  int octave;
+  int part;
+};
+
+/// The panel of s.
+Place place(double s, const Panels& panels) {
+  // Rounding may leave the lowest s a little below the first panel, to which it belongs.
+  const double x = std::max((s - panels.lowest) / panels.unit + 1, 1.0);
+  int exponent;
+  const double mantissa = std::frexp(x, &exponent);  // in [0.5, 1)
+  return {exponent - 1, std::min(int((2 * mantissa - 1) * panels.per_octave), panels.per_octave - 1)};
+}
+
+int code_of(int centre_type, int neighbor_type, const Codes& codes) {
+  return codes.one_side ? neighbor_type : centre_type * codes.ntypes + neighbor_type;
+}
+
+bool interacts(int centre_type, int neighbor_type, const Codes& codes) {
+  return codes.interacting == nullptr || codes.interacting[centre_type * codes.ntypes + neighbor_type];
+}
+
+/// The runs of a block of centres; `key` numbers cells as code * npanels + panel, with npanels not known yet.
+struct Block {
+  std::vector<int32_t> sizes;  // runs of each centre
+  std::vector<int64_t> edges;
+  std::vector<int32_t> code, panel;
+};
+
+void find_runs(const EdgeTypes& edges, const double* rows, const Codes& codes, const Panels& panels, int64_t centre,
+               Block& block) {
+  const int centre_type = edges.type[centre];
+  const size_t before = block.code.size();
+  bool open = false;  // whether the edge before this one was in a cell
+  for (int64_t e = edges.edge_splits[centre]; e < edges.edge_splits[centre + 1]; ++e) {
+    const int neighbor_type = edges.type[edges.neighbor[e]];
+    if (!interacts(centre_type, neighbor_type, codes)) {
+      open = false;
+      continue;
+    }
+    const int code = code_of(centre_type, neighbor_type, codes);
+    const bool single = panels.per_octave == 0;
+    const Place where = single ? Place{0, 0} : place(rows[4 * e], panels);
+    const int panel = where.octave * panels.per_octave + where.part;
+    if (open && !single && block.code.back() == code && block.panel.back() == panel) {
+      block.edges.back() = e + 1;
+      continue;
+    }
+    block.code.push_back(code);
+    block.panel.push_back(panel);
+    block.edges.insert(block.edges.end(), {e, e + 1});
+    open = true;
+  }
+  block.sizes.push_back(int32_t(block.code.size() - before));
+}
+
+void check_rows(const CpuDevice& device, int64_t nedge, const double* rows) {
+  device.parallel_for(nedge, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t e = begin; e < end; ++e) {
+      if (!std::isfinite(rows[4 * e])) {
+        throw InputError("edge " + std::to_string(e) + ": its environment row is not finite");
+      }
+    }
+  });
+}
+
+/// Numbers the cells that hold runs, in order of code and panel, and says where they lie.
+void number_cells(const std::vector<Block>& blocks, const Codes& codes, const Panels& panels, RadialCells& result) {
+  int last = -1;
+  for (const Block& block : blocks) {
+    for (const int panel : block.panel) last = std::max(last, panel);
+  }
+  const int64_t npanels = last + 1;
+  const int64_t ncodes = int64_t(codes.ntypes) * (codes.one_side ? 1 : codes.ntypes);
+  std::vector<int32_t> number(ncodes * npanels, -1);
+  for (const Block& block : blocks) {
+    for (size_t k = 0; k < block.code.size(); ++k) number[block.code[k] * npanels + block.panel[k]] = 0;
+  }
+  for (int64_t key = 0; key < ncodes * npanels; ++key) {
+    if (number[key] < 0) continue;
+    number[key] = int32_t(result.code.size());
+    const int panel = int(key % npanels);
+    const double width = std::ldexp(panels.unit, panel / panels.per_octave) / panels.per_octave;
+    result.code.push_back(int32_t(key / npanels));
+    result.width.push_back(width);
+    result.start.push_back(panels.lowest - panels.unit + width * (panels.per_octave + panel % panels.per_octave));
+  }
+  for (const Block& block : blocks) {
+    for (size_t k = 0; k < block.code.size(); ++k) {
+      result.run_cell.push_back(number[block.code[k] * npanels + block.panel[k]]);
+    }
+  }
+}
+
+/// Gives every run, which is one edge, a cell of its own.
+void number_edges(const std::vector<Block>& blocks, const double* rows, RadialCells& result) {
+  for (const Block& block : blocks) {
+    for (size_t k = 0; k < block.code.size(); ++k) {
+      result.run_cell.push_back(int32_t(result.code.size()));
+      result.code.push_back(block.code[k]);
+      result.start.push_back(rows[4 * block.edges[2 * k]] - 1);
+      result.width.push_back(2);
+    }
+  }
+}
+
+void sort_by_cell(RadialCells& result) {
+  const size_t nrun = result.run_cell.size();
+  result.cell_splits.assign(result.code.size() + 1, 0);
+  for (const int32_t cell : result.run_cell) ++result.cell_splits[cell + 1];
+  for (size_t c = 0; c < result.code.size(); ++c) result.cell_splits[c + 1] += result.cell_splits[c];
+  std::vector<int64_t> next(result.cell_splits.begin(), result.cell_splits.end() - 1);
+  result.cell_runs.resize(nrun);
+  for (size_t k = 0; k < nrun; ++k) result.cell_runs[next[result.run_cell[k]]++] = int32_t(k);
+}
+
+}  // namespace
+
+RadialCells radial_cells(const CpuDevice& device, const EdgeTypes& edges, const double* rows, const Codes& codes,
+                         const Panels& panels) {
+  if (!(panels.unit > 0) || !std::isfinite(panels.unit) || !std::isfinite(panels.lowest) || panels.per_octave < 0) {
+    throw InputError("panels: expected a positive unit and a number per octave that is not negative, got " +
+                     std::to_string(panels.unit) + " and " + std::to_string(panels.per_octave));
+  }
+  const int64_t nedge = edges.edge_splits[edges.ncentres];
+  check_rows(device, nedge, rows);
+  const int64_t nblocks = (edges.ncentres + kCentresPerBlock - 1) / kCentresPerBlock;
+  std::vector<Block> blocks(nblocks);
+  const int64_t cost = kNanosecondsPerEdge * kCentresPerBlock * (nedge / (edges.ncentres + 1) + 1);
+  device.parallel_for(nblocks, cost, [&](int64_t begin, int64_t end) {
+    for (int64_t b = begin; b < end; ++b) {
+      const int64_t last = std::min((b + 1) * kCentresPerBlock, edges.ncentres);
+      for (int64_t i = b * kCentresPerBlock; i < last; ++i) find_runs(edges, rows, codes, panels, i, blocks[b]);
+    }
+  });
+
+  RadialCells result;
+  result.run_splits.push_back(0);
+  for (const Block& block : blocks) {
+    for (const int32_t size : block.sizes) {
+      result.run_centre.insert(result.run_centre.end(), size, int32_t(result.run_splits.size() - 1));
+      result.run_splits.push_back(result.run_splits.back() + size);
+    }
+    result.run_edges.insert(result.run_edges.end(), block.edges.begin(), block.edges.end());
+  }
+  if (panels.per_octave > 0) {
+    number_cells(blocks, codes, panels, result);
+  } else {
+    number_edges(blocks, rows, result);
+  }
+  sort_by_cell(result);
+  return result;
+}
+
+TypeCounts count_types(const EdgeTypes& edges, const Codes& codes) {
+  TypeCounts result;
+  for (int64_t i = 0; i < edges.ncentres; ++i) {
+    const int centre_type = edges.type[i];
+    int last = -1;  // rows are sorted by type
+    for (int64_t e = edges.edge_splits[i]; e < edges.edge_splits[i + 1]; ++e) {
+      const int neighbor_type = edges.type[edges.neighbor[e]];
+      if (neighbor_type == last) {
+        ++result.count.back();
+        continue;
+      }
+      if (!interacts(centre_type, neighbor_type, codes)) continue;
+      last = neighbor_type;
+      result.centre.push_back(int32_t(i));
+      result.pair.push_back(centre_type * codes.ntypes + neighbor_type);
+      result.count.push_back(1);
+    }
+  }
+  return result;
+}
+
+}  // namespace deepmd

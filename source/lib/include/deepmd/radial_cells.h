@@ -1,0 +1,60 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "deepmd/device.h"
+
+namespace deepmd {
+
+/// Panels of the axis of the normalised radial column s, on each of which an embedding net is written as a polynomial.
+///
+/// With x = s - lowest + unit the panels divide every octave [unit 2^k, unit 2^(k+1)) evenly. They widen with s, where
+/// the features of a net of s do: whatever the distance of two atoms, it lies in a panel.
+struct Panels {
+  double lowest;   ///< the least s there is, that of an atom at the cutoff
+  double unit;     ///< of s, positive
+  int per_octave;  ///< positive; or 0 for a cell of width 2 around every edge, of which it is the midpoint
+};
+
+/// Of which types an edge (centre, neighbour) makes a cell.
+struct Codes {
+  int ntypes;
+  bool one_side;           ///< code of an edge: the neighbour's type, or else centre type * ntypes + neighbour type
+  const bool* interacting;  ///< [ntypes, ntypes] false for pairs whose edges belong to no cell; null for none
+};
+
+/// The edges of a centre in rows, as the neighbour search gives them.
+struct EdgeTypes {
+  int64_t ncentres;
+  const int64_t* edge_splits;  ///< [ncentres + 1]
+  const int32_t* neighbor;     ///< [nedge]
+  const int32_t* type;         ///< [nall]; centre i is atom i
+};
+
+/// The cells (code, panel) that hold edges, and the edges as runs: neighbouring edges of one centre in one cell.
+struct RadialCells {
+  std::vector<int32_t> code;         ///< [ncell]; cells are sorted by code, then panel
+  std::vector<double> start, width;  ///< [ncell], of the panel, in s
+  std::vector<int64_t> run_splits;   ///< [ncentres + 1], the runs of each centre
+  std::vector<int64_t> run_edges;    ///< [nrun, 2], first edge, and the one after the last
+  std::vector<int32_t> run_cell;     ///< [nrun]
+  std::vector<int32_t> run_centre;   ///< [nrun]
+  std::vector<int64_t> cell_splits;  ///< [ncell + 1], the runs of each cell
+  std::vector<int32_t> cell_runs;    ///< [nrun], sorted by cell, then run
+};
+
+/// Sorts edges into cells by the first column of rows [nedge, 4]. In rows sorted by type, then distance, a centre has at
+/// most one run in a cell; in others the runs are shorter.
+RadialCells radial_cells(const CpuDevice& device, const EdgeTypes& edges, const double* rows, const Codes& codes,
+                         const Panels& panels);
+
+/// How many interacting neighbours of each type a centre has, for the types it has.
+struct TypeCounts {
+  std::vector<int32_t> centre;  ///< [n], ascending
+  std::vector<int32_t> pair;    ///< [n], centre type * ntypes + neighbour type
+  std::vector<int32_t> count;   ///< [n], positive
+};
+TypeCounts count_types(const EdgeTypes& edges, const Codes& codes);
+
+}  // namespace deepmd

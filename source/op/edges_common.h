@@ -1,0 +1,53 @@
+#pragma once
+
+#include <initializer_list>
+#include <string>
+
+#include "common.h"
+#include "deepmd/edges.h"
+#include "deepmd/neighbors.h"
+
+namespace deepmd::op {
+
+/// InvalidArgument unless the inputs have these ranks.
+inline absl::Status check_ranks(tensorflow::shape_inference::InferenceContext* context,
+                                std::initializer_list<int> ranks) {
+  int input = 0;
+  for (const int rank : ranks) {
+    tensorflow::shape_inference::ShapeHandle shape;
+    TF_RETURN_IF_ERROR(context->WithRank(context->input(input++), rank, &shape));
+  }
+  return absl::Status();
+}
+
+template <typename T>
+T read_scalar(const char* name, const tensorflow::Tensor& tensor) {
+  check_shape(name, tensor, {});
+  return tensor.scalar<T>()();
+}
+
+/// The number of rows that splits [rows + 1] divide something into.
+inline int64_t read_ncentres(const char* name, const tensorflow::Tensor& splits) {
+  check_shape(name, splits, {-1});
+  if (splits.dim_size(0) < 1) throw InputError(std::string(name) + ": expected at least one number");
+  return splits.dim_size(0) - 1;
+}
+
+/// The frames of a batch from frame_splits [nframes + 1], checked.
+inline FrameSplits read_frames(const tensorflow::Tensor& splits, int64_t natoms) {
+  const int nframes = int(read_ncentres("frame_splits", splits));
+  const int* values = splits.flat<int>().data();
+  check_frame_splits(nframes, values, natoms);
+  return {nframes, values};
+}
+
+/// Edges from edge_splits [ncentres + 1] and neighbor [nedge]; the neighbours have not been checked.
+inline EdgeList read_edges(const tensorflow::Tensor& edge_splits, const tensorflow::Tensor& neighbor, int64_t natoms) {
+  const int64_t ncentres = read_ncentres("edge_splits", edge_splits);
+  check_shape("neighbor", neighbor, {-1});
+  const EdgeList edges{ncentres, natoms, edge_splits.flat<int64_t>().data(), neighbor.flat<int>().data()};
+  check_edge_splits(ncentres, edges.edge_splits, neighbor.dim_size(0));
+  return edges;
+}
+
+}  // namespace deepmd::op

@@ -1,0 +1,149 @@
+// RadialCells: edges sorted into cells of type and distance, and the neighbours of each type counted.
+#include "deepmd/radial_cells.h"
+
+#include <algorithm>
+#include <memory>
+
+#include "common.h"
+
+namespace deepmd::op {
+
+namespace tf = tensorflow;
+
+namespace {
+
+absl::Status infer(tf::shape_inference::InferenceContext* context) {
+  tf::shape_inference::ShapeHandle rows, splits, vector, scalar;
+  TF_RETURN_IF_ERROR(context->WithRank(context->input(0), 2, &rows));
+  TF_RETURN_IF_ERROR(context->WithRank(context->input(1), 1, &splits));
+  for (int k = 2; k < 4; ++k) TF_RETURN_IF_ERROR(context->WithRank(context->input(k), 1, &vector));
+  for (int k = 4; k < 7; ++k) TF_RETURN_IF_ERROR(context->WithRank(context->input(k), 0, &scalar));
+  const auto unknown = [&] { return context->UnknownShapeOfRank(1); };
+  const auto ncell = context->UnknownDim(), nrun = context->UnknownDim(), ncount = context->UnknownDim();
+  for (int k = 0; k < 3; ++k) context->set_output(k, context->Vector(ncell));
+  context->set_output(3, splits);
+  context->set_output(4, context->Matrix(nrun, 2));
+  for (int k = 5; k < 7; ++k) context->set_output(k, context->Vector(nrun));
+  context->set_output(7, unknown());
+  context->set_output(8, context->Vector(nrun));
+  for (int k = 9; k < 12; ++k) context->set_output(k, context->Vector(ncount));
+  return absl::Status();
+}
+
+template <typename T>
+void give(tf::OpKernelContext* context, int index, const std::vector<T>& values) {
+  tf::Tensor* out = allocate(context, index, {int64_t(values.size())});
+  std::copy(values.begin(), values.end(), out->flat<T>().data());
+}
+
+class RadialCellsOp : public tf::OpKernel {
+ public:
+  explicit RadialCellsOp(tf::OpKernelConstruction* context) : OpKernel(context) {
+    std::vector<int> pairs;
+    OP_REQUIRES_OK(context, context->GetAttr("ntypes", &ntypes_));
+    OP_REQUIRES_OK(context, context->GetAttr("one_side", &one_side_));
+    OP_REQUIRES_OK(context, context->GetAttr("exclude_types", &pairs));
+    constexpr int kMaxTypes = 1 << 12;
+    OP_REQUIRES(context, ntypes_ > 0 && ntypes_ <= kMaxTypes,
+                absl::Status(absl::StatusCode::kInvalidArgument, "ntypes: expected a positive number of types"));
+    bool inside = pairs.size() % 2 == 0;
+    for (const int type : pairs) inside = inside && type >= 0 && type < ntypes_;
+    OP_REQUIRES(context, inside,
+                absl::Status(absl::StatusCode::kInvalidArgument, "exclude_types: expected pairs of types"));
+    interacting_.reset(new bool[size_t(ntypes_) * ntypes_]);
+    std::fill_n(interacting_.get(), size_t(ntypes_) * ntypes_, true);
+    for (size_t k = 0; k < pairs.size(); k += 2) {
+      interacting_[pairs[k] * ntypes_ + pairs[k + 1]] = interacting_[pairs[k + 1] * ntypes_ + pairs[k]] = false;
+    }
+  }
+
+  void Compute(tf::OpKernelContext* context) override {
+    run(context, [&] {
+      const tf::Tensor &rows = context->input(0), &splits = context->input(1), &neighbor = context->input(2),
+                       &type = context->input(3);
+      check_shape("rows", rows, {-1, 4});
+      check_shape("neighbor", neighbor, {rows.dim_size(0)});
+      check_shape("type", type, {-1});
+      const EdgeTypes edges = check_edges(splits, neighbor, type);
+      const Codes codes{ntypes_, one_side_, interacting_.get()};
+      const Panels panels{context->input(4).scalar<double>()(), context->input(5).scalar<double>()(),
+                          context->input(6).scalar<int>()()};
+      const RadialCells cells =
+          radial_cells(make_device(context), edges, rows.flat<double>().data(), codes, panels);
+      give(context, 0, cells.code);
+      give(context, 1, cells.start);
+      give(context, 2, cells.width);
+      give(context, 3, cells.run_splits);
+      tf::Tensor* run_edges = allocate(context, 4, {int64_t(cells.run_cell.size()), 2});
+      std::copy(cells.run_edges.begin(), cells.run_edges.end(), run_edges->flat<int64_t>().data());
+      give(context, 5, cells.run_cell);
+      give(context, 6, cells.run_centre);
+      give(context, 7, cells.cell_splits);
+      give(context, 8, cells.cell_runs);
+      const TypeCounts counts = count_types(edges, codes);
+      give(context, 9, counts.centre);
+      give(context, 10, counts.pair);
+      give(context, 11, counts.count);
+    });
+  }
+
+ private:
+  EdgeTypes check_edges(const tf::Tensor& splits, const tf::Tensor& neighbor, const tf::Tensor& type) const {
+    check_splits("edge_splits", splits, neighbor.dim_size(0));
+    const int64_t ncentres = splits.dim_size(0) - 1, nall = type.dim_size(0);
+    if (ncentres > nall) throw InputError("type: expected at least one for every centre");
+    const auto types = type.vec<int>();
+    for (int64_t i = 0; i < nall; ++i) {
+      if (types(i) < 0 || types(i) >= ntypes_) {
+        throw InputError("atom " + std::to_string(i) + ": expected a type in [0, " + std::to_string(ntypes_) +
+                         "), got " + std::to_string(types(i)));
+      }
+    }
+    const auto neighbors = neighbor.vec<int>();
+    for (int64_t e = 0; e < neighbor.dim_size(0); ++e) {
+      if (neighbors(e) < 0 || neighbors(e) >= nall) {
+        throw InputError("edge " + std::to_string(e) + ": expected a neighbour in [0, " + std::to_string(nall) +
+                         "), got " + std::to_string(neighbors(e)));
+      }
+    }
+    return {ncentres, splits.flat<int64_t>().data(), neighbor.flat<int>().data(), type.flat<int>().data()};
+  }
+
+  int ntypes_ = 0;
+  bool one_side_ = true;
+  std::unique_ptr<bool[]> interacting_;
+};
+
+}  // namespace
+
+REGISTER_OP("RadialCells")
+    .Input("rows: double")
+    .Input("edge_splits: int64")
+    .Input("neighbor: int32")
+    .Input("type: int32")
+    .Input("lowest: double")
+    .Input("unit: double")
+    .Input("per_octave: int32")
+    .Attr("ntypes: int")
+    .Attr("one_side: bool")
+    .Attr("exclude_types: list(int)")
+    .Output("cell_code: int32")
+    .Output("cell_start: double")
+    .Output("cell_width: double")
+    .Output("run_splits: int64")
+    .Output("run_edges: int64")
+    .Output("run_cell: int32")
+    .Output("run_centre: int32")
+    .Output("cell_splits: int64")
+    .Output("cell_runs: int32")
+    .Output("count_centre: int32")
+    .Output("count_pair: int32")
+    .Output("count: int32")
+    .SetShapeFn(infer)
+    .Doc("Sorts edges into cells of type and distance, and counts the neighbours of each type.");
+
+REGISTER_KERNEL_BUILDER(
+    Name("RadialCells").Device(tf::DEVICE_CPU).HostMemory("lowest").HostMemory("unit").HostMemory("per_octave"),
+    RadialCellsOp);
+
+}  // namespace deepmd::op

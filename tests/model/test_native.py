@@ -1,0 +1,158 @@
+"""The native form of the model equals the portable one: predictions, and the gradients that training follows."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from deepmd_tf.config import LossConfig
+from deepmd_tf.descriptor.frames import Frames, PaddedFrames
+from deepmd_tf.descriptor.se_e2_a import MOST_PANELS
+from deepmd_tf.loss import EnergyLoss
+from deepmd_tf.train.step import RESOLVED
+
+from ..frames import make_frame
+from ..models import VARIANTS, model_config, random_model, variant_config
+
+OUTPUTS = ("energy", "force", "virial", "atom_energy", "atom_virial", "descriptor")
+
+
+def make_frames(shape, config):
+    """Two frames of one composition as other programs feed them; places of the types differ."""
+    first = make_frame(shape, config=config)
+    frames = [first, first.replace(coord=1.05 * first.coord, cell=None if first.cell is None else 1.05 * first.cell)]
+    frames[1] = frames[1].replace(types=np.roll(first.types, 1))
+    natoms = first.natoms
+    counts = np.bincount(frames[0].types, minlength=len(config.model.type_map))
+
+    def stack(values, width):
+        return None if values[0] is None else tf.constant(np.reshape(values, (2, width)), tf.float64)
+
+    cells = [np.zeros(9) if frame.cell is None else frame.cell for frame in frames]
+    return PaddedFrames(
+        stack([frame.coord for frame in frames], natoms * 3),
+        tf.constant([frame.types for frame in frames], tf.int32),
+        tf.constant([natoms, natoms, *counts], tf.int32),
+        stack(cells, 9),
+        tf.zeros([0 if frames[0].cell is None else 6], tf.int32),
+        stack([frame.fparam for frame in frames], -1),
+        stack([frame.aparam for frame in frames], -1),
+    )
+
+
+def evaluate(model, parameters, frames):
+    """Predictions, and gradients of a loss of all of them by every parameter."""
+    loss = EnergyLoss(LossConfig(start_pref_e=1.0, start_pref_f=10.0, start_pref_v=1.0))
+    variables = {key: v for key, v in parameters.by_name.items() if v.trainable}
+    flat = frames if isinstance(frames, Frames) else frames.flat()
+    nframes, natoms = len(flat.splits) - 1, len(flat.type)
+    rng = np.random.default_rng(5)
+    labels = {
+        "energy": rng.normal(size=nframes),
+        "force": rng.normal(size=(natoms, 3)),
+        "virial": rng.normal(size=(nframes, 9)),
+        "frame_splits": flat.splits,
+    }
+    labels |= {f"has_{name}": np.ones(nframes) for name in ("energy", "force", "virial")}
+
+    @tf.function(autograph=False)
+    def run():
+        with tf.GradientTape() as tape:
+            prediction = model(frames)
+            value, _ = loss(prediction, labels, tf.constant(1.0, tf.float64))
+        return prediction, tape.gradient(value, variables)
+
+    return run.get_concrete_function()()
+
+
+def resolved(model, parameters, frames):
+    """Refine as training does."""
+    while True:
+        prediction, gradients = evaluate(model, parameters, frames)
+        if prediction.unresolved <= RESOLVED[model.descriptor.config.precision]:
+            return prediction, gradients
+        model.descriptor.refine()
+
+
+def assert_same(got, expected, tolerance):
+    for name in OUTPUTS:
+        reference = getattr(expected[0], name).numpy()
+        scale = max(np.abs(reference).max(), 1e-3)
+        np.testing.assert_allclose(
+            getattr(got[0], name), reference, rtol=0, atol=tolerance * scale, err_msg=name
+        )  # fmt: skip
+    for key, gradient in expected[1].items():
+        scale = max(np.abs(gradient).max(), 1e-3)
+        np.testing.assert_allclose(got[1][key], gradient, rtol=0, atol=tolerance * scale, err_msg=key)
+
+
+def tolerance_of(config):
+    model = config.model
+    nets = (model.descriptor, model.fitting_net, model.type_embedding)
+    return 1e-10 if all(net.precision == "float64" for net in nets) else 2e-5
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [*((name, "triclinic") for name in VARIANTS), ("one_side", "open"), ("two_sides", "small"), ("exclude_like", "open")],
+)
+def test_equals_portable(name, shape):
+    config = variant_config(name)
+    model, parameters = random_model(config, 3)
+    frames = make_frames(shape, config)
+    native = resolved(model, parameters, frames.flat())
+    assert_same(native, evaluate(model, parameters, frames), tolerance_of(config))
+    np.testing.assert_array_equal(native[0].max_neighbors, model.descriptor.environment(frames).max_neighbors)
+
+
+def test_evaluated_at_every_edge():
+    """What is used for nets that are not smooth equals the tabulated form for one that is."""
+    config = model_config({"descriptor": {"type_one_side": False}})
+    model, parameters = random_model(config, 3)
+    frames = make_frames("triclinic", config)
+    tabulated = resolved(model, parameters, frames.flat())
+    assert model.descriptor.panels
+    model.descriptor.panels = 0
+    assert_same(evaluate(model, parameters, frames.flat()), tabulated, 1e-10)
+
+
+def test_relu_is_never_tabulated():
+    config = model_config({"descriptor": {"activation_function": "relu"}})
+    assert random_model(config)[0].descriptor.panels == 0
+
+
+def test_steep_nets_are_tabulated_finely_and_at_last_not_at_all():
+    config = model_config()
+    model, parameters = random_model(config, 3)
+    frames = make_frames("triclinic", config)
+    matrix = parameters.by_name["filter_type_all/matrix_1"]
+    panels = []
+    for factor in (1.0, 8.0, 1e4):
+        matrix.assign(matrix * factor)
+        native = resolved(model, parameters, frames.flat())
+        panels.append(model.descriptor.panels)
+        assert_same(native, evaluate(model, parameters, frames), 1e-10)
+    assert panels[0] < panels[1] <= MOST_PANELS
+    assert panels[2] == 0
+
+
+def test_frames_of_different_size_share_a_batch():
+    config = variant_config("fparam_aparam")
+    model, parameters = random_model(config, 3)
+    parts = [make_frames(shape, config).flat() for shape in ("triclinic", "open", "small")]
+    sizes = np.concatenate([np.diff(part.splits) for part in parts])
+
+    def joined(*fields):
+        return tf.concat(fields, axis=0)
+
+    together = Frames(
+        *(joined(*(getattr(part, name) for part in parts)) for name in ("coord", "type")),
+        tf.constant(np.cumsum([0, *sizes]), tf.int32),
+        *(joined(*(getattr(part, name) for part in parts)) for name in ("box", "periodic", "fparam", "aparam")),
+    )
+    got, _ = resolved(model, parameters, together)
+    single = [evaluate(model, parameters, part)[0] for part in parts]
+    for name in OUTPUTS:
+        expected = np.concatenate([getattr(each, name) for each in single])
+        np.testing.assert_allclose(getattr(got, name), expected, rtol=1e-10, atol=1e-10, err_msg=name)
