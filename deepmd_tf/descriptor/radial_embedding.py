@@ -1,7 +1,7 @@
 """The embedding of a neighbour: a net of its distance and of the types, and the same net tabulated.
 
-``G(s, A_j)`` (one side) or ``G(s, A_j, A_i)`` (two sides) is a net of the normalised radial column s and of rows A of the
-type embedding, neighbour first (DeePMD-kit v2 paper, J. Chem. Phys. 159, 054801, 2023). Types are discrete, so the
+``G(s, A_j)`` (one side) or ``G(s, A_j, A_i)`` (two sides) is a net of the normalised radial column s and of rows A of
+the type embedding, neighbour first (DeePMD-kit v2 paper, J. Chem. Phys. 159, 054801, 2023). Types are discrete, so the
 part of the first layer that multiplies them is a bias looked up by type, and for each code (a neighbour's type, or a
 pair of types) the net is a smooth function of the one number s. `tabulated` writes it on every cell, an interval of s
 of one code, as the Chebyshev series through its values at Chebyshev points: so many terms that those left out are

@@ -5,8 +5,8 @@ For a centre i with environment rows ``R~_ij`` and embedding ``G_ij`` of its nei
     T = (1/N_c) sum_j R~_ij (x) G_ij        [4, M]
     D = T^T T[:, :axis_neuron]              [M, axis_neuron]
 
-The sum runs over ``N_c = sum(sel)`` slots, and an empty slot counts: it holds ``s~ = s0 = -avg/std`` of its centre. What
-empty slots add is a constant of the types times their number.
+The sum runs over ``N_c = sum(sel)`` slots, and an empty slot counts: it holds ``s~ = s0 = -avg/std`` of its centre.
+What empty slots add is a constant of the types times their number.
 
 There are two forms with the same numbers: over edges, with the embedding tabulated (`_contract_edges`), and over padded
 slots with standard operations (`_contract_slots`), which other programs can run.
@@ -52,8 +52,8 @@ class SeE2A(tf.Module):
     Attributes
     ----------
     panels : int
-        Panels of an octave of the radial axis, on which the embedding net is tabulated; 0 for none, when it is evaluated
-        at every edge.
+        Panels of an octave of the radial axis, on which the embedding net is tabulated; 0 for none, when it is
+        evaluated at every edge.
     """
 
     def __init__(self, config, *, type_width: int, statistics: EnvironmentStatistics, parameters: Parameters):
@@ -115,8 +115,8 @@ class SeE2A(tf.Module):
         Returns
         -------
         tuple of Tensor
-            Descriptors ``[ncenters, width]``; and the relative error by which the embedding may not be resolved, 0 where
-            it is not tabulated (see `RadialEmbedding.tabulated`).
+            Descriptors ``[ncenters, width]``; and the relative error by which the embedding may not be resolved, 0
+            where it is not tabulated (see `RadialEmbedding.tabulated`).
         """
         if isinstance(environment, EdgeEnvironment):
             t, unresolved = self._contract_edges(environment, type_table)
@@ -178,7 +178,7 @@ class SeE2A(tf.Module):
         return tf.concat([radial, t[:, 1:]], axis=1)
 
     def _empty_slot(self, type_table: tf.Tensor, precision) -> tf.Tensor:
-        """What an empty slot adds to the radial row, ``s0 G(s0)`` by centre and neighbour type ``[ntypes, ntypes, M]``."""
+        """What an empty slot adds to the radial row: ``s0 G(s0)``; centre, neighbour type ``[ntypes, ntypes, M]``."""
         types = tf.range(self.ntypes)
         s0 = tf.cast(self.normalisation.at_cutoff, precision)[:, None, None] * tf.ones([1, self.ntypes, 1], precision)
         if self.config.exclude_types:

@@ -19,10 +19,10 @@ Each op's file states its shapes and its gradient.
 """
 
 from deepmd_tf.ops.contraction import contract_cells
-from deepmd_tf.ops.dense_product import dense_product
 from deepmd_tf.ops.edges import edge_force, edge_rows, edge_virial, listed_edges, neighbor_edges
 from deepmd_tf.ops.env_mat import prod_env_mat_a, prod_env_mat_a_counted
 from deepmd_tf.ops.force import prod_force_se_a
+from deepmd_tf.ops.gemm import dense_product
 from deepmd_tf.ops.library import load
 from deepmd_tf.ops.messages import said_by_op
 from deepmd_tf.ops.radial_cells import RadialCells, radial_cells

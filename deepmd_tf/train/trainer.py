@@ -178,7 +178,9 @@ class Trainer:
         """Take one step; raises `InputError` when loss or gradients are not finite."""
         rate = self._schedule(self.step)
         batch = next(self._batches)
-        outcome = self._outcome(self._training, self.step, lambda step: step.train(batch, rate, rate / self._schedule(0)))
+        outcome = self._outcome(
+            self._training, self.step, lambda step: step.train(batch, rate, rate / self._schedule(0))
+        )
         if not outcome.finite:
             advice = "loss or gradient is not finite; look at these frames, or lower learning_rate.start_lr"
             raise self._bad_batch(self._training, self.step, advice)

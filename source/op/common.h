@@ -19,7 +19,8 @@ CpuDevice make_device(tensorflow::OpKernelContext* context);
 /// Throws InputError unless the tensor has this shape; -1 stands for any length.
 void check_shape(const char* name, const tensorflow::Tensor& tensor, std::initializer_list<int64_t> expected);
 
-/// Throws InputError unless the tensor is the int64 splits of rows of compressed storage: from 0, never falling, to `end`.
+/// Throws InputError unless the tensor is the int64 splits of rows of compressed storage: from 0, never falling, to
+/// `end`.
 void check_splits(const char* name, const tensorflow::Tensor& splits, int64_t end);
 
 /// What natoms [ntypes + 2] says: nloc, nall, then the number of atoms of each type.

@@ -174,14 +174,15 @@ absl::Status infer_table(InferenceContext* context) {
   TF_RETURN_IF_ERROR(context->WithRank(context->input(0), 3, &t_grad));
   int terms = 0;
   TF_RETURN_IF_ERROR(context->GetAttr("terms", &terms));
-  context->set_output(0, context->MakeShape({context->Dim(starts, 0), context->MakeDim(terms), context->Dim(t_grad, 2)}));
+  context->set_output(0,
+                      context->MakeShape({context->Dim(starts, 0), context->MakeDim(terms), context->Dim(t_grad, 2)}));
   return absl::Status();
 }
 
 }  // namespace
 
-#define DEEPMD_GEOMETRY         \
-  Input("rows: double")         \
+#define DEEPMD_GEOMETRY            \
+  Input("rows: double")            \
       .Input("cell_start: double") \
       .Input("cell_width: double") \
       .Input("run_splits: int64")  \
@@ -231,16 +232,16 @@ REGISTER_OP("ContractCellsTangentGradTable")
     .SetShapeFn(infer_table<2>)
     .Doc("Derivative of ContractCellsTangent by the table.");
 
-#define DEEPMD_KERNELS(T)                                                                                              \
-  REGISTER_KERNEL_BUILDER(Name("ContractCells").Device(tf::DEVICE_CPU).TypeConstraint<T>("T"),                         \
-                          ContractCells<T, false>);                                                                    \
-  REGISTER_KERNEL_BUILDER(Name("ContractCellsTangent").Device(tf::DEVICE_CPU).TypeConstraint<T>("T"),                  \
-                          ContractCells<T, true>);                                                                     \
-  REGISTER_KERNEL_BUILDER(Name("ContractCellsGradRows").Device(tf::DEVICE_CPU).TypeConstraint<T>("T"),                 \
-                          ContractCellsGradRows<T>);                                                                   \
-  REGISTER_KERNEL_BUILDER(Name("ContractCellsGradTable").Device(tf::DEVICE_CPU).TypeConstraint<T>("T"),                \
-                          ContractCellsGradTable<T, false>);                                                           \
-  REGISTER_KERNEL_BUILDER(Name("ContractCellsTangentGradTable").Device(tf::DEVICE_CPU).TypeConstraint<T>("T"),         \
+#define DEEPMD_KERNELS(T)                                                                                      \
+  REGISTER_KERNEL_BUILDER(Name("ContractCells").Device(tf::DEVICE_CPU).TypeConstraint<T>("T"),                 \
+                          ContractCells<T, false>);                                                            \
+  REGISTER_KERNEL_BUILDER(Name("ContractCellsTangent").Device(tf::DEVICE_CPU).TypeConstraint<T>("T"),          \
+                          ContractCells<T, true>);                                                             \
+  REGISTER_KERNEL_BUILDER(Name("ContractCellsGradRows").Device(tf::DEVICE_CPU).TypeConstraint<T>("T"),         \
+                          ContractCellsGradRows<T>);                                                           \
+  REGISTER_KERNEL_BUILDER(Name("ContractCellsGradTable").Device(tf::DEVICE_CPU).TypeConstraint<T>("T"),        \
+                          ContractCellsGradTable<T, false>);                                                   \
+  REGISTER_KERNEL_BUILDER(Name("ContractCellsTangentGradTable").Device(tf::DEVICE_CPU).TypeConstraint<T>("T"), \
                           ContractCellsGradTable<T, true>)
 DEEPMD_KERNELS(float);
 DEEPMD_KERNELS(double);

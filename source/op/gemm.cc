@@ -17,7 +17,8 @@ absl::Status infer(tf::shape_inference::InferenceContext* context) {
   TF_RETURN_IF_ERROR(context->GetAttr("transpose_b", &transpose_b));
   TF_RETURN_IF_ERROR(context->WithRank(context->input(0), 2, &a));
   TF_RETURN_IF_ERROR(context->WithRank(context->input(1), 2, &b));
-  TF_RETURN_IF_ERROR(context->Merge(context->Dim(a, transpose_a ? 0 : 1), context->Dim(b, transpose_b ? 1 : 0), &merged));
+  TF_RETURN_IF_ERROR(
+      context->Merge(context->Dim(a, transpose_a ? 0 : 1), context->Dim(b, transpose_b ? 1 : 0), &merged));
   context->set_output(0, context->Matrix(context->Dim(a, transpose_a ? 1 : 0), context->Dim(b, transpose_b ? 0 : 1)));
   return absl::Status();
 }

@@ -95,7 +95,12 @@ def tolerance_of(config):
 
 @pytest.mark.parametrize(
     ("name", "shape"),
-    [*((name, "triclinic") for name in VARIANTS), ("one_side", "open"), ("two_sides", "small"), ("exclude_like", "open")],
+    [
+        *((name, "triclinic") for name in VARIANTS),
+        ("one_side", "open"),
+        ("two_sides", "small"),
+        ("exclude_like", "open"),
+    ],
 )
 def test_equals_portable(name, shape):
     config = variant_config(name)

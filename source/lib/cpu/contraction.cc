@@ -114,11 +114,11 @@ void contract_cells_tangent_grad_table(const CpuDevice& device, const Contractio
   to_table<T>(device, shape, v, t_grad, table_grad);
 }
 
-#define DEEPMD_INSTANTIATE(T)                                                                                      \
-  template void contract_cells<T>(const CpuDevice&, const Contraction&, const T*, T*);                             \
-  template void contract_cells_grad_rows<T>(const CpuDevice&, const Contraction&, const T*, const T*, double*);    \
-  template void contract_cells_grad_table<T>(const CpuDevice&, const Contraction&, const T*, T*);                  \
-  template void contract_cells_tangent<T>(const CpuDevice&, const Contraction&, const double*, const T*, T*);      \
+#define DEEPMD_INSTANTIATE(T)                                                                                   \
+  template void contract_cells<T>(const CpuDevice&, const Contraction&, const T*, T*);                          \
+  template void contract_cells_grad_rows<T>(const CpuDevice&, const Contraction&, const T*, const T*, double*); \
+  template void contract_cells_grad_table<T>(const CpuDevice&, const Contraction&, const T*, T*);               \
+  template void contract_cells_tangent<T>(const CpuDevice&, const Contraction&, const double*, const T*, T*);   \
   template void contract_cells_tangent_grad_table<T>(const CpuDevice&, const Contraction&, const T*, const double*, T*)
 DEEPMD_INSTANTIATE(float);
 DEEPMD_INSTANTIATE(double);

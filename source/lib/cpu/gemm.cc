@@ -41,8 +41,8 @@ void gemm_here(const Product& shape, const T* a, const T* b, bool accumulate, T*
                         accumulate, c, shape.n);
 }
 
-#define DEEPMD_INSTANTIATE(T)                                                              \
-  template void gemm<T>(const CpuDevice&, const Product&, const T*, const T*, T*);         \
+#define DEEPMD_INSTANTIATE(T)                                                      \
+  template void gemm<T>(const CpuDevice&, const Product&, const T*, const T*, T*); \
   template void gemm_here<T>(const Product&, const T*, const T*, bool, T*)
 DEEPMD_INSTANTIATE(float);
 DEEPMD_INSTANTIATE(double);

@@ -143,9 +143,8 @@ struct AddOuterProduct {
 
 /// s shifted by k terms.
 template <typename T>
-DEEPMD_ALWAYS_INLINE const T (*from(const T s[4][kMaxTerms], int k))[kMaxTerms] {
-  return reinterpret_cast<const T(*)[kMaxTerms]>(&s[0][k]);
-}
+DEEPMD_ALWAYS_INLINE const T (*from(const T s[4][kMaxTerms], int k))
+    [kMaxTerms] { return reinterpret_cast<const T(*)[kMaxTerms]>(&s[0][k]); }
 
 template <typename T>
 void forward(const Contraction& shape, int64_t begin, int64_t end, const double* v, const T* table, T* t) {
@@ -210,8 +209,7 @@ DEEPMD_ALWAYS_INLINE void edges_of_run(const Contraction& shape, int64_t run, co
 }
 
 template <typename T>
-void to_rows(const Contraction& shape, int64_t begin, int64_t end, const T* t_grad, const T* table,
-             double* rows_grad) {
+void to_rows(const Contraction& shape, int64_t begin, int64_t end, const T* t_grad, const T* table, double* rows_grad) {
   const int64_t columns = shape.columns;
   Quad x[kMaxTerms];
   for (int64_t run = begin; run < end; ++run) {

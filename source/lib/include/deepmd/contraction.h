@@ -16,14 +16,14 @@ namespace deepmd {
 struct Contraction {
   int64_t ncentres;
   int64_t nedge;
-  const double* rows;         ///< [nedge, 4]
+  const double* rows;  ///< [nedge, 4]
   int64_t ncell;
-  const double* start;        ///< [ncell]
-  const double* width;        ///< [ncell]
-  const int64_t* run_splits;  ///< [ncentres + 1]
-  const int64_t* run_edges;   ///< [nrun, 2]
-  const int32_t* run_cell;    ///< [nrun]
-  const int32_t* run_centre;  ///< [nrun]
+  const double* start;         ///< [ncell]
+  const double* width;         ///< [ncell]
+  const int64_t* run_splits;   ///< [ncentres + 1]
+  const int64_t* run_edges;    ///< [nrun, 2]
+  const int32_t* run_cell;     ///< [nrun]
+  const int32_t* run_centre;   ///< [nrun]
   const int64_t* cell_splits;  ///< [ncell + 1]
   const int32_t* cell_runs;    ///< [nrun]
   int terms;                   ///< of the polynomials, from 2 to kMaxTerms

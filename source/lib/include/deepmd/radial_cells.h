@@ -20,7 +20,7 @@ struct Panels {
 /// Of which types an edge (centre, neighbour) makes a cell.
 struct Codes {
   int ntypes;
-  bool one_side;           ///< code of an edge: the neighbour's type, or else centre type * ntypes + neighbour type
+  bool one_side;            ///< code of an edge: the neighbour's type, or else centre type * ntypes + neighbour type
   const bool* interacting;  ///< [ntypes, ntypes] false for pairs whose edges belong to no cell; null for none
 };
 
@@ -44,8 +44,8 @@ struct RadialCells {
   std::vector<int32_t> cell_runs;    ///< [nrun], sorted by cell, then run
 };
 
-/// Sorts edges into cells by the first column of rows [nedge, 4]. In rows sorted by type, then distance, a centre has at
-/// most one run in a cell; in others the runs are shorter.
+/// Sorts edges into cells by the first column of rows [nedge, 4]. In rows sorted by type, then distance, a centre has
+/// at most one run in a cell; in others the runs are shorter.
 RadialCells radial_cells(const CpuDevice& device, const EdgeTypes& edges, const double* rows, const Codes& codes,
                          const Panels& panels);
 
