@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from deepmd_tf.fitting.registry import FITTINGS
-from deepmd_tf.nn.dense import Dense, NetOptions
+from deepmd_tf.nn.dense import Dense, NetOptions, Product
 from deepmd_tf.nn.parameters import Fixed, Parameters
 from deepmd_tf.statistics import FittingStatistics
 
@@ -83,6 +83,8 @@ class EnergyFitting(tf.Module):
         center_type: tf.Tensor,
         fparam: tf.Tensor | None = None,
         aparam: tf.Tensor | None = None,
+        *,
+        product: Product = tf.matmul,
     ) -> tf.Tensor:
         """Atomic energies (eV) ``[ncenters]``, float64.
 
@@ -96,9 +98,11 @@ class EnergyFitting(tf.Module):
             int32 ``[ncenters]``.
         fparam, aparam : Tensor, optional
             ``[ncenters, numb_fparam]``, of each centre's frame, and ``[ncenters, numb_aparam]``.
+        product : callable
+            How layers multiply.
         """
         extra = self._extra(fparam, aparam)
-        energy = self._net(tf.cast(descriptor, self.config.precision), type_table, center_type, extra)
+        energy = self._net(tf.cast(descriptor, self.config.precision), type_table, center_type, extra, product)
         if self.config.atom_ener:
             energy -= self._in_vacuum(type_table, center_type, extra)
         return energy + tf.gather(self.energy_bias, center_type)
@@ -123,16 +127,22 @@ class EnergyFitting(tf.Module):
         return (tf.reshape(value, [-1, mean.shape[0]]) - mean) * inverse_std
 
     def _net(
-        self, descriptor: tf.Tensor, type_table: tf.Tensor, center_type: tf.Tensor, extra: tf.Tensor | None
+        self,
+        descriptor: tf.Tensor,
+        type_table: tf.Tensor,
+        center_type: tf.Tensor,
+        extra: tf.Tensor | None,
+        product: Product = tf.matmul,
     ) -> tf.Tensor:
         """Energies ``[ncenters]`` before the bias, float64."""
         first = self.layers[0]
         w_descriptor, w_type, w_extra = tf.split(first.matrix, self.widths, axis=0)
         by_type = tf.matmul(tf.cast(type_table, self.config.precision), w_type) + first.bias
-        pre = tf.matmul(descriptor, w_descriptor) + tf.gather(by_type, center_type)
+        pre = product(descriptor, w_descriptor) + tf.gather(by_type, center_type)
         if extra is not None:
             pre += tf.matmul(tf.cast(extra, self.config.precision), w_extra)
         x = first.activate(pre)
         for layer in self.layers[1:]:
-            x = x + layer(x) if layer.n_in == layer.n_out else layer(x)
+            y = layer(x, product)
+            x = x + y if layer.n_in == layer.n_out else y
         return tf.cast(self.final(x)[:, 0], tf.float64)

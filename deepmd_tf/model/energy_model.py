@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from deepmd_tf import ops
 from deepmd_tf.descriptor import make_descriptor
 from deepmd_tf.descriptor.frames import Frames, PaddedFrames
 from deepmd_tf.fitting import make_fitting
@@ -89,7 +90,12 @@ class EnergyModel(tf.Module):
         descriptor, unresolved = self.descriptor(environment, type_table)
         descriptor = tf.cast(descriptor, tf.float64)
         atom_energy = self.fitting(
-            descriptor, type_table, environment.center_type, environment.fparam, environment.aparam
+            descriptor,
+            type_table,
+            environment.center_type,
+            environment.fparam,
+            environment.aparam,
+            product=ops.dense_product if isinstance(frames, Frames) else tf.matmul,
         )
         energy = environment.frame_sum(atom_energy)
         (gradient,) = tf.gradients(energy, environment.differentiable)

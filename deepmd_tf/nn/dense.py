@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import tensorflow as tf
 
 from deepmd_tf.nn.activation import ACTIVATIONS
 from deepmd_tf.nn.parameters import Fixed, Normal, Parameters
+
+Product = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+"""How two matrices are multiplied."""
 
 
 @dataclass(frozen=True)
@@ -91,11 +95,11 @@ class Dense(tf.Module):
         y = self.activation(pre)
         return y if self.idt is None else y * tf.cast(self.idt, y.dtype)
 
-    def pre_activation(self, x: tf.Tensor) -> tf.Tensor:
+    def pre_activation(self, x: tf.Tensor, product: Product = tf.matmul) -> tf.Tensor:
         """``x W + b`` for ``x [n, n_in]``, in the precision of x."""
-        y = tf.matmul(x, tf.cast(self.matrix, x.dtype))
+        y = product(x, tf.cast(self.matrix, x.dtype))
         return y if self.bias is None else y + tf.cast(self.bias, x.dtype)
 
-    def __call__(self, x: tf.Tensor) -> tf.Tensor:
+    def __call__(self, x: tf.Tensor, product: Product = tf.matmul) -> tf.Tensor:
         """``idt * phi(x W + b)`` for ``x [n, n_in]``."""
-        return self.activate(self.pre_activation(x))
+        return self.activate(self.pre_activation(x, product))

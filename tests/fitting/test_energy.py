@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from deepmd_tf import ops
 from deepmd_tf.errors import InputError
 from deepmd_tf.fitting import make_fitting
 from deepmd_tf.nn.parameters import TrainableParameters
@@ -47,8 +48,9 @@ CASES = {
 }
 
 
+@pytest.mark.parametrize("product", [tf.matmul, ops.dense_product])
 @pytest.mark.parametrize("changes", CASES.values(), ids=CASES)
-def test_energies(changes):
+def test_energies(changes, product):
     fitting, config, parameters, statistics = build(**changes)
     rng = np.random.default_rng(2)
     natoms = len(TYPES)
@@ -60,14 +62,14 @@ def test_energies(changes):
         tf.constant(descriptor),
         tf.constant(table),
         tf.constant(np.tile(TYPES, NFRAMES), tf.int32),
-        tf.constant(NFRAMES),
-        tf.constant(fparam) if config.numb_fparam else None,
-        tf.constant(aparam.reshape(NFRAMES, -1)) if config.numb_aparam else None,
+        tf.constant(np.repeat(fparam, natoms, axis=0)) if config.numb_fparam else None,
+        tf.constant(aparam.reshape(NFRAMES * natoms, -1)) if config.numb_aparam else None,
+        product=product,
     )
     values = parameters.values()
     scaled_f = (fparam - statistics.fparam[0]) / statistics.fparam[1]
     scaled_a = (aparam - statistics.aparam[0]) / statistics.aparam[1]
-    assert result.shape == (NFRAMES, natoms) and result.dtype == tf.float64
+    assert result.shape == (NFRAMES * natoms,) and result.dtype == tf.float64
     for frame, atom in np.ndindex(NFRAMES, natoms):
         rest = [table[TYPES[atom]], scaled_f[frame], scaled_a[frame, atom]]
         d = descriptor[frame * natoms + atom]
@@ -75,7 +77,7 @@ def test_energies(changes):
         if config.atom_ener:
             expected -= reference.fitting_net(np.concatenate([0 * d, *rest]), values, config)
         expected += statistics.energy_bias[TYPES[atom]]
-        assert float(result[frame, atom]) == pytest.approx(expected, abs=1e-12)
+        assert float(result[frame * natoms + atom]) == pytest.approx(expected, abs=1e-12)
 
 
 def test_parameters():
