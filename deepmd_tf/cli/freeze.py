@@ -1,7 +1,8 @@
-"""Write the model of a checkpoint as a frozen graph (.pb) for inference here, in ASE, and in DeePMD-kit's programs.
+"""Write the model of a checkpoint as a frozen graph (.pb) for inference in Python and ASE, or in DeePMD-kit's programs.
 
 dp freeze -o graph.pb                    the latest checkpoint in the current directory
 dp freeze -c model.ckpt-best -o graph.pb
+dp freeze --portable -o portable.pb      the same model for DeePMD-kit's programs
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--portable",
         action="store_true",
-        help="write only operations that DeePMD-kit knows too; every graph is so written at present",
+        help="write only operations that DeePMD-kit knows too: the same numbers, slower here",
     )
 
 
@@ -36,5 +37,5 @@ def run(arguments: argparse.Namespace) -> None:
     from deepmd_tf.files import check_writable
 
     check_writable(arguments.output, "--output")
-    stored = freeze(arguments.checkpoint, arguments.output)
+    stored = freeze(arguments.checkpoint, arguments.output, portable=arguments.portable)
     log.info("%s: step %d frozen to %s", stored.path, stored.step, arguments.output)

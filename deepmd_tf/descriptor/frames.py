@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from deepmd_tf import ops
+
 
 class Frames(NamedTuple):
     """Frames of any sizes and compositions, their atoms one after another in any order.
@@ -68,14 +70,13 @@ class PaddedFrames(NamedTuple):
 
     def flat(self) -> Frames:
         """The same frames as `Frames`; they must have no ghosts."""
-        nframes, nall = tf.shape(self.type)[0], tf.shape(self.type)[1]
-        periodic = tf.fill([nframes], tf.equal(tf.size(self.mesh), 6))
+        splits, periodic = ops.flat_frames(self.coord, self.type, self.natoms, self.box, self.mesh)
         return Frames(
             tf.reshape(self.coord, [-1, 3]),
             tf.reshape(self.type, [-1]),
-            tf.range(nframes + 1) * nall,
+            splits,
             self.box,
             periodic,
             self.fparam,
-            None if self.aparam is None else tf.reshape(self.aparam, tf.stack([nframes * nall, -1])),
+            None if self.aparam is None else tf.reshape(self.aparam, tf.stack([splits[-1], -1])),
         )

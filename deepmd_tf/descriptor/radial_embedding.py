@@ -23,6 +23,9 @@ from deepmd_tf.ops import RadialCells
 TERMS = 16
 """Length of the Chebyshev series on a cell."""
 
+RESOLVED = {"float64": 1e-13, "float32": 1e-8}
+"""Largest relative error of a tabulated embedding that counts as round-off, by the precision of the model."""
+
 SMOOTH = frozenset({"tanh", "gelu", "gelu_tf", "softplus", "sigmoid", "silu", "linear", "none"})
 """Activation functions without kinks, which a polynomial can follow."""
 

@@ -6,12 +6,13 @@ from pathlib import Path
 
 from deepmd_tf.config import parse_config
 from deepmd_tf.errors import InputError
+from deepmd_tf.export.native import native_graph
 from deepmd_tf.export.portable import portable_graph
 from deepmd_tf.files import atomic_write
 from deepmd_tf.train.checkpoint import StoredCheckpoint
 
 
-def freeze(checkpoint: str | Path, output: str | Path) -> StoredCheckpoint:
+def freeze(checkpoint: str | Path, output: str | Path, *, portable: bool = False) -> StoredCheckpoint:
     """Write the model of a checkpoint as a frozen graph.
 
     Parameters
@@ -20,6 +21,8 @@ def freeze(checkpoint: str | Path, output: str | Path) -> StoredCheckpoint:
         A checkpoint, a prefix, or a directory of checkpoints (the latest).
     output : str or Path
         The ``.pb`` file.
+    portable : bool
+        Whether to write only operations that DeePMD-kit knows too, instead of the faster native ones.
 
     Returns
     -------
@@ -35,6 +38,7 @@ def freeze(checkpoint: str | Path, output: str | Path) -> StoredCheckpoint:
     if not output.parent.is_dir():
         raise InputError(f"{output}: the directory {output.parent} does not exist")
     stored = StoredCheckpoint(checkpoint)
-    graph = portable_graph(parse_config(stored.config), stored.values(), stored.metadata["data"]["min_nbor_dist"])
+    write = portable_graph if portable else native_graph
+    graph = write(parse_config(stored.config), stored.values(), stored.metadata["data"]["min_nbor_dist"])
     atomic_write(output, graph.SerializeToString(deterministic=True))
     return stored

@@ -8,6 +8,8 @@ The part of the first layer that multiplies ``A_i`` is a bias looked up by type.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import tensorflow as tf
 
@@ -18,6 +20,35 @@ from deepmd_tf.statistics import FittingStatistics
 
 IDT_MEAN = 0.1
 """Mean of the initial `idt`: deep residual nets start near the identity."""
+
+
+class FittingWeights(NamedTuple):
+    """The net as `ops.evaluate_model` takes it, in the precision of the net, energies in float64.
+
+    Attributes
+    ----------
+    first_matrix, extra_matrix : Tensor
+        The parts of the first layer that multiply descriptor and parameters ``[width, neuron[0]]``.
+    first_bias : Tensor
+        The rest of the first layer by type ``[ntypes, neuron[0]]``.
+    matrices, biases : list of Tensor
+        Of the later layers.
+    idts : list of Tensor
+        Of all layers; of length 0 for a layer without.
+    final_matrix : Tensor
+        ``[neuron[-1], 1]``.
+    atom_bias : Tensor
+        Constant energy of an atom by type (eV), float64 ``[ntypes]``.
+    """
+
+    first_matrix: tf.Tensor
+    extra_matrix: tf.Tensor
+    first_bias: tf.Tensor
+    matrices: list[tf.Tensor]
+    biases: list[tf.Tensor]
+    idts: list[tf.Tensor]
+    final_matrix: tf.Tensor
+    atom_bias: tf.Tensor
 
 
 @FITTINGS.register("ener")
@@ -107,6 +138,40 @@ class EnergyFitting(tf.Module):
             energy -= self._in_vacuum(type_table, center_type, extra)
         return energy + tf.gather(self.energy_bias, center_type)
 
+    def weights(self, type_table: tf.Tensor) -> FittingWeights:
+        """The net with all that depends on the centre's type alone written out by type."""
+        w_descriptor, _, w_extra = tf.split(self.layers[0].matrix, self.widths, axis=0)
+        types = tf.range(type_table.shape[0])
+        atom_bias = self.energy_bias + tf.cast(self.final.bias, tf.float64)
+        if self.config.atom_ener and not self.standard:
+            atom_bias -= self._in_vacuum(type_table, types, None)
+        none = tf.zeros([0], self.config.precision)
+        return FittingWeights(
+            w_descriptor,
+            w_extra,
+            self._bias_by_type(type_table),
+            [layer.matrix for layer in self.layers[1:]],
+            [layer.bias for layer in self.layers[1:]],
+            [none if layer.idt is None else layer.idt for layer in self.layers],
+            self.final.matrix,
+            atom_bias,
+        )
+
+    def extra(self, fparam: tf.Tensor | None, aparam: tf.Tensor | None, natoms: tf.Tensor) -> tf.Tensor:
+        """Standardised frame and atomic parameters in the net's precision ``[natoms, nextra]``; arguments as called."""
+        extra = self._extra(fparam, aparam)
+        if extra is None:
+            return tf.zeros(tf.stack([natoms, 0]), self.config.precision)
+        return tf.cast(extra, self.config.precision)
+
+    def anchor(
+        self, type_table: tf.Tensor, center_type: tf.Tensor, fparam: tf.Tensor | None, aparam: tf.Tensor | None
+    ) -> tf.Tensor | None:
+        """What `weights` cannot hold: energies of isolated atoms by parameters ``[ncenters]``, to be taken off."""
+        if not (self.config.atom_ener and self.standard):
+            return None
+        return self._in_vacuum(type_table, center_type, self._extra(fparam, aparam))
+
     def _in_vacuum(self, type_table: tf.Tensor, center_type: tf.Tensor, extra: tf.Tensor | None) -> tf.Tensor:
         """Energies ``[ncenters]`` at the descriptor zero: with `set_davg_zero`, that of an isolated atom."""
         if extra is not None:
@@ -126,6 +191,12 @@ class EnergyFitting(tf.Module):
         mean, inverse_std = self.standard[name]
         return (tf.reshape(value, [-1, mean.shape[0]]) - mean) * inverse_std
 
+    def _bias_by_type(self, type_table: tf.Tensor) -> tf.Tensor:
+        """What the first layer makes of the type embedding, and its bias ``[ntypes, neuron[0]]``."""
+        first = self.layers[0]
+        w_type = tf.split(first.matrix, self.widths, axis=0)[1]
+        return tf.matmul(tf.cast(type_table, self.config.precision), w_type) + first.bias
+
     def _net(
         self,
         descriptor: tf.Tensor,
@@ -136,9 +207,8 @@ class EnergyFitting(tf.Module):
     ) -> tf.Tensor:
         """Energies ``[ncenters]`` before the bias, float64."""
         first = self.layers[0]
-        w_descriptor, w_type, w_extra = tf.split(first.matrix, self.widths, axis=0)
-        by_type = tf.matmul(tf.cast(type_table, self.config.precision), w_type) + first.bias
-        pre = product(descriptor, w_descriptor) + tf.gather(by_type, center_type)
+        w_descriptor, _, w_extra = tf.split(first.matrix, self.widths, axis=0)
+        pre = product(descriptor, w_descriptor) + tf.gather(self._bias_by_type(type_table), center_type)
         if extra is not None:
             pre += tf.matmul(tf.cast(extra, self.config.precision), w_extra)
         x = first.activate(pre)

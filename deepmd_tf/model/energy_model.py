@@ -9,6 +9,7 @@ import tensorflow as tf
 from deepmd_tf import ops
 from deepmd_tf.descriptor import make_descriptor
 from deepmd_tf.descriptor.frames import Frames, PaddedFrames
+from deepmd_tf.descriptor.se_e2_a import EmbeddingTable
 from deepmd_tf.fitting import make_fitting
 from deepmd_tf.model.type_embedding import TypeEmbedding
 from deepmd_tf.nn.parameters import Parameters
@@ -110,4 +111,59 @@ class EnergyModel(tf.Module):
             type_table,
             environment.max_neighbors,
             unresolved,
+        )
+
+    def evaluate(self, frames: Frames, table: EmbeddingTable) -> Prediction:
+        """The same in one pass over the atoms, which nothing can be differentiated through.
+
+        Parameters
+        ----------
+        frames : Frames
+            The batch.
+        table : EmbeddingTable
+            From ``self.descriptor.whole_table``.
+        """
+        type_table = self.type_embedding()
+        # Of these two, an evaluation runs only what somebody asks for: the descriptor.
+        environment = self.descriptor.environment(frames)
+        descriptor, _ = self.descriptor(environment, type_table)
+        of_centres = (environment.fparam, environment.aparam)
+        config, normalisation = self.descriptor.config, self.descriptor.normalisation
+        atom_energy, force, virial, atom_virial, max_neighbors = ops.evaluate_model(
+            frames.coord,
+            frames.type,
+            frames.splits,
+            frames.box,
+            frames.periodic,
+            self.fitting.extra(*of_centres, environment.natoms),
+            normalisation.avg,
+            normalisation.std_radial,
+            normalisation.std_angular,
+            config.rcut,
+            config.rcut_smth,
+            config.sel,
+            table.lowest,
+            table.unit,
+            table.per_octave,
+            table.table,
+            table.empty,
+            *self.fitting.weights(type_table),
+            one_side=config.type_one_side,
+            exclude_types=config.exclude_types,
+            axis_neuron=config.axis_neuron,
+            activation=self.fitting.config.activation_function,
+        )
+        anchor = self.fitting.anchor(type_table, frames.type, *of_centres)
+        if anchor is not None:
+            atom_energy -= anchor
+        return Prediction(
+            environment.frame_sum(atom_energy),
+            force,
+            virial,
+            atom_energy,
+            atom_virial,
+            tf.cast(descriptor, tf.float64),
+            type_table,
+            max_neighbors,
+            tf.constant(table.unresolved),
         )

@@ -5,6 +5,7 @@
 ``prod_env_mat_a_counted``  the same, and the largest number of neighbours of each type
 ``prod_force_se_a``         derivative of the energy with respect to the environment matrix -> forces
 ``prod_virial_se_a``        the same -> (virial, atomic virial)
+``flat_frames``             what is fed to a frozen graph -> (frame_splits, periodic)
 ``neighbor_edges``          frames of any size -> edges (edge_splits, neighbor, edge_vec, max_neighbors)
 ``listed_edges``            atoms and a neighbour list from outside -> the same
 ``edge_rows``               edges -> normalised environment rows
@@ -21,6 +22,7 @@ Each op's file states its shapes and its gradient.
 from deepmd_tf.ops.contraction import contract_cells
 from deepmd_tf.ops.edges import edge_force, edge_rows, edge_virial, listed_edges, neighbor_edges
 from deepmd_tf.ops.env_mat import prod_env_mat_a, prod_env_mat_a_counted
+from deepmd_tf.ops.feeds import flat_frames
 from deepmd_tf.ops.force import prod_force_se_a
 from deepmd_tf.ops.gemm import dense_product
 from deepmd_tf.ops.library import load
@@ -35,6 +37,7 @@ __all__ = [
     "edge_force",
     "edge_rows",
     "edge_virial",
+    "flat_frames",
     "listed_edges",
     "load",
     "neighbor_edges",

@@ -8,12 +8,10 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from deepmd_tf.descriptor.frames import Frames
+from deepmd_tf.descriptor.radial_embedding import RESOLVED
 from deepmd_tf.loss import METRICS, EnergyLoss
 from deepmd_tf.model.energy_model import EnergyModel, Prediction
 from deepmd_tf.train.adam import Adam
-
-RESOLVED = {"float64": 1e-13, "float32": 1e-8}
-"""Largest relative error of a tabulated embedding that counts as round-off, by the precision of the model."""
 
 
 def frames_of(batch: Mapping[str, tf.Tensor]) -> Frames:

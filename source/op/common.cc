@@ -52,6 +52,15 @@ Sizes read_natoms(const tf::Tensor& natoms) {
   return sizes;
 }
 
+Boundary read_mesh(const tensorflow::Tensor& mesh) {
+  check_shape("mesh", mesh, {-1});
+  const int64_t length = mesh.dim_size(0);
+  if (length <= 1) return Boundary::kOpen;
+  if (length == 6) return Boundary::kPeriodic;
+  throw InputError("mesh: expected length 6 (periodic) or 0 or 1 (open), got " + std::to_string(length) +
+                   "; a neighbour list from outside must be given through the native interface");
+}
+
 SlotShape read_slots(const tf::Tensor& nlist, const tf::Tensor& natoms, int nnei) {
   const Sizes sizes = read_natoms(natoms);
   check_shape("nlist", nlist, {-1, int64_t(sizes.nloc) * nnei});

@@ -31,6 +31,10 @@ struct Sizes {
 };
 Sizes read_natoms(const tensorflow::Tensor& natoms);
 
+/// What the length of `mesh` stands for in graphs of this format.
+enum class Boundary { kOpen, kPeriodic };
+Boundary read_mesh(const tensorflow::Tensor& mesh);
+
 /// The sizes of a batch of slots from nlist [nframes, nloc * nnei]; nlist is checked, and is on the host.
 SlotShape read_slots(const tensorflow::Tensor& nlist, const tensorflow::Tensor& natoms, int nnei);
 

@@ -34,18 +34,6 @@ absl::Status infer_shapes(tf::shape_inference::InferenceContext* context) {
   return absl::Status();
 }
 
-/// What the length of `mesh` stands for in graphs of this format. This is the only place that knows.
-enum class Boundary { kOpen, kPeriodic };
-
-Boundary read_mesh(const tf::Tensor& mesh) {
-  check_shape("mesh", mesh, {-1});
-  const int64_t length = mesh.dim_size(0);
-  if (length <= 1) return Boundary::kOpen;
-  if (length == 6) return Boundary::kPeriodic;
-  throw InputError("mesh: expected length 6 (periodic) or 0 or 1 (open), got " + std::to_string(length) +
-                   "; a neighbour list from outside must be given through the native interface");
-}
-
 template <typename T, bool kCounted>
 class ProdEnvMatA : public tf::OpKernel {
  public:

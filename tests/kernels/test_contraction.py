@@ -1,5 +1,6 @@
 """The loops that are compiled for every instruction set, by themselves."""
 
+import itertools
 import json
 import os
 import subprocess
@@ -21,7 +22,7 @@ def make_cells(rng, ncentres=400, most=60, threads=1):
     rows = rng.normal(size=(len(neighbor), 4))
     rows[:, 0] = rng.gamma(1.0, 4.0, len(rows)) - 1.3
     splits = np.cumsum([0, *sizes])
-    for begin, end in zip(splits, splits[1:], strict=False):
+    for begin, end in itertools.pairwise(splits):
         order = np.lexsort((-rows[begin:end, 0], type[neighbor[begin:end]]))
         rows[begin:end], neighbor[begin:end] = rows[begin:end][order], neighbor[begin:end][order]
     return rows, _kernels.cells_of_rows(rows, splits, neighbor, type, NTYPES, True, -1.3, 2.0, 2, threads)

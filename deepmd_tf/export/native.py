@@ -1,0 +1,84 @@
+"""The native graph: the whole model as one compiled op, with the nodes of the contract around it.
+
+The embedding is tabulated when the graph is written, down to `NEAREST`, so finely that only rounding tells the table
+from the net. Models without a table (an activation function with kinks, very many pairs of species) evaluate their
+embedding as training does.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+import numpy as np
+import tensorflow as tf
+
+from deepmd_tf.config import Config
+from deepmd_tf.descriptor.radial_embedding import RESOLVED
+from deepmd_tf.descriptor.se_e2_a import EmbeddingTable, SeE2A
+from deepmd_tf.export import nodes
+from deepmd_tf.model.energy_model import EnergyModel
+from deepmd_tf.nn.parameters import FrozenParameters
+from deepmd_tf.statistics import ModelStatistics
+
+log = logging.getLogger("deepmd_tf")
+
+NEAREST = 0.02
+"""Distance (Å) down to which the embedding is tabulated; atoms that are nearer are refused."""
+
+_MOST_BYTES = 2**28
+
+
+def native_graph(config: Config, values: Mapping[str, np.ndarray], min_distance: float) -> tf.compat.v1.GraphDef:
+    """Write a model as a frozen graph of this package's own ops.
+
+    Parameters
+    ----------
+    config : Config
+        The run that made the model; stored in the graph as provenance.
+    values : mapping of str to ndarray
+        All parameters by name.
+    min_distance : float
+        Shortest distance between two atoms of the training data (Å).
+
+    Returns
+    -------
+    GraphDef
+        With the placeholders and outputs of the portable graph, and its numbers; neighbours beyond `sel` count too.
+    """
+    statistics = ModelStatistics.blank(config.model)
+
+    def make_model() -> EnergyModel:
+        return EnergyModel(config.model, statistics=statistics, parameters=FrozenParameters(values))
+
+    eager = make_model()
+    table = _table(eager)
+    fitting = config.model.fitting_net
+    with tf.Graph().as_default() as graph:
+        frames = nodes.placeholders(len(config.model.type_map), fitting.numb_fparam, fitting.numb_aparam)
+        nodes.attributes(config, min_distance)
+        model = make_model()
+        model.descriptor.panels = eager.descriptor.panels
+        flat = frames.flat()
+        nodes.outputs(model(flat) if table is None else model.evaluate(flat, table), frames)
+        return graph.as_graph_def()
+
+
+def _table(model: EnergyModel) -> EmbeddingTable | None:
+    """Tabulate the embedding as finely as it takes, in arrays; None where that cannot be."""
+    descriptor: SeE2A = model.descriptor
+    type_table = model.type_embedding()
+    tolerance = RESOLVED[descriptor.config.precision]
+    while descriptor.panels:
+        size = descriptor.table_bytes(NEAREST)
+        if size > _MOST_BYTES:
+            log.info(
+                "the table of the embedding would take %d MB, so the graph tabulates it in every evaluation", size >> 20
+            )
+            return None
+        table = descriptor.whole_table(type_table, NEAREST)
+        if not table.unresolved > tolerance:
+            return EmbeddingTable(*(np.asarray(part) for part in table))
+        descriptor.refine()
+    log.info("the embedding net has kinks or is too steep for a table; the graph evaluates it at every edge")
+    return None

@@ -1,0 +1,85 @@
+"""The nodes by which programs of the field feed a frozen graph and read it (CONTRACT, section 3)."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import tensorflow as tf
+
+from deepmd_tf.config import Config, config_to_dict
+from deepmd_tf.descriptor.frames import PaddedFrames
+from deepmd_tf.model.energy_model import Prediction
+
+MODEL_VERSION = "1.1"
+
+
+def placeholders(ntypes: int, numb_fparam: int, numb_aparam: int) -> PaddedFrames:
+    """What a graph is fed with."""
+
+    def placeholder(dtype, name, shape=(None,)):
+        return tf.compat.v1.placeholder(dtype, shape, name)
+
+    coord = placeholder(tf.float64, "t_coord")
+    types = placeholder(tf.int32, "t_type")
+    natoms = placeholder(tf.int32, "t_natoms", (ntypes + 2,))
+    box = placeholder(tf.float64, "t_box")
+    mesh = placeholder(tf.int32, "t_mesh")
+    fparam = placeholder(tf.float64, "t_fparam") if numb_fparam else None
+    aparam = placeholder(tf.float64, "t_aparam") if numb_aparam else None
+    nall = natoms[1]
+    return PaddedFrames(
+        tf.reshape(coord, tf.stack([-1, nall * 3])),
+        tf.reshape(types, tf.stack([-1, nall])),
+        natoms,
+        tf.reshape(box, [-1, 9]),
+        mesh,
+        fparam if fparam is None else tf.reshape(fparam, [-1, numb_fparam]),
+        aparam if aparam is None else tf.reshape(aparam, tf.stack([-1, natoms[0] * numb_aparam])),
+    )
+
+
+def attributes(config: Config, min_distance: float) -> None:
+    """Write what a graph says of its model as constants.
+
+    Parameters
+    ----------
+    config : Config
+        The run that made the model; stored in the graph as provenance.
+    min_distance : float
+        Shortest distance between two atoms of the training data (Å).
+    """
+    model = config.model
+    constants = {
+        "descrpt_attr/rcut": np.float64(model.descriptor.rcut),
+        "descrpt_attr/ntypes": np.int32(len(model.type_map)),
+        "descrpt_attr/sel": np.array(model.descriptor.sel, np.int32),
+        "descrpt_attr/original_sel": np.array(model.descriptor.sel, np.int32),
+        "fitting_attr/dfparam": np.int32(model.fitting_net.numb_fparam),
+        "fitting_attr/daparam": np.int32(model.fitting_net.numb_aparam),
+        "model_attr/tmap": " ".join(model.type_map),
+        "model_attr/model_type": "ener",
+        "model_attr/model_version": MODEL_VERSION,
+        "model_type": "original_model",
+        "train_attr/training_script": json.dumps(config_to_dict(config)),
+        "train_attr/min_nbor_dist": np.float64(min_distance),
+    }
+    for name, value in constants.items():
+        tf.constant(value, name=name)
+
+
+def outputs(prediction: Prediction, frames: PaddedFrames) -> None:
+    """Name what a graph computes."""
+    nloc, nall = frames.natoms[0], frames.natoms[1]
+    results = {
+        "o_energy": (prediction.energy, [-1]),
+        "o_force": (prediction.force, [-1, 3 * nall]),
+        "o_virial": (prediction.virial, [-1, 9]),
+        "o_atom_energy": (prediction.atom_energy, [-1, nloc]),
+        "o_atom_virial": (prediction.atom_virial, [-1, 9 * nall]),
+    }
+    for name, (tensor, shape) in results.items():
+        tf.reshape(tensor, tf.stack(shape), name=name)
+    descriptor = prediction.descriptor
+    tf.reshape(descriptor, tf.stack([-1, nloc, descriptor.shape[1]]), name="o_descriptor")
+    tf.identity(prediction.type_table, name="t_typeebd")
