@@ -14,6 +14,8 @@ slots with standard operations (`_contract_slots`), which other programs can run
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import tensorflow as tf
 
@@ -21,7 +23,7 @@ from deepmd_tf import ops
 from deepmd_tf.descriptor.edges import EdgeEnvironment, Normalisation, edge_environment
 from deepmd_tf.descriptor.frames import Frames, PaddedFrames
 from deepmd_tf.descriptor.padded import PaddedEnvironment, padded_environment
-from deepmd_tf.descriptor.radial_embedding import RadialEmbedding
+from deepmd_tf.descriptor.radial_embedding import TERMS, RadialEmbedding
 from deepmd_tf.descriptor.registry import DESCRIPTORS
 from deepmd_tf.nn.dense import NetOptions
 from deepmd_tf.nn.parameters import Fixed, Parameters
@@ -32,6 +34,29 @@ UNIT = 2.0
 
 MOST_PANELS = 64
 """Panels of an octave beyond which tabulating costs more than it saves."""
+
+
+class EmbeddingTable(NamedTuple):
+    """The embedding on all panels of the radial axis down to some distance, as `ops.evaluate_model` takes it.
+
+    Attributes
+    ----------
+    lowest, unit, per_octave : float, float, int
+        The panels (see `ops.radial_cells`).
+    table : Tensor
+        Chebyshev coefficients ``[ncodes, npanels, TERMS, M]`` in the precision of the descriptor.
+    empty : Tensor
+        What an empty slot adds to the radial row ``[ntypes, ntypes, M]``, by the types of centre and neighbour.
+    unresolved : Tensor
+        Relative error by which the embedding may not be resolved (see `RadialEmbedding.tabulated`).
+    """
+
+    lowest: tf.Tensor
+    unit: float
+    per_octave: int
+    table: tf.Tensor
+    empty: tf.Tensor
+    unresolved: tf.Tensor
 
 
 @DESCRIPTORS.register("se_e2_a")
@@ -126,6 +151,47 @@ class SeE2A(tf.Module):
         d = tf.matmul(t, t[:, :, : self.config.axis_neuron], transpose_a=True)
         return tf.reshape(d, [-1, self.width]), unresolved
 
+    def whole_table(self, type_table: tf.Tensor, shortest: float) -> EmbeddingTable:
+        """Tabulate the embedding for atoms at any distance from `shortest` (Å) on.
+
+        Parameters
+        ----------
+        type_table : Tensor
+            The type embedding ``[ntypes, type_width]``.
+        shortest : float
+            Positive and below `rcut_smth`.
+        """
+        ncodes, npanels = self._table_shape(shortest)
+        lowest = self._lowest
+        cells = ops.every_cell(ncodes, npanels, lowest, UNIT, self.panels)
+        table, unresolved = self.embedding.tabulated(cells, type_table)
+        precision = self.config.precision
+        return EmbeddingTable(
+            lowest,
+            UNIT,
+            self.panels,
+            tf.cast(tf.reshape(table, [ncodes, npanels, -1, self.embedding.width]), precision),
+            tf.cast(self._empty_slot(type_table, tf.float64), precision),
+            unresolved,
+        )
+
+    def table_bytes(self, shortest: float) -> int:
+        """What `whole_table` would take."""
+        ncodes, npanels = self._table_shape(shortest)
+        return ncodes * npanels * TERMS * self.embedding.width * tf.as_dtype(self.config.precision).size
+
+    def _table_shape(self, shortest: float) -> tuple[int, int]:
+        """Numbers of codes and of panels that reach to `shortest` (Å)."""
+        normalisation = self.normalisation
+        highest = tf.reduce_max((1.0 / shortest - normalisation.avg) / normalisation.std_radial)
+        octaves = int(np.floor(np.log2((highest - self._lowest) / UNIT + 1))) + 1
+        return self.ntypes if self.config.type_one_side else self.ntypes**2, octaves * self.panels
+
+    @property
+    def _lowest(self) -> tf.Tensor:
+        """The least normalised radial column, where the panels begin."""
+        return tf.reduce_min(self.normalisation.at_cutoff)
+
     def _contract_edges(self, environment: EdgeEnvironment, type_table: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """``T N_c [ncenters, 4, M]`` from the edges, and how far the embedding is from resolved."""
         center_type = environment.center_type
@@ -134,7 +200,7 @@ class SeE2A(tf.Module):
             environment.edge_splits,
             environment.neighbor,
             center_type,
-            tf.reduce_min(self.normalisation.at_cutoff),
+            self._lowest,
             UNIT,
             self.panels,
             ntypes=self.ntypes,

@@ -14,6 +14,7 @@
 ``radial_cells``            edges sorted into cells of type and distance
 ``contract_cells``          environment rows contracted with an embedding tabulated on cells
 ``dense_product``           product of two matrices
+``evaluate_model``          energies, forces and virials of frames by a whole model
 ==========================  ====================================================================================
 
 Each op's file states its shapes and its gradient.
@@ -22,21 +23,25 @@ Each op's file states its shapes and its gradient.
 from deepmd_tf.ops.contraction import contract_cells
 from deepmd_tf.ops.edges import edge_force, edge_rows, edge_virial, listed_edges, neighbor_edges
 from deepmd_tf.ops.env_mat import prod_env_mat_a, prod_env_mat_a_counted
+from deepmd_tf.ops.evaluate import Evaluation, evaluate_model
 from deepmd_tf.ops.feeds import flat_frames
 from deepmd_tf.ops.force import prod_force_se_a
 from deepmd_tf.ops.gemm import dense_product
 from deepmd_tf.ops.library import load
 from deepmd_tf.ops.messages import said_by_op
-from deepmd_tf.ops.radial_cells import RadialCells, radial_cells
+from deepmd_tf.ops.radial_cells import RadialCells, every_cell, radial_cells
 from deepmd_tf.ops.virial import prod_virial_se_a
 
 __all__ = [
+    "Evaluation",
     "RadialCells",
     "contract_cells",
     "dense_product",
     "edge_force",
     "edge_rows",
     "edge_virial",
+    "evaluate_model",
+    "every_cell",
     "flat_frames",
     "listed_edges",
     "load",

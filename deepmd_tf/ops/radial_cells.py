@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 from deepmd_tf.ops.library import load
 
 if TYPE_CHECKING:
@@ -106,4 +108,31 @@ def radial_cells(
             one_side=one_side,
             exclude_types=[int(index) for pair in exclude_types for index in pair],
         )
+    )
+
+
+def every_cell(ncodes: int, npanels: int, lowest: float, unit: float, per_octave: int) -> RadialCells:
+    """All panels from the first of all codes as cells, without edges; codes and places as `radial_cells` gives them.
+
+    Parameters
+    ----------
+    ncodes, npanels
+        Numbers of codes and of panels.
+    lowest, unit, per_octave
+        The panels, as in `radial_cells`; ``per_octave`` is at least 1.
+    """
+    octave, part = np.divmod(np.arange(npanels), per_octave)
+    width = np.ldexp(float(unit), octave) / per_octave
+    start = lowest - unit + width * (per_octave + part)
+    nothing = np.zeros(0, np.int32)
+    return RadialCells(
+        np.repeat(np.arange(ncodes, dtype=np.int32), npanels),
+        np.tile(start, ncodes),
+        np.tile(width, ncodes),
+        np.zeros(1, np.int64),
+        np.zeros((0, 2), np.int64),
+        nothing,
+        nothing,
+        np.zeros(ncodes * npanels + 1, np.int64),
+        *[nothing] * 4,
     )

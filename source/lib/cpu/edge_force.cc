@@ -7,7 +7,7 @@ constexpr int64_t kNanosecondsPerEdge = 3;
 }
 
 void edge_force(const CpuDevice& device, const EdgeList& edges, const double* edge_grad, double* force) {
-  edge_scatter<3>(device, edges, kNanosecondsPerEdge, force, [&](int64_t c, AtomSums<3>& sums) {
+  edge_scatter<3>(device, edges, kNanosecondsPerEdge, force, [&](int64_t c, AtomRange<3>& sums) {
     double own[3] = {0, 0, 0};
     for (int64_t e = edges.edge_splits[c]; e < edges.edge_splits[c + 1]; ++e) {
       double* other = sums.of(edges.neighbor[e]);

@@ -27,7 +27,7 @@ inline int64_t frame_of(const FrameSplits& frames, int64_t atom) {
 
 /// Sums of `kWidth` numbers for the atoms [first, last).
 template <int kWidth>
-struct AtomSums {
+struct AtomRange {
   int64_t first = 0;
   int64_t last = 0;
   std::vector<double> values;  ///< [last - first, kWidth]
@@ -46,10 +46,10 @@ void edge_scatter(const CpuDevice& device, const EdgeList& edges, int64_t cost_p
   constexpr int64_t kMaxBlocks = 16;
   constexpr int64_t kCentresPerBlock = 32;
   const int64_t blocks = std::clamp<int64_t>(edges.ncentres / kCentresPerBlock, 1, kMaxBlocks);
-  std::vector<AtomSums<kWidth>> parts(blocks);
+  std::vector<AtomRange<kWidth>> parts(blocks);
   device.parallel_for(blocks, cost_per_edge * (edges.nedge() / blocks + 1), [&](int64_t begin, int64_t end) {
     for (int64_t b = begin; b < end; ++b) {
-      AtomSums<kWidth>& part = parts[b];
+      AtomRange<kWidth>& part = parts[b];
       const int64_t first = edges.ncentres * b / blocks, last = edges.ncentres * (b + 1) / blocks;
       if (first == last) continue;
       int32_t low = int32_t(first), high = int32_t(last - 1);
@@ -65,12 +65,26 @@ void edge_scatter(const CpuDevice& device, const EdgeList& edges, int64_t cost_p
   });
   device.parallel_for(edges.natoms, 2 * blocks * kWidth, [&](int64_t begin, int64_t end) {
     std::fill(out + begin * kWidth, out + end * kWidth, 0.0);
-    for (AtomSums<kWidth>& part : parts) {
+    for (AtomRange<kWidth>& part : parts) {
       const int64_t first = std::max(begin, part.first), last = std::min(end, part.last);
       if (first >= last) continue;
       const double* values = part.of(first);
       double* sums = out + first * kWidth;
       for (int64_t k = 0; k < (last - first) * kWidth; ++k) sums[k] += values[k];
+    }
+  });
+}
+
+/// Sums atom_virial [natoms, 9] over the atoms of each frame.
+inline void sum_frames(const CpuDevice& device, const FrameSplits& frames, const double* atom_virial, double* virial) {
+  const int64_t natoms = frames.splits[frames.nframes];
+  device.parallel_for(frames.nframes, 5 * natoms / std::max(frames.nframes, 1) + 1, [&](int64_t begin, int64_t end) {
+    for (int64_t f = begin; f < end; ++f) {
+      double sums[9] = {};
+      for (int64_t i = frames.splits[f]; i < frames.splits[f + 1]; ++i) {
+        for (int k = 0; k < 9; ++k) sums[k] += atom_virial[9 * i + k];
+      }
+      std::copy_n(sums, 9, virial + 9 * f);
     }
   });
 }

@@ -8,25 +8,11 @@ namespace {
 
 constexpr int64_t kNanosecondsPerEdge = 8;
 
-/// Sums atom_virial [natoms, 9] over the atoms of each frame.
-void sum_frames(const CpuDevice& device, const FrameSplits& frames, const double* atom_virial, double* virial) {
-  const int64_t natoms = frames.splits[frames.nframes];
-  device.parallel_for(frames.nframes, 5 * natoms / std::max(frames.nframes, 1) + 1, [&](int64_t begin, int64_t end) {
-    for (int64_t f = begin; f < end; ++f) {
-      double sums[9] = {};
-      for (int64_t i = frames.splits[f]; i < frames.splits[f + 1]; ++i) {
-        for (int k = 0; k < 9; ++k) sums[k] += atom_virial[9 * i + k];
-      }
-      std::copy_n(sums, 9, virial + 9 * f);
-    }
-  });
-}
-
 }  // namespace
 
 void edge_virial(const CpuDevice& device, const EdgeList& edges, const FrameSplits& frames, const double* edge_grad,
                  const double* edge_vec, double* virial, double* atom_virial) {
-  edge_scatter<9>(device, edges, kNanosecondsPerEdge, atom_virial, [&](int64_t c, AtomSums<9>& sums) {
+  edge_scatter<9>(device, edges, kNanosecondsPerEdge, atom_virial, [&](int64_t c, AtomRange<9>& sums) {
     for (int64_t e = edges.edge_splits[c]; e < edges.edge_splits[c + 1]; ++e) {
       const double *g = edge_grad + 3 * e, *d = edge_vec + 3 * e;
       double* other = sums.of(edges.neighbor[e]);

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <string>
 
+#include "cpu/panels.h"
 #include "deepmd/error.h"
 
 namespace deepmd {
@@ -11,28 +12,6 @@ namespace {
 
 constexpr int64_t kNanosecondsPerEdge = 8;
 constexpr int64_t kCentresPerBlock = 64;
-
-struct Place {
-  int octave;
-  int part;
-};
-
-/// The panel of s.
-Place place(double s, const Panels& panels) {
-  // Rounding may leave the lowest s a little below the first panel, to which it belongs.
-  const double x = std::max((s - panels.lowest) / panels.unit + 1, 1.0);
-  int exponent;
-  const double mantissa = std::frexp(x, &exponent);  // in [0.5, 1)
-  return {exponent - 1, std::min(int((2 * mantissa - 1) * panels.per_octave), panels.per_octave - 1)};
-}
-
-int code_of(int centre_type, int neighbor_type, const Codes& codes) {
-  return codes.one_side ? neighbor_type : centre_type * codes.ntypes + neighbor_type;
-}
-
-bool interacts(int centre_type, int neighbor_type, const Codes& codes) {
-  return codes.interacting == nullptr || codes.interacting[centre_type * codes.ntypes + neighbor_type];
-}
 
 /// The runs of a block of centres; `key` numbers cells as code * npanels + panel, with npanels not known yet.
 struct Block {
@@ -54,8 +33,7 @@ void find_runs(const EdgeTypes& edges, const double* rows, const Codes& codes, c
     }
     const int code = code_of(centre_type, neighbor_type, codes);
     const bool single = panels.per_octave == 0;
-    const Place where = single ? Place{0, 0} : place(rows[4 * e], panels);
-    const int panel = where.octave * panels.per_octave + where.part;
+    const int panel = single ? 0 : panel_of(rows[4 * e], panels);
     if (open && !single && block.code.back() == code && block.panel.back() == panel) {
       block.edges.back() = e + 1;
       continue;
@@ -85,7 +63,7 @@ void number_cells(const std::vector<Block>& blocks, const Codes& codes, const Pa
     for (const int panel : block.panel) last = std::max(last, panel);
   }
   const int64_t npanels = last + 1;
-  const int64_t ncodes = int64_t(codes.ntypes) * (codes.one_side ? 1 : codes.ntypes);
+  const int64_t ncodes = count_codes(codes);
   std::vector<int32_t> number(ncodes * npanels, -1);
   for (const Block& block : blocks) {
     for (size_t k = 0; k < block.code.size(); ++k) number[block.code[k] * npanels + block.panel[k]] = 0;
@@ -93,11 +71,10 @@ void number_cells(const std::vector<Block>& blocks, const Codes& codes, const Pa
   for (int64_t key = 0; key < ncodes * npanels; ++key) {
     if (number[key] < 0) continue;
     number[key] = int32_t(result.code.size());
-    const int panel = int(key % npanels);
-    const double width = std::ldexp(panels.unit, panel / panels.per_octave) / panels.per_octave;
+    const Interval panel = interval_of(int(key % npanels), panels);
     result.code.push_back(int32_t(key / npanels));
-    result.width.push_back(width);
-    result.start.push_back(panels.lowest - panels.unit + width * (panels.per_octave + panel % panels.per_octave));
+    result.width.push_back(panel.width);
+    result.start.push_back(panel.start);
   }
   for (const Block& block : blocks) {
     for (size_t k = 0; k < block.code.size(); ++k) {

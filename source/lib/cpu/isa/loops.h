@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "deepmd/activation.h"
 #include "deepmd/contraction.h"
 #include "deepmd/gemm.h"
 
@@ -37,6 +38,28 @@ struct Loops {
 
   template <typename T>
   Multiply<T> multiply() const;
+
+  /// See deepmd/activation.h.
+  template <typename T>
+  using Activate = void (*)(Activation activation, int64_t n, const T* x, T* value, T* slope);
+  Activate<float> activate_float;
+  Activate<double> activate_double;
+
+  template <typename T>
+  Activate<T> activate() const;
+
+  template <typename T>
+  struct Square {
+    /// d [columns, axis] = t^T t[:, :axis] of t [4, columns].
+    void (*forward)(int64_t columns, int64_t axis, const T* t, T* d);
+    /// The transpose of its derivative: d_grad [columns, axis] -> t_grad [4, columns].
+    void (*backward)(int64_t columns, int64_t axis, const T* t, const T* d_grad, T* t_grad);
+  };
+  Square<float> square_float;
+  Square<double> square_double;
+
+  template <typename T>
+  const Square<T>& square() const;
 };
 
 template <>
@@ -55,6 +78,24 @@ inline Loops::Multiply<float> Loops::multiply() const {
 template <>
 inline Loops::Multiply<double> Loops::multiply() const {
   return multiply_double;
+}
+
+template <>
+inline Loops::Activate<float> Loops::activate() const {
+  return activate_float;
+}
+template <>
+inline Loops::Activate<double> Loops::activate() const {
+  return activate_double;
+}
+
+template <>
+inline const Loops::Square<float>& Loops::square() const {
+  return square_float;
+}
+template <>
+inline const Loops::Square<double>& Loops::square() const {
+  return square_double;
 }
 
 /// The loops for the best instruction set that this processor has, or the one that DEEPMD_ISA names.

@@ -9,7 +9,9 @@
 namespace deepmd {
 namespace {
 
+#include "cpu/isa/activation.h"
 #include "cpu/isa/contraction.h"
+#include "cpu/isa/descriptor.h"
 #include "cpu/isa/gemm.h"
 
 #define DEEPMD_STRING_OF(x) #x
@@ -19,7 +21,11 @@ const Loops kLoops = {DEEPMD_STRING(DEEPMD_VARIANT),
                       {forward<float>, to_rows<float>, to_table<float>},
                       {forward<double>, to_rows<double>, to_table<double>},
                       multiply<float>,
-                      multiply<double>};
+                      multiply<double>,
+                      activate<float>,
+                      activate<double>,
+                      {square<float>, square_grad<float>},
+                      {square<double>, square_grad<double>}};
 
 }  // namespace
 

@@ -1,0 +1,40 @@
+#include "deepmd/activation.h"
+
+#include "cpu/isa/loops.h"
+#include "deepmd/error.h"
+
+namespace deepmd {
+namespace {
+
+struct Name {
+  const char* text;
+  Activation activation;
+};
+
+constexpr Name kNames[] = {
+    {"tanh", Activation::kTanh},         {"relu", Activation::kRelu},       {"relu6", Activation::kRelu6},
+    {"softplus", Activation::kSoftplus}, {"sigmoid", Activation::kSigmoid}, {"gelu", Activation::kGelu},
+    {"gelu_tf", Activation::kGelu},      {"silu", Activation::kSilu},       {"linear", Activation::kLinear},
+    {"none", Activation::kLinear},
+};
+
+}  // namespace
+
+Activation activation_of(const std::string& name) {
+  std::string known;
+  for (const Name& each : kNames) {
+    if (name == each.text) return each.activation;
+    known += std::string(known.empty() ? "" : ", ") + each.text;
+  }
+  throw InputError("activation: expected one of " + known + ", got '" + name + "'");
+}
+
+template <typename T>
+void activate(Activation activation, int64_t n, const T* x, T* value, T* slope) {
+  loops().activate<T>()(activation, n, x, value, slope);
+}
+
+template void activate<float>(Activation, int64_t, const float*, float*, float*);
+template void activate<double>(Activation, int64_t, const double*, double*, double*);
+
+}  // namespace deepmd

@@ -1,0 +1,194 @@
+#include "cpu/block_descriptor.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <string>
+
+#include "cpu/edge_scatter.h"
+#include "cpu/isa/loops.h"
+#include "cpu/panels.h"
+#include "deepmd/error.h"
+#include "math/smooth_weight.h"
+
+namespace deepmd {
+namespace {
+
+std::string number(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.4g", value);
+  return text;
+}
+
+/// The distance (Å) at which the normalised radial column of a centre is s.
+template <typename T>
+double distance_of(double s, int centre_type, const TabulatedDescriptor<T>& descriptor) {
+  const double weight = s * descriptor.std_radial[centre_type] + descriptor.avg[centre_type];
+  double low = 0, high = descriptor.cutoff.rcut;  // the weight falls with the distance
+  for (int step = 0; step < 60; ++step) {
+    const double middle = 0.5 * (low + high);
+    const bool nearer = smooth_weight(middle, descriptor.cutoff.rcut_smth, descriptor.cutoff.rcut).value < weight;
+    (nearer ? high : low) = middle;
+  }
+  return high;
+}
+
+template <typename T>
+[[noreturn]] void throw_too_near(const DescriptorPlan<T>& plan, const BlockEdges& edges, int64_t centre, int64_t edge) {
+  const int64_t own = edges.first + centre, other = edges.rows.neighbor[edge];
+  const int64_t frame = frame_of(plan.frames, own), first = plan.frames.splits[frame];
+  const double* d = &edges.rows.edge_vec[3 * edge];
+  throw InputError("frame " + std::to_string(frame) + ": atoms " + std::to_string(own - first) + " and " +
+                   std::to_string(other - first) + " are " + number(std::hypot(d[0], d[1], d[2])) +
+                   " Å apart, nearer than the model's table reaches (" +
+                   number(distance_of(plan.end, edges.type[own], plan.descriptor)) +
+                   " Å): are the coordinates in Å, and is the cell right?");
+}
+
+}  // namespace
+
+template <typename T>
+DescriptorPlan<T>::DescriptorPlan(const TabulatedDescriptor<T>& descriptor, const FrameSplits& frames)
+    : descriptor(descriptor), frames(frames) {
+  const Panels& panels = descriptor.panels;
+  if (!(panels.unit > 0) || !std::isfinite(panels.unit) || !std::isfinite(panels.lowest) || panels.per_octave < 1) {
+    throw InputError("panels: expected a positive unit and a positive number per octave, got " +
+                     std::to_string(panels.unit) + " and " + std::to_string(panels.per_octave));
+  }
+  for (int64_t code = 0; code < count_codes(descriptor.codes); ++code) {
+    for (int panel = 0; panel < descriptor.npanels; ++panel) {
+      const Interval interval = interval_of(panel, panels);
+      start.push_back(interval.start);
+      width.push_back(interval.width);
+    }
+  }
+  end = start.back() + width.back();
+  const int ntypes = descriptor.codes.ntypes;
+  const int64_t columns = descriptor.columns;
+  int64_t slots = 0;
+  for (int type = 0; type < ntypes; ++type) slots += descriptor.sel[type];
+  scale = T(1) / T(slots);
+  all_empty.assign(ntypes * columns, T(0));
+  for (int64_t centre = 0; centre < ntypes; ++centre) {
+    for (int type = 0; type < ntypes; ++type) {
+      const T* empty = descriptor.empty + (centre * ntypes + type) * columns;
+      for (int64_t m = 0; m < columns; ++m) all_empty[centre * columns + m] += T(descriptor.sel[type]) * empty[m];
+    }
+  }
+}
+
+template <typename T>
+void BlockDescriptor<T>::find_rows(const DescriptorPlan<T>& plan, const BlockEdges& edges) {
+  const TabulatedDescriptor<T>& d = plan.descriptor;
+  rows_.resize(4 * edges.nedge());
+  edge_rows(CpuDevice(),
+            {edges.ncentres, edges.splits.data(), edges.centre_type(), edges.rows.edge_vec.data(), d.codes.ntypes,
+             d.avg, d.std_radial, d.std_angular, d.cutoff},
+            rows_.data());
+}
+
+template <typename T>
+void BlockDescriptor<T>::find_runs(const DescriptorPlan<T>& plan, const BlockEdges& edges, int64_t centre) {
+  const TabulatedDescriptor<T>& d = plan.descriptor;
+  const int centre_type = edges.centre_type()[centre];
+  filled_.assign(d.codes.ntypes, 0);
+  int32_t last = -1;  // cell of the edge before this one
+  for (int64_t e = edges.splits[centre]; e < edges.splits[centre + 1]; ++e) {
+    const int neighbor_type = edges.type[edges.rows.neighbor[e]];
+    if (!interacts(centre_type, neighbor_type, d.codes)) {
+      last = -1;
+      continue;
+    }
+    ++filled_[neighbor_type];
+    const double s = rows_[4 * e];
+    if (!(s < plan.end)) throw_too_near(plan, edges, centre, e);
+    const int64_t panel = std::min<int64_t>(panel_of(s, d.panels), d.npanels - 1);
+    const int32_t cell = int32_t(code_of(centre_type, neighbor_type, d.codes) * d.npanels + panel);
+    if (cell == last) {
+      run_edges_.back() = e + 1;
+      continue;
+    }
+    run_cell_.push_back(cell);
+    run_edges_.insert(run_edges_.end(), {e, e + 1});
+    last = cell;
+  }
+  run_splits_.push_back(int64_t(run_cell_.size()));
+}
+
+template <typename T>
+void BlockDescriptor<T>::add_empty(const DescriptorPlan<T>& plan, int centre_type, T* t) const {
+  const int ntypes = plan.descriptor.codes.ntypes;
+  const int64_t columns = plan.descriptor.columns;
+  const T* all = plan.all_empty.data() + centre_type * columns;
+  for (int64_t m = 0; m < columns; ++m) t[m] += all[m];
+  for (int type = 0; type < ntypes; ++type) {
+    if (filled_[type] == 0) continue;
+    const T count = T(filled_[type]);
+    const T* empty = plan.descriptor.empty + (int64_t(centre_type) * ntypes + type) * columns;
+    for (int64_t m = 0; m < columns; ++m) t[m] -= count * empty[m];
+  }
+}
+
+template <typename T>
+Contraction BlockDescriptor<T>::shape(const DescriptorPlan<T>& plan, const BlockEdges& edges) const {
+  Contraction shape{};
+  shape.ncentres = edges.ncentres;
+  shape.nedge = edges.nedge();
+  shape.rows = rows_.data();
+  shape.ncell = int64_t(plan.start.size());
+  shape.start = plan.start.data();
+  shape.width = plan.width.data();
+  shape.run_splits = run_splits_.data();
+  shape.run_edges = run_edges_.data();
+  shape.run_cell = run_cell_.data();
+  shape.terms = plan.descriptor.terms;
+  shape.columns = plan.descriptor.columns;
+  return shape;
+}
+
+template <typename T>
+void BlockDescriptor<T>::forward(const DescriptorPlan<T>& plan, const BlockEdges& edges, T* descriptors) {
+  const TabulatedDescriptor<T>& d = plan.descriptor;
+  const int64_t size = 4 * d.columns;
+  find_rows(plan, edges);
+  t_.resize(edges.ncentres * size);
+  run_edges_.clear();
+  run_cell_.clear();
+  run_splits_.assign(1, 0);
+  for (int64_t i = 0; i < edges.ncentres; ++i) {
+    T* t = t_.data() + i * size;
+    find_runs(plan, edges, i);
+    std::fill_n(t, size, T(0));
+    add_empty(plan, edges.centre_type()[i], t);
+    loops().contract<T>().forward(shape(plan, edges), run_splits_[i], run_splits_[i + 1], nullptr, d.table, t);
+    for (int64_t k = 0; k < size; ++k) t[k] *= plan.scale;
+    loops().square<T>().forward(d.columns, d.axis, t, descriptors + i * d.width());
+  }
+}
+
+template <typename T>
+void BlockDescriptor<T>::backward(const DescriptorPlan<T>& plan, const BlockEdges& edges, const T* grad,
+                                  double* edge_grad) {
+  const TabulatedDescriptor<T>& d = plan.descriptor;
+  const int64_t size = 4 * d.columns;
+  const Contraction contraction = shape(plan, edges);
+  t_grad_.resize(size);
+  rows_grad_.assign(4 * edges.nedge(), 0.0);
+  for (int64_t i = 0; i < edges.ncentres; ++i) {
+    loops().square<T>().backward(d.columns, d.axis, t_.data() + i * size, grad + i * d.width(), t_grad_.data());
+    for (T& value : t_grad_) value *= plan.scale;
+    loops().contract<T>().to_rows(contraction, run_splits_[i], run_splits_[i + 1], t_grad_.data(), d.table,
+                                  rows_grad_.data());
+  }
+  edge_rows_grad(CpuDevice(),
+                 {edges.ncentres, edges.splits.data(), edges.centre_type(), edges.rows.edge_vec.data(), d.codes.ntypes,
+                  d.avg, d.std_radial, d.std_angular, d.cutoff},
+                 rows_grad_.data(), edge_grad);
+}
+
+template struct DescriptorPlan<float>;
+template struct DescriptorPlan<double>;
+template class BlockDescriptor<float>;
+template class BlockDescriptor<double>;
+
+}  // namespace deepmd

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "cpu/buffer.h"
+#include "cpu/row_blocks.h"
+#include "deepmd/contraction.h"
+#include "deepmd/edges.h"
+#include "deepmd/evaluate.h"
+
+namespace deepmd {
+
+/// The neighbours of a few centres.
+struct BlockEdges {
+  int64_t first;                ///< centre
+  int64_t ncentres;             ///< from the first on
+  const int* type;              ///< of all atoms of the batch
+  std::vector<int64_t> splits;  ///< [ncentres + 1]
+  RowBlock rows;
+
+  const int* centre_type() const { return type + first; }
+  int64_t nedge() const { return splits.back(); }
+};
+
+/// What all blocks share: the descriptor, and what follows from it.
+template <typename T>
+struct DescriptorPlan {
+  /// Throws InputError where the panels cannot be used.
+  DescriptorPlan(const TabulatedDescriptor<T>& descriptor, const FrameSplits& frames);
+
+  const TabulatedDescriptor<T>& descriptor;
+  FrameSplits frames;                ///< to name atoms with
+  std::vector<double> start, width;  ///< [ncodes * npanels], of the cells
+  double end;                        ///< of the last panel
+  std::vector<T> all_empty;          ///< [ntypes, columns], what a centre without neighbours has
+  T scale;                           ///< 1 / sum(sel)
+};
+
+/// Descriptors of the centres of a block, and the way back to their edges; memory is reused from block to block.
+template <typename T>
+class BlockDescriptor {
+ public:
+  /// Writes descriptors [ncentres, width].
+  void forward(const DescriptorPlan<T>& plan, const BlockEdges& edges, T* descriptors);
+
+  /// Of the block last gone forward: grad [ncentres, width] = dE/d descriptors -> edge_grad [nedge, 3] = dE/d edge_vec.
+  void backward(const DescriptorPlan<T>& plan, const BlockEdges& edges, const T* grad, double* edge_grad);
+
+ private:
+  void find_rows(const DescriptorPlan<T>& plan, const BlockEdges& edges);
+  void find_runs(const DescriptorPlan<T>& plan, const BlockEdges& edges, int64_t centre);
+  void add_empty(const DescriptorPlan<T>& plan, int centre_type, T* t) const;
+  Contraction shape(const DescriptorPlan<T>& plan, const BlockEdges& edges) const;
+
+  Buffer<double> rows_, rows_grad_;  // [nedge, 4]
+  std::vector<int64_t> run_splits_;  // [ncentres + 1]
+  std::vector<int64_t> run_edges_;   // [nrun, 2]
+  std::vector<int32_t> run_cell_;    // [nrun]
+  std::vector<int32_t> filled_;      // [ntypes], slots that a centre fills
+  Buffer<T> t_;                      // [ncentres, 4, columns]
+  Buffer<T> t_grad_;                 // [4, columns]
+};
+
+}  // namespace deepmd

@@ -1,0 +1,90 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "cpu/cell_list.h"
+#include "cpu/row_blocks.h"
+#include "deepmd/neighbors.h"
+
+namespace deepmd {
+
+/// Finds the neighbours of one centre after another, in any order and by several threads at once.
+class RowSource {
+ public:
+  virtual ~RowSource() = default;
+
+  /// Number of centres.
+  virtual int64_t centres() const = 0;
+
+  /// Appends the row of a centre to the block, which will have about as many `rows` of that length; returns its length.
+  virtual int64_t append(int64_t centre, int64_t rows, RowScratch& scratch, RowBlock& block) const = 0;
+};
+
+/// One frame of a search, however its caller describes it.
+struct SearchFrame {
+  int64_t first_atom;    ///< in coord and type
+  int64_t first_centre;  ///< among the rows
+  int nall;
+  int nloc;
+  const double* cell;  ///< null where nothing repeats
+  std::array<bool, 3> periodic;
+  int64_t offset;  ///< added to the index of an atom in its frame to give `neighbor`
+};
+
+/// The frames of a search and what it shall do.
+struct Search {
+  std::vector<SearchFrame> frames;
+  int64_t centres;
+  const double* coord;
+  const int* type;
+  double rcut;
+  int ntypes;              ///< to count neighbours of
+  bool refuse_coincident;  ///< whether two atoms at one position are an error
+};
+
+/// Every atom of the batch is a centre; types have been checked.
+Search make_search(const FrameBatch& batch, double rcut);
+
+/// Rows found by a search in the cells of the frames.
+class SearchedRows : public RowSource {
+ public:
+  /// Sorts the atoms of all frames into bins; throws InputError where that cannot be done.
+  SearchedRows(const CpuDevice& device, Search search);
+
+  int64_t centres() const override { return search_.centres; }
+  int64_t append(int64_t centre, int64_t rows, RowScratch& scratch, RowBlock& block) const override;
+
+  /// Throws InputError where all rows together are too many to be held.
+  void check_edges() const;
+
+ private:
+  Search search_;
+  std::vector<int64_t> first_centre_;  // of each frame
+  std::vector<std::unique_ptr<CellList>> lists_;
+};
+
+/// Rows taken from a list.
+class ListedRows : public RowSource {
+ public:
+  /// Throws InputError where the list cannot be used.
+  ListedRows(const NeighborList& list, double rcut);
+
+  int64_t centres() const override { return list_.nloc; }
+  int64_t append(int64_t centre, int64_t rows, RowScratch& scratch, RowBlock& block) const override;
+
+ private:
+  NeighborList list_;
+  double rcut_;
+  std::vector<int> index_;  // [nall], of every atom its own
+};
+
+/// "frame 3, ", to begin a message with.
+std::string frame_name(int64_t frame);
+
+/// Throws InputError naming frame and atom unless the type is in [0, ntypes).
+void check_type(int type, int ntypes, int64_t frame, int64_t atom);
+
+}  // namespace deepmd

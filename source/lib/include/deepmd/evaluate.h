@@ -1,0 +1,93 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "deepmd/activation.h"
+#include "deepmd/device.h"
+#include "deepmd/environment.h"
+#include "deepmd/neighbors.h"
+#include "deepmd/radial_cells.h"
+
+namespace deepmd {
+
+/// The two-body descriptor of a trained model, its embedding net written as polynomials on panels of the radial axis.
+///
+///     T = (1/sum(sel)) sum_j R~_ij (x) G_ij    [4, columns]
+///     D = T^T T[:, :axis]                      [columns, axis]
+///
+/// over the neighbours j of centre i, with R~_ij the normalised environment rows and G_ij the embedding; an empty slot
+/// adds `empty` to the first row of the sum (DeepPot-SE, arXiv 1805.09003).
+template <typename T>
+struct TabulatedDescriptor {
+  Cutoff cutoff;
+  const double* avg;          ///< [ntypes], mean of the radial column, 1/Å, by the centre's type
+  const double* std_radial;   ///< [ntypes], 1/Å, not zero
+  const double* std_angular;  ///< [ntypes], 1/Å, not zero
+  const int* sel;             ///< [ntypes], slots of each neighbour type; their sum is positive
+  Codes codes;
+  Panels panels;    ///< per_octave is positive
+  int64_t npanels;  ///< that the table covers, from the first
+  int terms;        ///< of the polynomials, from 2 to kMaxTerms
+  int64_t columns;  ///< components of G
+  const T* table;   ///< [ncodes, npanels, terms, columns], Chebyshev coefficients as for contract_cells
+  const T* empty;   ///< [ntypes, ntypes, columns] by the types of centre and neighbour
+  int64_t axis;     ///< at most columns
+
+  int64_t width() const { return columns * axis; }
+};
+
+/// y = idt phi(x W + b), and + x in a layer after the first whose width is that of its input.
+template <typename F>
+struct DenseLayer {
+  int64_t n_in;
+  int64_t n_out;
+  const F* matrix;  ///< [n_in, n_out]
+  const F* bias;    ///< [n_out]; of the first layer [ntypes, n_out]
+  const F* idt;     ///< [n_out], or null
+};
+
+/// The fitting net: atomic energies from descriptors and from what else a centre is given.
+template <typename F>
+struct FittingNet {
+  Activation activation;
+  std::vector<DenseLayer<F>> layers;  ///< at least one; the first takes the descriptor
+  int64_t nextra;
+  const F* extra_matrix;    ///< [nextra, n_out of the first layer]
+  const F* final_matrix;    ///< [n_out of the last layer]
+  const double* atom_bias;  ///< [ntypes], eV
+};
+
+/// A whole model; T is the precision of the descriptor, F that of the fitting net, geometry is always float64.
+template <typename T, typename F>
+struct TabulatedModel {
+  TabulatedDescriptor<T> descriptor;
+  FittingNet<F> fitting;
+};
+
+/// What a model says of a batch; atoms as the batch numbers them, of which centres are the first.
+struct Evaluation {
+  double* atom_energy;  ///< [ncentres], eV
+  double* force;        ///< [natoms, 3], eV/Å
+  double* virial;       ///< [nframes, 9], eV; see edge_virial
+  double* atom_virial;  ///< [natoms, 9], eV
+  int* max_neighbors;   ///< [ntypes], the largest number of neighbours of each type that any centre has
+};
+
+/// Energies, forces and virials of frames; extra [natoms, nextra].
+///
+/// Centres are taken a block at a time through the whole model and back, so that neither edges nor descriptors of all
+/// of them are ever held. For one instruction set the result is the same, bit by bit, whatever the number of threads.
+/// Throws InputError where the geometry cannot be used or two atoms are nearer than the table reaches; tables must have
+/// the sizes that the model says.
+template <typename T, typename F>
+void evaluate(const CpuDevice& device, const TabulatedModel<T, F>& model, const FrameBatch& batch, const F* extra,
+              const Evaluation& out);
+
+/// The same among atoms and ghosts with a list of neighbours, which are one frame; extra [nloc, nextra]. Forces and
+/// virials of ghosts are left with them.
+template <typename T, typename F>
+void evaluate(const CpuDevice& device, const TabulatedModel<T, F>& model, const NeighborList& list, const F* extra,
+              const Evaluation& out);
+
+}  // namespace deepmd
