@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from deepmd_tf.config import Config, parse_config
+from deepmd_tf.export.native import native_graph
 from deepmd_tf.export.portable import portable_graph
 from deepmd_tf.files import atomic_write
 from deepmd_tf.infer import DeepPot
@@ -161,7 +162,7 @@ def variant_values(name: str) -> dict[str, np.ndarray]:
 
 @functools.cache
 def graph_file(name: str) -> Path:
-    """The frozen graph of a listed variant; one file for all tests, not to be changed."""
+    """The portable graph of a listed variant; one file for all tests, not to be changed."""
     path = _directory() / f"{name}.pb"
     graph = portable_graph(variant_config(name), variant_values(name), 0.9)
     atomic_write(path, graph.SerializeToString(deterministic=True))
@@ -170,5 +171,14 @@ def graph_file(name: str) -> Path:
 
 @functools.cache
 def potential(name: str) -> DeepPot:
-    """A potential on the frozen graph of a listed variant; one for all tests."""
+    """A potential on the portable graph of a listed variant; one for all tests."""
     return DeepPot(graph_file(name))
+
+
+@functools.cache
+def native_potential(name: str) -> DeepPot:
+    """A potential on the native graph of a listed variant; one for all tests."""
+    path = _directory() / f"{name}-native.pb"
+    graph = native_graph(variant_config(name), variant_values(name), 0.9)
+    atomic_write(path, graph.SerializeToString(deterministic=True))
+    return DeepPot(path)

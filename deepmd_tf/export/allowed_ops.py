@@ -1,10 +1,14 @@
-"""The operations that a frozen graph may hold: arithmetic on tensors, and the compiled ops of the contract.
+"""The operations that a frozen graph may hold: arithmetic on tensors, and the compiled ops of this package.
 
 Nothing here reads files, opens sockets, runs Python or keeps state, so that loading somebody's graph cannot do more
 than compute numbers.
 """
 
-_COMPILED = "ProdEnvMatA ProdForceSeA ProdVirialSeA ProdEnvMatACounted"
+_COMPILED = """
+ProdEnvMatA ProdForceSeA ProdVirialSeA ProdEnvMatACounted
+FlatFrames EvaluateModel NeighborEdges EdgeRows EdgeRowsGrad EdgeForce EdgeVirial RadialCells ContractCells
+ContractCellsGradRows ContractCellsGradTable DenseProduct
+"""
 
 _ARITHMETIC = """
 Abs Acos Acosh Add AddN AddV2 Asin Asinh Atan Atan2 Atanh BiasAdd BiasAddGrad Ceil Cos Cosh Cross Cumprod Cumsum
