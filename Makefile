@@ -9,6 +9,7 @@ BIN := $(abspath $(VENV))/bin
 DEMO := examples/water/se_e2_a_tebd
 
 SOURCES := pyproject.toml CMakeLists.txt $(shell find source -type f)
+COMMA := ,
 INSTALLED := $(VENV)/.installed
 PEER_INSTALLED := $(PEER)/.installed
 CXX_FILES = $(shell find source benchmarks -name '*.cc' -o -name '*.h' -o -name '*.cu' -o -name '*.cuh')
@@ -21,7 +22,7 @@ help:
 	@echo "make lint       check the style          make format     mend it"
 	@echo "make interop    compare with DeePMD-kit  make bench      measure against it"
 	@echo "make bench-kernels  time of every kernel alone"
-	@echo "make sanitize   kernel tests under AddressSanitizer and UBSan"
+	@echo "make sanitize   kernel tests under the address, undefined-behaviour and thread sanitizers"
 	@echo "make docs       write docs/train-input.md from the configuration classes"
 	@echo "make clean      remove what was built"
 
@@ -79,13 +80,21 @@ bench-kernels: $(INSTALLED)
 	$(BIN)/python -m pytest benchmarks/kernels -p no:cacheprovider --benchmark-group-by=group --benchmark-sort=name \
 	  --benchmark-columns=median,iqr,rounds
 
+# TensorFlow is not built with sanitizers, so they see the kernels by themselves.
+SANITIZE = $(BIN)/cmake -S . -B $(1) -G Ninja -DCMAKE_MAKE_PROGRAM=$(BIN)/ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo \
+  -DDEEPMD_BUILD_OPS=OFF -DDEEPMD_SANITIZE=$(2) -DDEEPMD_WERROR=ON -DPython_EXECUTABLE=$(BIN)/python && \
+  $(BIN)/cmake --build $(1)
+KERNELS = DEEPMD_TEST_KERNELS=$$(ls $(CURDIR)/$(1)/source/py/_kernels*.so)
+library = $$(g++ -print-file-name=$(1).so)
+
 sanitize: $(INSTALLED)
-	$(BIN)/cmake -S . -B build-sanitize -G Ninja -DCMAKE_MAKE_PROGRAM=$(BIN)/ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo \
-	  -DDEEPMD_BUILD_OPS=OFF -DDEEPMD_SANITIZE=ON -DDEEPMD_WERROR=ON -DPython_EXECUTABLE=$(BIN)/python
-	$(BIN)/cmake --build build-sanitize
-	DEEPMD_TEST_KERNELS=$$(ls $(CURDIR)/build-sanitize/source/py/_kernels*.so) ASAN_OPTIONS=detect_leaks=0 \
-	  LD_PRELOAD="$$(g++ -print-file-name=libasan.so) $$(g++ -print-file-name=libubsan.so) $$(g++ -print-file-name=libstdc++.so.6)" \
+	$(call SANITIZE,build-sanitize,address$(COMMA)undefined)
+	$(call KERNELS,build-sanitize) ASAN_OPTIONS=detect_leaks=0 \
+	  LD_PRELOAD="$(call library,libasan) $(call library,libubsan) $$(g++ -print-file-name=libstdc++.so.6)" \
 	  $(BIN)/python -m pytest -p no:cacheprovider tests/kernels tests/geometry
+	$(call SANITIZE,build-sanitize-thread,thread)
+	$(call KERNELS,build-sanitize-thread) OPENBLAS_NUM_THREADS=1 LD_PRELOAD="$(call library,libtsan)" \
+	  setarch -R $(BIN)/python -m pytest -p no:cacheprovider tests/kernels -k threads
 
 docs: $(INSTALLED)
 	$(BIN)/dp doc-train-input > docs/train-input.md

@@ -103,9 +103,8 @@ class GraphRunner:
         if self._reported is None or any(np.array(enough) > np.array(self._reported)):
             self._reported = enough
             log.warning(
-                "%s: atoms have up to %s neighbours of each type (%s) but the model takes sel %s: the "
-                "farthest are left out; "
-                "train with sel %s",
+                "%s: atoms have up to %s neighbours of each type (%s) but the model takes sel %s: this portable graph "
+                "leaves out the farthest; freeze without --portable, or train with sel %s",
                 self.path,
                 count.tolist(),
                 self.text("model_attr/tmap"),

@@ -159,9 +159,9 @@ def report_sel(type_map: Sequence[str], sel: Sequence[int], max_neighbors: Seque
     if short:
         enough = [max(slots, int(count)) for slots, count in zip(sel, max_neighbors, strict=True)]
         log.warning(
-            "model.descriptor.sel is smaller than the data needs (%s): the farthest neighbours beyond it "
-            "are left out, and "
-            "energies jump as they change; use sel %s",
+            "model.descriptor.sel is smaller than the data needs (%s): training and native graphs count "
+            "all of them, but DeePMD-kit and portable graphs leave out the farthest, and energies jump as they change; "
+            "use sel %s",
             "; ".join(short),
             enough,
         )

@@ -109,12 +109,19 @@ class TestTest:
 
 
 class TestFreeze:
-    @pytest.mark.parametrize("arguments", [[], ["-c", "model.ckpt"], ["-c", "model.ckpt-6"], ["-c", ".", "--portable"]])
+    @pytest.mark.parametrize("arguments", [[], ["-c", "model.ckpt"], ["-c", "model.ckpt-6"], ["-c", "."]])
     def test_the_latest_is_taken(self, trained, finished, arguments):
         result = dp("freeze", "-o", "again.pb", *arguments)
         assert result.status == 0, result.err
         assert "model.ckpt-6: step 6 frozen to again.pb" in result.err
         assert (finished / "again.pb").read_bytes() == (trained / "graph.pb").read_bytes()
+
+    def test_both_forms_predict_the_same(self, finished):
+        assert dp("freeze", "--portable", "-o", "portable.pb").status == 0
+        results = [json.loads(run("test", "-m", graph, "-s", "data_0", "--json")) for graph in ("graph.pb", "portable.pb")]
+        assert results[0] != {} and flat(results[0]) == pytest.approx(flat(results[1]), rel=1e-9, abs=1e-9)
+        names = [{node.op for node in read_graph_def(graph).node} for graph in ("graph.pb", "portable.pb")]
+        assert "EvaluateModel" in names[0] and "ProdEnvMatA" in names[1]
 
     def test_an_older_one(self, trained, finished):
         assert dp("freeze", "-c", "model.ckpt-2").status == 0

@@ -74,5 +74,5 @@ def train_ours(directory: Path, table: dict[str, Any], monkeypatch: pytest.Monke
     (directory / "input.json").write_text(json.dumps(table, indent=1))
     monkeypatch.chdir(directory)
     assert main(["train", "input.json", "--skip-neighbor-stat", *arguments]) == 0
-    assert main(["freeze", "-o", "graph.pb"]) == 0
+    assert main(["freeze", "--portable", "-o", "graph.pb"]) == 0
     return directory / "graph.pb"
