@@ -12,6 +12,7 @@ PYBIND11_MODULE(_kernels, module) {
       PyErr_SetString(type.ptr(), error.what());
     }
   });
+  deepmd::py::bind_activation(module);
   deepmd::py::bind_edges(module);
   deepmd::py::bind_geometry(module);
   deepmd::py::bind_slots(module);

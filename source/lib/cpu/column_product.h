@@ -1,6 +1,5 @@
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 
 namespace deepmd {
@@ -20,8 +19,11 @@ struct ColumnProduct {
   bool accumulate;
 };
 
+/// Numbers in the longest vector of any processor.
+constexpr int64_t kMostLanes = 16;
+
 /// n up to a multiple of the length of every processor's vectors.
-inline int64_t padded(int64_t n) { return (n + 15) / 16 * 16; }
+inline int64_t padded(int64_t n) { return (n + kMostLanes - 1) / kMostLanes * kMostLanes; }
 
 /// The square t^T t[:, :axis] of t [4, columns] holds the products (m, a) and (a, m) of its first columns twice; packed
 /// it has them once: row m holds a = 0 .. min(m, axis - 1).
@@ -33,7 +35,6 @@ struct PackedSquare {
   int64_t width() const { return triangle() + (columns - axis) * axis; }
   /// Where row m begins.
   int64_t row(int64_t m) const { return m < axis ? m * (m + 1) / 2 : triangle() + (m - axis) * axis; }
-  int64_t length(int64_t m) const { return std::min(m + 1, axis); }
 };
 
 }  // namespace deepmd

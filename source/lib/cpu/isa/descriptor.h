@@ -1,4 +1,5 @@
-// Included by variant.cc once for every instruction set, inside its namespace. A lane of a vector is a centre.
+// Included by variant.cc once for every instruction set, inside its namespace. A lane of a vector is a centre; rows of
+// packed squares are counted here and not by PackedSquare, whose functions the linker would share.
 
 /// Components of t that are held in registers on the way back.
 #if defined(__AVX512F__)

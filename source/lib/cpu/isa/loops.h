@@ -14,8 +14,8 @@ struct SquareShape {
   PackedSquare packed;
   int64_t count;  ///< centres
 
-  /// Numbers that a thread works in.
-  int64_t work() const { return 2 * 4 * packed.columns * 16; }
+  /// Numbers that a thread works in: t and its gradient, a vector of each component.
+  int64_t work() const { return 2 * 4 * packed.columns * kMostLanes; }
 };
 
 /// The inner loops of the kernels, compiled for one instruction set.
