@@ -49,7 +49,7 @@ template <typename T>
 
 template <typename T>
 DescriptorPlan<T>::DescriptorPlan(const TabulatedDescriptor<T>& descriptor, const FrameSplits& frames)
-    : descriptor(descriptor), frames(frames) {
+    : descriptor(descriptor), packed{descriptor.columns, descriptor.axis}, frames(frames) {
   const Panels& panels = descriptor.panels;
   if (!(panels.unit > 0) || !std::isfinite(panels.unit) || !std::isfinite(panels.lowest) || panels.per_octave < 1) {
     throw InputError("panels: expected a positive unit and a positive number per octave, got " +
@@ -161,9 +161,10 @@ void BlockDescriptor<T>::forward(const DescriptorPlan<T>& plan, const BlockEdges
     std::fill_n(t, size, T(0));
     add_empty(plan, edges.centre_type()[i], t);
     loops().contract<T>().forward(shape(plan, edges), run_splits_[i], run_splits_[i + 1], nullptr, d.table, t);
-    for (int64_t k = 0; k < size; ++k) t[k] *= plan.scale;
-    loops().square<T>().forward(d.columns, d.axis, t, descriptors + i * d.width());
   }
+  const SquareShape squares{plan.packed, edges.ncentres};
+  work_.resize(squares.work());
+  loops().square<T>().forward(squares, t_.data(), plan.scale, work_.data(), descriptors, padded(edges.ncentres));
 }
 
 template <typename T>
@@ -172,12 +173,12 @@ void BlockDescriptor<T>::backward(const DescriptorPlan<T>& plan, const BlockEdge
   const TabulatedDescriptor<T>& d = plan.descriptor;
   const int64_t size = 4 * d.columns;
   const Contraction contraction = shape(plan, edges);
-  t_grad_.resize(size);
+  t_grad_.resize(edges.ncentres * size);
+  loops().square<T>().backward({plan.packed, edges.ncentres}, t_.data(), plan.scale, work_.data(), grad,
+                               padded(edges.ncentres), t_grad_.data());
   rows_grad_.assign(4 * edges.nedge(), 0.0);
   for (int64_t i = 0; i < edges.ncentres; ++i) {
-    loops().square<T>().backward(d.columns, d.axis, t_.data() + i * size, grad + i * d.width(), t_grad_.data());
-    for (T& value : t_grad_) value *= plan.scale;
-    loops().contract<T>().to_rows(contraction, run_splits_[i], run_splits_[i + 1], t_grad_.data(), d.table,
+    loops().contract<T>().to_rows(contraction, run_splits_[i], run_splits_[i + 1], t_grad_.data() + i * size, d.table,
                                   rows_grad_.data());
   }
   edge_rows_grad(CpuDevice(),

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "cpu/buffer.h"
+#include "cpu/column_product.h"
 #include "cpu/row_blocks.h"
 #include "deepmd/contraction.h"
 #include "deepmd/edges.h"
@@ -30,6 +31,7 @@ struct DescriptorPlan {
   DescriptorPlan(const TabulatedDescriptor<T>& descriptor, const FrameSplits& frames);
 
   const TabulatedDescriptor<T>& descriptor;
+  PackedSquare packed;               ///< how descriptors are held
   FrameSplits frames;                ///< to name atoms with
   std::vector<double> start, width;  ///< [ncodes * npanels], of the cells
   double end;                        ///< of the last panel
@@ -41,10 +43,10 @@ struct DescriptorPlan {
 template <typename T>
 class BlockDescriptor {
  public:
-  /// Writes descriptors [ncentres, width].
+  /// Writes packed descriptors [width of plan.packed, padded(ncentres)]: a column is a centre.
   void forward(const DescriptorPlan<T>& plan, const BlockEdges& edges, T* descriptors);
 
-  /// Of the block last gone forward: grad [ncentres, width] = dE/d descriptors -> edge_grad [nedge, 3] = dE/d edge_vec.
+  /// Of the block last gone forward: grad = dE/d descriptors, of the same form -> edge_grad [nedge, 3] = dE/d edge_vec.
   void backward(const DescriptorPlan<T>& plan, const BlockEdges& edges, const T* grad, double* edge_grad);
 
  private:
@@ -58,8 +60,8 @@ class BlockDescriptor {
   std::vector<int64_t> run_edges_;   // [nrun, 2]
   std::vector<int32_t> run_cell_;    // [nrun]
   std::vector<int32_t> filled_;      // [ntypes], slots that a centre fills
-  Buffer<T> t_;                      // [ncentres, 4, columns]
-  Buffer<T> t_grad_;                 // [4, columns]
+  Buffer<T> t_, t_grad_;             // [ncentres, 4, columns]
+  Buffer<T> work_;
 };
 
 }  // namespace deepmd

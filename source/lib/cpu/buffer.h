@@ -7,9 +7,13 @@
 
 namespace deepmd {
 
-/// Leaves new elements as they are: a result that is written once need not be filled with zeros before.
+/// Leaves new elements as they are: a result that is written once need not be filled with zeros before. Memory begins
+/// with a line of the cache, so that no vector lies across two.
 template <typename T>
 struct Uninitialized : std::allocator<T> {
+  static constexpr std::align_val_t kLine{64};
+  T* allocate(size_t count) { return static_cast<T*>(::operator new(count * sizeof(T), kLine)); }
+  void deallocate(T* place, size_t) { ::operator delete(place, kLine); }
   template <typename U>
   struct rebind {
     using other = Uninitialized<U>;

@@ -20,6 +20,8 @@ namespace {
 // Centres that go through the net together: enough that products of matrices run at full speed, few enough that their
 // descriptors stay in the second cache.
 constexpr int64_t kMaxCentres = 48;
+// Centres that a processor's vector holds: blocks of a multiple of them leave none of it idle.
+constexpr int64_t kVector = 8;
 // Blocks whose results wait to be added up, whatever the number of threads.
 constexpr int64_t kBlocksPerWave = 128;
 constexpr int64_t kNanosecondsPerCentre = 60000;
@@ -27,13 +29,16 @@ constexpr int64_t kNanosecondsPerCentre = 60000;
 /// Where the blocks of centres begin: an even number of blocks of almost one size, so that small systems keep two
 /// threads busy.
 struct Blocks {
-  explicit Blocks(int64_t ncentres)
-      : ncentres(ncentres), count(2 * std::max<int64_t>((ncentres + 2 * kMaxCentres - 1) / (2 * kMaxCentres), 1)) {}
+  explicit Blocks(int64_t ncentres) : ncentres(ncentres) {
+    const int64_t even = 2 * ((ncentres + 2 * kMaxCentres - 1) / (2 * kMaxCentres));
+    size = even > 0 ? round_up((ncentres + even - 1) / even, kVector) : kVector;
+    count = (ncentres + size - 1) / size;
+  }
 
-  int64_t begin(int64_t block) const { return ncentres * block / count; }
+  static int64_t round_up(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
+  int64_t begin(int64_t block) const { return std::min(block * size, ncentres); }
 
-  int64_t ncentres;
-  int64_t count;
+  int64_t ncentres, size, count;
 };
 
 /// Memory that a thread works in.
@@ -76,7 +81,13 @@ class Evaluator {
  public:
   Evaluator(const TabulatedModel<T, F>& model, const RowSource& source, const int* type, const FrameSplits& frames,
             const F* extra, const Evaluation& out)
-      : model_(model), plan_(model.descriptor, frames), source_(source), type_(type), extra_(extra), out_(out) {}
+      : model_(model),
+        plan_(model.descriptor, frames),
+        fitting_(model.fitting, plan_.packed),
+        source_(source),
+        type_(type),
+        extra_(extra),
+        out_(out) {}
 
   void run(const CpuDevice& device) {
     const int64_t natoms = plan_.frames.splits[plan_.frames.nframes];
@@ -84,7 +95,7 @@ class Evaluator {
     std::fill_n(out_.atom_virial, 9 * natoms, 0.0);
     const Blocks blocks(source_.centres());
     std::vector<AtomSums> wave(std::min(blocks.count, kBlocksPerWave));
-    const int64_t cost = kNanosecondsPerCentre * (blocks.ncentres / blocks.count + 1);
+    const int64_t cost = kNanosecondsPerCentre * blocks.size;
     for (int64_t first = 0; first < blocks.count; first += kBlocksPerWave) {
       const int64_t count = std::min(kBlocksPerWave, blocks.count - first);
       device.parallel_for(count, cost, [&](int64_t begin, int64_t end) {
@@ -110,8 +121,7 @@ class Evaluator {
   void evaluate_block(int64_t begin, int64_t end, Scratch<T, F>& scratch, AtomSums& sums) const {
     find_edges(begin, end, scratch);
     const BlockEdges& edges = scratch.edges;
-    const int64_t width = model_.descriptor.width();
-    scratch.descriptors.resize(edges.ncentres * width);
+    scratch.descriptors.resize(plan_.packed.width() * padded(edges.ncentres));
     scratch.descriptor.forward(plan_, edges, scratch.descriptors.data());
     fit(edges, scratch);
     scratch.edge_grad.resize(3 * edges.nedge());
@@ -136,9 +146,9 @@ class Evaluator {
   void fit(const BlockEdges& edges, Scratch<T, F>& scratch) const {
     const F* extra = extra_ + edges.first * model_.fitting.nextra;
     const auto there_and_back = [&](F* descriptors) {
-      scratch.fitting.forward(model_.fitting, edges.ncentres, edges.centre_type(), extra, descriptors,
+      scratch.fitting.forward(fitting_, edges.ncentres, edges.centre_type(), extra, descriptors,
                               out_.atom_energy + edges.first);
-      scratch.fitting.backward(model_.fitting, edges.ncentres, descriptors);
+      scratch.fitting.backward(fitting_, edges.ncentres, descriptors);
     };
     if constexpr (std::is_same_v<T, F>) {
       there_and_back(scratch.descriptors.data());
@@ -172,6 +182,7 @@ class Evaluator {
 
   const TabulatedModel<T, F>& model_;
   const DescriptorPlan<T> plan_;
+  const FittingPlan<F> fitting_;
   const RowSource& source_;
   const int* type_;
   const F* extra_;

@@ -2,11 +2,21 @@
 
 #include <cstdint>
 
+#include "cpu/column_product.h"
 #include "deepmd/activation.h"
 #include "deepmd/contraction.h"
 #include "deepmd/gemm.h"
 
 namespace deepmd {
+
+/// The squares of a few centres.
+struct SquareShape {
+  PackedSquare packed;
+  int64_t count;  ///< centres
+
+  /// Numbers that a thread works in: t and its gradient, a vector of each component.
+  int64_t work() const { return 2 * 4 * packed.columns * kMostLanes; }
+};
 
 /// The inner loops of the kernels, compiled for one instruction set.
 struct Loops {
@@ -50,16 +60,27 @@ struct Loops {
 
   template <typename T>
   struct Square {
-    /// d [columns, axis] = t^T t[:, :axis] of t [4, columns].
-    void (*forward)(int64_t columns, int64_t axis, const T* t, T* d);
-    /// The transpose of its derivative: d_grad [columns, axis] -> t_grad [4, columns].
-    void (*backward)(int64_t columns, int64_t axis, const T* t, const T* d_grad, T* t_grad);
+    /// d [width of packed, stride] = the packed squares of scale * t for t [count, 4, columns]; columns of d are
+    /// centres.
+    void (*forward)(const SquareShape& shape, const T* t, T scale, T* work, T* d, int64_t stride);
+    /// The transpose of its derivative: d_grad [width of packed, stride] -> t_grad [count, 4, columns].
+    void (*backward)(const SquareShape& shape, const T* t, T scale, T* work, const T* d_grad, int64_t stride,
+                     T* t_grad);
   };
   Square<float> square_float;
   Square<double> square_double;
 
   template <typename T>
   const Square<T>& square() const;
+
+  /// See cpu/column_product.h.
+  template <typename T>
+  using MultiplyColumns = void (*)(const ColumnProduct<T>& product);
+  MultiplyColumns<float> multiply_columns_float;
+  MultiplyColumns<double> multiply_columns_double;
+
+  template <typename T>
+  MultiplyColumns<T> multiply_columns() const;
 };
 
 template <>
@@ -96,6 +117,15 @@ inline const Loops::Square<float>& Loops::square() const {
 template <>
 inline const Loops::Square<double>& Loops::square() const {
   return square_double;
+}
+
+template <>
+inline Loops::MultiplyColumns<float> Loops::multiply_columns() const {
+  return multiply_columns_float;
+}
+template <>
+inline Loops::MultiplyColumns<double> Loops::multiply_columns() const {
+  return multiply_columns_double;
 }
 
 /// The loops for the best instruction set that this processor has, or the one that DEEPMD_ISA names.

@@ -11,6 +11,8 @@ namespace {
 
 #include "cpu/isa/activation.h"
 #include "cpu/isa/contraction.h"
+// They use the vectors of contraction.h.
+#include "cpu/isa/column_product.h"
 #include "cpu/isa/descriptor.h"
 #include "cpu/isa/gemm.h"
 
@@ -25,7 +27,9 @@ const Loops kLoops = {DEEPMD_STRING(DEEPMD_VARIANT),
                       activate<float>,
                       activate<double>,
                       {square<float>, square_grad<float>},
-                      {square<double>, square_grad<double>}};
+                      {square<double>, square_grad<double>},
+                      column_product<float>,
+                      column_product<double>};
 
 }  // namespace
 
