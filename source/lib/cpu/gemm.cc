@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "cpu/buffer.h"
 #include "cpu/isa/loops.h"
 
 namespace deepmd {
@@ -9,8 +10,19 @@ namespace {
 
 // Tiles of the result. Small enough that a batch of 192 atoms keeps several threads busy, large enough that packing the
 // operands costs little beside the products.
-constexpr int64_t kTileRows = 48;
+constexpr int64_t kTileRows = 96;
 constexpr int64_t kTileColumns = 256;
+
+/// Memory of the calling thread that is kept for the next product.
+template <typename T>
+Packing<T> kept_packing() {
+  thread_local Buffer<T> memory;
+  return {&memory, [](void* owner, int64_t size) {
+            auto& buffer = *static_cast<Buffer<T>*>(owner);
+            if (int64_t(buffer.size()) < size) buffer.resize(size);
+            return buffer.data();
+          }};
+}
 
 int64_t tiles(int64_t size, int64_t tile) { return (size + tile - 1) / tile; }
 
@@ -23,27 +35,20 @@ void gemm(const CpuDevice& device, const Product& shape, const T* a, const T* b,
   const int64_t across = tiles(shape.n, kTileColumns), down = tiles(shape.m, kTileRows);
   const int64_t cost = std::max<int64_t>(shape.k * kTileRows * std::min(shape.n, kTileColumns) / 20, 1);
   device.parallel_for(across * down, cost, [&](int64_t begin, int64_t end) {
+    const Packing<T> packing = kept_packing<T>();
     for (int64_t tile = begin; tile < end; ++tile) {
       const int64_t row = tile / across * kTileRows, column = tile % across * kTileColumns;
       Product part = shape;
       part.m = std::min(kTileRows, shape.m - row);
       part.n = std::min(kTileColumns, shape.n - column);
       multiply(part, a + (shape.transpose_a ? row : row * a_stride), a_stride,
-               b + (shape.transpose_b ? column * b_stride : column), b_stride, false, c + row * shape.n + column,
-               shape.n);
+               b + (shape.transpose_b ? column * b_stride : column), b_stride, c + row * shape.n + column, shape.n,
+               packing);
     }
   });
 }
 
-template <typename T>
-void gemm_here(const Product& shape, const T* a, const T* b, bool accumulate, T* c) {
-  loops().multiply<T>()(shape, a, shape.transpose_a ? shape.m : shape.k, b, shape.transpose_b ? shape.k : shape.n,
-                        accumulate, c, shape.n);
-}
-
-#define DEEPMD_INSTANTIATE(T)                                                      \
-  template void gemm<T>(const CpuDevice&, const Product&, const T*, const T*, T*); \
-  template void gemm_here<T>(const Product&, const T*, const T*, bool, T*)
+#define DEEPMD_INSTANTIATE(T) template void gemm<T>(const CpuDevice&, const Product&, const T*, const T*, T*)
 DEEPMD_INSTANTIATE(float);
 DEEPMD_INSTANTIATE(double);
 

@@ -1,30 +1,45 @@
 // Included by variant.cc once for every instruction set, inside its namespace. Eigen has the kernel; its namespace is
 // another one in every variant (see CMakeLists.txt), so that the linker cannot mix them.
 
+/// Eigen's blocks for the caches, packed into memory that is given: by itself Eigen asks the system for it in every
+/// product, and the page faults cost as much as the packing.
 template <typename T>
-using RowMajor = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-using Stride = Eigen::OuterStride<>;
+struct Blocking : Eigen::internal::level3_blocking<T, T> {
+  Blocking(Eigen::Index rows, Eigen::Index columns, Eigen::Index depth, const Packing<T>& packing) {
+    this->m_mc = rows;
+    this->m_nc = columns;
+    this->m_kc = depth;
+    Eigen::internal::computeProductBlockingSizes<T, T, 1>(this->m_kc, this->m_mc, this->m_nc, Eigen::Index(1));
+    const int64_t line = 64 / sizeof(T), first = (this->m_mc * this->m_kc + line - 1) / line * line;
+    this->m_blockA = packing.reserve(first + this->m_kc * this->m_nc);
+    this->m_blockB = this->m_blockA + first;
+  }
+};
 
-template <typename T>
-using Operand = Eigen::Map<const RowMajor<T>, 0, Stride>;
+/// c^T += b^T a^T in Eigen's order, which is by columns.
+template <typename T, int OrderB, int OrderA>
+void multiply_transposed(const Product& shape, const T* a, int64_t a_stride, const T* b, int64_t b_stride, T* c,
+                         int64_t c_stride, const Packing<T>& packing) {
+  Blocking<T> blocking(shape.n, shape.m, shape.k, packing);
+  Eigen::internal::general_matrix_matrix_product<Eigen::Index, T, OrderB, false, T, OrderA, false, Eigen::ColMajor,
+                                                 1>::run(shape.n, shape.m, shape.k, b, b_stride, a, a_stride, c, 1,
+                                                         c_stride, T(1), blocking);
+}
 
-/// c = a b, or c += a b, of row-major blocks with the given distances between rows.
+/// c = a b, of row-major blocks with the given distances between rows.
 template <typename T>
-void multiply(const Product& shape, const T* a, int64_t a_stride, const T* b, int64_t b_stride, bool accumulate, T* c,
-              int64_t c_stride) {
-  const Operand<T> left(a, shape.transpose_a ? shape.k : shape.m, shape.transpose_a ? shape.m : shape.k,
-                        Stride(a_stride));
-  const Operand<T> right(b, shape.transpose_b ? shape.n : shape.k, shape.transpose_b ? shape.k : shape.n,
-                         Stride(b_stride));
-  Eigen::Map<RowMajor<T>, 0, Stride> out(c, shape.m, shape.n, Stride(c_stride));
-  if (!accumulate) out.setZero();
-  if (shape.transpose_a && shape.transpose_b) {
-    out.noalias() += left.transpose() * right.transpose();
-  } else if (shape.transpose_a) {
-    out.noalias() += left.transpose() * right;
-  } else if (shape.transpose_b) {
-    out.noalias() += left * right.transpose();
+void multiply(const Product& shape, const T* a, int64_t a_stride, const T* b, int64_t b_stride, T* c, int64_t c_stride,
+              const Packing<T>& packing) {
+  for (int64_t i = 0; i < shape.m; ++i) {
+    for (int64_t j = 0; j < shape.n; ++j) c[i * c_stride + j] = T(0);
+  }
+  if (shape.m == 0 || shape.n == 0 || shape.k == 0) return;
+  constexpr int by_columns = Eigen::ColMajor, by_rows = Eigen::RowMajor;
+  const auto run = [&](auto product) { product(shape, a, a_stride, b, b_stride, c, c_stride, packing); };
+  if (shape.transpose_a) {
+    run(shape.transpose_b ? multiply_transposed<T, by_rows, by_rows> : multiply_transposed<T, by_columns, by_rows>);
   } else {
-    out.noalias() += left * right;
+    run(shape.transpose_b ? multiply_transposed<T, by_rows, by_columns>
+                          : multiply_transposed<T, by_columns, by_columns>);
   }
 }

@@ -18,6 +18,15 @@ struct SquareShape {
   int64_t work() const { return 2 * 4 * packed.columns * kMostLanes; }
 };
 
+/// Memory that a product packs its operands into.
+template <typename T>
+struct Packing {
+  void* owner;
+  T* (*grow)(void* owner, int64_t size);
+
+  T* reserve(int64_t size) const { return grow(owner, size); }
+};
+
 /// The inner loops of the kernels, compiled for one instruction set.
 struct Loops {
   const char* name;  ///< of the instruction set
@@ -39,10 +48,10 @@ struct Loops {
   template <typename T>
   const Contract<T>& contract() const;
 
-  /// c = a b, or c += a b, of row-major blocks with the given distances between rows.
+  /// c = a b, of row-major blocks with the given distances between rows.
   template <typename T>
-  using Multiply = void (*)(const Product& shape, const T* a, int64_t a_stride, const T* b, int64_t b_stride,
-                            bool accumulate, T* c, int64_t c_stride);
+  using Multiply = void (*)(const Product& shape, const T* a, int64_t a_stride, const T* b, int64_t b_stride, T* c,
+                            int64_t c_stride, const Packing<T>& packing);
   Multiply<float> multiply_float;
   Multiply<double> multiply_double;
 

@@ -17,8 +17,4 @@ struct Product {
 template <typename T>
 void gemm(const CpuDevice& device, const Product& shape, const T* a, const T* b, T* c);
 
-/// The product on the calling thread; c is added to when `accumulate`, else overwritten.
-template <typename T>
-void gemm_here(const Product& shape, const T* a, const T* b, bool accumulate, T* c);
-
 }  // namespace deepmd
