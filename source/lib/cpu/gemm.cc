@@ -10,7 +10,7 @@ namespace {
 
 // Tiles of the result. Small enough that a batch of 192 atoms keeps several threads busy, large enough that packing the
 // operands costs little beside the products.
-constexpr int64_t kTileRows = 96;
+constexpr int64_t kTileRows = 48;
 constexpr int64_t kTileColumns = 256;
 
 /// Memory of the calling thread that is kept for the next product.
