@@ -102,7 +102,20 @@ class SeE2A(tf.Module):
         self.std = parameters("descrpt_attr/t_std", shape, Fixed(std), "float64", False)
         self.slot_type = np.repeat(np.arange(self.ntypes, dtype=np.int32), self.sel)
         self.width = config.neuron[-1] * config.axis_neuron
+        # A variable, so that a compiled function need not be made again for other panels. A frozen graph has none.
+        self._per_octave = tf.Variable(0, trainable=False, dtype=tf.int32) if tf.executing_eagerly() else None
         self.panels = 2 if self.embedding.smooth else 0
+
+    @property
+    def panels(self) -> int:
+        """Panels of an octave; a function made where they were 0 must be made again where they are not."""
+        return self._panels
+
+    @panels.setter
+    def panels(self, number: int) -> None:
+        self._panels = number
+        if self._per_octave is not None:
+            self._per_octave.assign(number)
 
     def refine(self) -> None:
         """Tabulate on half as wide panels; beyond `MOST_PANELS` evaluate the net at every edge."""
@@ -202,7 +215,7 @@ class SeE2A(tf.Module):
             center_type,
             self._lowest,
             UNIT,
-            self.panels,
+            self.panels if self._per_octave is None else self._per_octave.value(),
             ntypes=self.ntypes,
             one_side=self.config.type_one_side,
             exclude_types=self.config.exclude_types,

@@ -196,9 +196,11 @@ class Trainer:
         """Run a graph function on batch `number` of a source, tabulating the embedding more finely where it must be."""
         try:
             while not (outcome := run(self._functions)).resolved:
-                self._model.descriptor.refine()
-                log.debug("step %d: the embedding is tabulated on %s", self.step, self._model.descriptor.resolution)
-                self._functions = self._new_functions()
+                descriptor = self._model.descriptor
+                descriptor.refine()
+                log.debug("step %d: the embedding is tabulated on %s", self.step, descriptor.resolution)
+                if not descriptor.panels:
+                    self._functions = self._new_functions()
         except tf.errors.InvalidArgumentError as error:
             raise self._bad_batch(source, number, ops.said_by_op(error)) from error
         return outcome
