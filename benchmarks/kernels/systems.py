@@ -74,3 +74,13 @@ def slots(natoms: int) -> Slots:
     rows, in_deriv, rij, nlist, _ = _kernels.env_mat_a(box.types, *box.found, avg, std, RCUT, RCUT_SMTH, list(SEL))
     net_deriv = np.random.default_rng(1).standard_normal(rows.shape)
     return Slots(net_deriv[None], in_deriv[None], rij[None], nlist[None])
+
+
+@cache
+def table_of_water(natoms: int):
+    """Environment rows of `water` ``[nedge, 4]``, and the cells of a table that they lie in."""
+    box = water(natoms)
+    avg, radial, angular = np.zeros(2), np.full(2, 0.15), np.full(2, 0.12)
+    found = box.found
+    rows = _kernels.edge_rows(found.edge_vec, found.edge_splits, box.types, avg, radial, angular, RCUT, RCUT_SMTH)
+    return rows, _kernels.cells_of_rows(rows, found.edge_splits, found.neighbor, box.types, 2, True, 0.0, 2.0, 4)
