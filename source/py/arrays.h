@@ -47,6 +47,7 @@ pb::array_t<T> to_array(std::vector<T>&& values, std::vector<pb::ssize_t> shape)
 void bind_contraction(pb::module_& module);
 void bind_activation(pb::module_& module);
 void bind_edges(pb::module_& module);
+void bind_evaluate(pb::module_& module);
 void bind_geometry(pb::module_& module);
 void bind_slots(pb::module_& module);
 

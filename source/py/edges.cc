@@ -2,8 +2,7 @@
 
 #include <cstdint>
 
-#include "arrays.h"
-#include "deepmd/neighbors.h"
+#include "frames.h"
 
 namespace deepmd::py {
 namespace {
@@ -30,22 +29,10 @@ struct Found {
   }
 };
 
-int64_t count_rows(const char* name, pb::ssize_t length) {
-  if (length < 1) throw InputError(std::string(name) + ": expected at least one number");
-  return length - 1;
-}
-
 pb::tuple neighbors_batch(const Array<double>& coord, const Array<int>& type, const Array<int>& frame_splits,
                           const Array<double>& cell, const Array<bool>& periodic, double rcut, int ntypes,
                           int threads) {
-  check_shape("type", type, {-1});
-  check_shape("coord", coord, {type.size(), 3});
-  check_shape("frame_splits", frame_splits, {-1});
-  const int nframes = int(count_rows("frame_splits", frame_splits.size()));
-  check_shape("cell", cell, {nframes, 3, 3});
-  check_shape("periodic", periodic, {nframes});
-  check_frame_splits(nframes, frame_splits.data(), type.size());
-  const FrameBatch batch{nframes, frame_splits.data(), coord.data(), type.data(), cell.data(), periodic.data(), ntypes};
+  const FrameBatch batch = make_batch(coord, type, frame_splits, cell, periodic, ntypes);
   Found found;
   {
     pb::gil_scoped_release release;
@@ -57,18 +44,7 @@ pb::tuple neighbors_batch(const Array<double>& coord, const Array<int>& type, co
 
 pb::tuple neighbors_listed(const Array<double>& coord, const Array<int>& type, const Array<int64_t>& list_splits,
                            const Array<int32_t>& list_neighbor, double rcut, int ntypes, int threads) {
-  check_shape("type", type, {-1});
-  check_shape("coord", coord, {type.size(), 3});
-  check_shape("list_splits", list_splits, {-1});
-  check_shape("list_neighbor", list_neighbor, {-1});
-  const NeighborList list{count_rows("list_splits", list_splits.size()),
-                          type.size(),
-                          coord.data(),
-                          type.data(),
-                          list_splits.data(),
-                          list_neighbor.data(),
-                          list_neighbor.size(),
-                          ntypes};
+  const NeighborList list = make_list(coord, type, list_splits, list_neighbor, ntypes);
   Found found;
   {
     pb::gil_scoped_release release;

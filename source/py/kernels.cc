@@ -15,6 +15,7 @@ PYBIND11_MODULE(_kernels, module) {
   deepmd::py::bind_contraction(module);
   deepmd::py::bind_activation(module);
   deepmd::py::bind_edges(module);
+  deepmd::py::bind_evaluate(module);
   deepmd::py::bind_geometry(module);
   deepmd::py::bind_slots(module);
 }
