@@ -84,7 +84,7 @@ bench-kernels: $(INSTALLED)
 SANITIZE = $(BIN)/cmake -S . -B $(1) -G Ninja -DCMAKE_MAKE_PROGRAM=$(BIN)/ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo \
   -DDEEPMD_BUILD_OPS=OFF -DDEEPMD_SANITIZE=$(2) -DDEEPMD_WERROR=ON -DPython_EXECUTABLE=$(BIN)/python && \
   $(BIN)/cmake --build $(1)
-KERNELS = DEEPMD_ISA=x86_64_v3 DEEPMD_TEST_KERNELS=$$(ls $(CURDIR)/$(1)/source/py/_kernels*.so)
+KERNELS = DEEPMD_TEST_KERNELS=$$(ls $(CURDIR)/$(1)/source/py/_kernels*.so)
 library = $$(g++ -print-file-name=$(1).so)
 
 sanitize: $(INSTALLED)

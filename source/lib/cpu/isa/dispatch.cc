@@ -8,16 +8,23 @@
 namespace deepmd {
 namespace {
 
+/// Those of the compiled loops that this processor can run, from the plainest.
 std::vector<const Loops*> runnable() {
-#ifdef DEEPMD_X86_64_VARIANTS
   std::vector<const Loops*> found;
-  __builtin_cpu_init();
+#ifdef DEEPMD_HAS_x86_64_v2
   if (__builtin_cpu_supports("x86-64-v2")) found.push_back(x86_64_v2());
-  if (__builtin_cpu_supports("x86-64-v3")) found.push_back(x86_64_v3());
-  if (__builtin_cpu_supports("x86-64-v4")) found.push_back(x86_64_v4());
-  if (!found.empty()) return found;
 #endif
-  return {generic()};
+#ifdef DEEPMD_HAS_x86_64_v3
+  if (__builtin_cpu_supports("x86-64-v3")) found.push_back(x86_64_v3());
+#endif
+#ifdef DEEPMD_HAS_x86_64_v4
+  if (__builtin_cpu_supports("x86-64-v4")) found.push_back(x86_64_v4());
+#endif
+#ifdef DEEPMD_HAS_generic
+  if (found.empty()) found.push_back(generic());
+#endif
+  if (found.empty()) throw InputError("the kernels were not built for any instruction set of this processor");
+  return found;
 }
 
 const Loops* choose() {
