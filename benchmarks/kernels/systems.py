@@ -84,3 +84,12 @@ def table_of_water(natoms: int):
     found = box.found
     rows = _kernels.edge_rows(found.edge_vec, found.edge_splits, box.types, avg, radial, angular, RCUT, RCUT_SMTH)
     return rows, _kernels.cells_of_rows(rows, found.edge_splits, found.neighbor, box.types, 2, True, 0.0, 2.0, 4)
+
+
+@cache
+def pairs_of_water(natoms: int):
+    """The cells of a table that pairs of neighbours of `water` lie in."""
+    box = water(natoms)
+    rows, _ = table_of_water(natoms)
+    found = box.found
+    return _kernels.cells_of_pairs(rows, found.edge_splits, found.neighbor, box.types, 2, 2.0, 2)

@@ -6,6 +6,7 @@
 #include "common.h"
 #include "deepmd/edges.h"
 #include "deepmd/neighbors.h"
+#include "deepmd/radial_cells.h"
 
 namespace deepmd::op {
 
@@ -48,6 +49,31 @@ inline EdgeList read_edges(const tensorflow::Tensor& edge_splits, const tensorfl
   const EdgeList edges{ncentres, natoms, edge_splits.flat<int64_t>().data(), neighbor.flat<int>().data()};
   check_edge_splits(ncentres, edges.edge_splits, neighbor.dim_size(0));
   return edges;
+}
+
+/// Edges and the types of their ends, checked; type [nall], of which centres are the first.
+inline EdgeTypes read_edge_types(const tensorflow::Tensor& splits, const tensorflow::Tensor& neighbor,
+                                 const tensorflow::Tensor& type, int ntypes) {
+  check_shape("neighbor", neighbor, {-1});
+  check_shape("type", type, {-1});
+  check_splits("edge_splits", splits, neighbor.dim_size(0));
+  const int64_t ncentres = splits.dim_size(0) - 1, nall = type.dim_size(0);
+  if (ncentres > nall) throw InputError("type: expected at least one for every centre");
+  const auto types = type.vec<int>();
+  for (int64_t i = 0; i < nall; ++i) {
+    if (types(i) < 0 || types(i) >= ntypes) {
+      throw InputError("atom " + std::to_string(i) + ": expected a type in [0, " + std::to_string(ntypes) + "), got " +
+                       std::to_string(types(i)));
+    }
+  }
+  const auto neighbors = neighbor.vec<int>();
+  for (int64_t e = 0; e < neighbor.dim_size(0); ++e) {
+    if (neighbors(e) < 0 || neighbors(e) >= nall) {
+      throw InputError("edge " + std::to_string(e) + ": expected a neighbour in [0, " + std::to_string(nall) +
+                       "), got " + std::to_string(neighbors(e)));
+    }
+  }
+  return {ncentres, splits.flat<int64_t>().data(), neighbor.flat<int>().data(), type.flat<int>().data()};
 }
 
 }  // namespace deepmd::op

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <memory>
 
-#include "common.h"
+#include "edges_common.h"
 
 namespace deepmd::op {
 
@@ -63,8 +63,7 @@ class RadialCellsOp : public tf::OpKernel {
                        &type = context->input(3);
       check_shape("rows", rows, {-1, 4});
       check_shape("neighbor", neighbor, {rows.dim_size(0)});
-      check_shape("type", type, {-1});
-      const EdgeTypes edges = check_edges(splits, neighbor, type);
+      const EdgeTypes edges = read_edge_types(splits, neighbor, type, ntypes_);
       const Codes codes{ntypes_, one_side_, interacting_.get()};
       const Panels panels{context->input(4).scalar<double>()(), context->input(5).scalar<double>()(),
                           context->input(6).scalar<int>()()};
@@ -87,27 +86,6 @@ class RadialCellsOp : public tf::OpKernel {
   }
 
  private:
-  EdgeTypes check_edges(const tf::Tensor& splits, const tf::Tensor& neighbor, const tf::Tensor& type) const {
-    check_splits("edge_splits", splits, neighbor.dim_size(0));
-    const int64_t ncentres = splits.dim_size(0) - 1, nall = type.dim_size(0);
-    if (ncentres > nall) throw InputError("type: expected at least one for every centre");
-    const auto types = type.vec<int>();
-    for (int64_t i = 0; i < nall; ++i) {
-      if (types(i) < 0 || types(i) >= ntypes_) {
-        throw InputError("atom " + std::to_string(i) + ": expected a type in [0, " + std::to_string(ntypes_) +
-                         "), got " + std::to_string(types(i)));
-      }
-    }
-    const auto neighbors = neighbor.vec<int>();
-    for (int64_t e = 0; e < neighbor.dim_size(0); ++e) {
-      if (neighbors(e) < 0 || neighbors(e) >= nall) {
-        throw InputError("edge " + std::to_string(e) + ": expected a neighbour in [0, " + std::to_string(nall) +
-                         "), got " + std::to_string(neighbors(e)));
-      }
-    }
-    return {ncentres, splits.flat<int64_t>().data(), neighbor.flat<int>().data(), type.flat<int>().data()};
-  }
-
   int ntypes_ = 0;
   bool one_side_ = true;
   std::unique_ptr<bool[]> interacting_;

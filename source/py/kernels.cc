@@ -17,5 +17,6 @@ PYBIND11_MODULE(_kernels, module) {
   deepmd::py::bind_edges(module);
   deepmd::py::bind_evaluate(module);
   deepmd::py::bind_geometry(module);
+  deepmd::py::bind_pairs(module);
   deepmd::py::bind_slots(module);
 }

@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "cpu/column_product.h"
+#include "cpu/pair_chunk.h"
 #include "deepmd/activation.h"
 #include "deepmd/contraction.h"
 #include "deepmd/gemm.h"
@@ -90,6 +91,21 @@ struct Loops {
 
   template <typename T>
   MultiplyColumns<T> multiply_columns() const;
+
+  struct Pairs {
+    /// theta of every pair of a chunk, and what its code and panel are numbered.
+    void (*angles)(const PairChunk& chunk, double* theta, int32_t* bin);
+    /// Change of theta of every pair along a change v of the neighbours, three arrays.
+    void (*changes)(const PairChunk& chunk, const double* const v[3], double* change);
+    /// g, three arrays, of both neighbours of every pair += weight times the other's columns.
+    void (*pull)(const PairChunk& chunk, const double* weight, double* const g[3]);
+    /// out [terms] += factor sum_p weight_p T(u_p) over n pairs of a cell.
+    void (*moments)(const double* theta, const double* weight, int64_t n, const PairPlace& place, int terms,
+                    double factor, double* out);
+    /// value_p = sum_q c_q T_q(u_p) for n pairs of a cell.
+    void (*series)(const double* theta, int64_t n, const PairPlace& place, int terms, const double* c, double* value);
+  };
+  Pairs pairs;
 };
 
 template <>

@@ -15,6 +15,7 @@ namespace {
 #include "cpu/isa/column_product.h"
 #include "cpu/isa/descriptor.h"
 #include "cpu/isa/gemm.h"
+#include "cpu/isa/pairs.h"
 
 #define DEEPMD_STRING_OF(x) #x
 #define DEEPMD_STRING(x) DEEPMD_STRING_OF(x)
@@ -29,7 +30,8 @@ const Loops kLoops = {DEEPMD_STRING(DEEPMD_VARIANT),
                       {square<float>, square_grad<float>},
                       {square<double>, square_grad<double>},
                       column_product<float>,
-                      column_product<double>};
+                      column_product<double>,
+                      {pair_angles, pair_changes, pair_pull, pair_sums, pair_series}};
 
 }  // namespace
 

@@ -1,0 +1,118 @@
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "cpu/buffer.h"
+#include "cpu/pair_chunk.h"
+#include "cpu/panels.h"
+#include "deepmd/pair_moments.h"
+
+namespace deepmd {
+
+/// Neighbours of a centre of one type, [begin, end) in their arrays.
+struct TypeRange {
+  int type;
+  int64_t begin, end;
+};
+
+/// The panel of theta on its side of zero; as the loops for vectors find it.
+inline int64_t panel_of_angle(double theta, const PairPanels& panels) {
+  return panel_of(std::abs(theta), Panels{0, panels.unit, panels.per_octave});
+}
+
+/// What a panel, numbered as in PairPanels, spans in theta.
+inline Interval interval_of_angles(int panel, const PairPanels& panels) {
+  const Interval outside = interval_of(panel / 2, Panels{0, panels.unit, panels.per_octave});
+  return panel % 2 == 0 ? outside : Interval{-(outside.start + outside.width), outside.width};
+}
+
+/// Nanoseconds that the pairs of a centre take.
+inline int64_t centre_cost(const EdgeTypes& edges, double per_pair) {
+  const double n = double(edges.edge_splits[edges.ncentres]) / double(std::max<int64_t>(edges.ncentres, 1));
+  return int64_t(per_pair * n * (n + 1) / 2) + 100;
+}
+
+/// Throws InputError unless these are panels.
+void check_pair_panels(const PairPanels& panels);
+
+/// The pairs of one centre after another, a chunk at a time.
+///
+/// Pairs are numbered by code and panel in bins, of which only the neighbours' types that there are, and panels up to
+/// the largest theta that there can be, take part.
+class CentrePairs {
+ public:
+  CentrePairs(const EdgeTypes& edges, const double* rows, int ntypes, const PairPanels& panels);
+
+  /// Takes a centre; throws InputError where a row is not finite.
+  void take(int64_t centre);
+
+  int64_t size() const { return int64_t(edge_.size()); }
+  /// Edges of the neighbours in the order of their arrays.
+  const std::vector<int64_t>& edge() const { return edge_; }
+  int64_t nbins() const { return npanels_ * ncodes_; }
+  int64_t npanels() const { return npanels_; }
+  /// Code of the types, and not of those that there are, of each of the centre's codes.
+  const std::vector<int32_t>& codes() const { return codes_; }
+
+  /// Calls `use(chunk, npairs, doubled)` for all pairs j <= k, some thousand at a time; `doubled` says whether the
+  /// pairs of one type are to be counted twice, because (k, j) is another, or are j = k.
+  template <typename Use>
+  void for_chunks(Use use) {
+    rows_.clear();
+    int64_t count = 0;
+    const auto flush = [&](bool doubled) {
+      if (count > 0) use(chunk(), count, doubled);
+      rows_.clear();
+      count = 0;
+    };
+    for (size_t s = 0; s < ranges_.size(); ++s) {
+      for (int64_t j = ranges_[s].begin; j < ranges_[s].end; ++j) {
+        for (size_t t = s; t < ranges_.size(); ++t) {
+          const int64_t begin = std::max(ranges_[t].begin, j + 1), end = ranges_[t].end;
+          if (begin == end) continue;
+          rows_.push_back({j, begin, end, first_bin(s, t)});
+          count += end - begin;
+        }
+        if (count >= kChunk) flush(true);
+      }
+    }
+    flush(true);
+    for (size_t s = 0; s < ranges_.size(); ++s) {
+      for (int64_t j = ranges_[s].begin; j < ranges_[s].end; ++j) rows_.push_back({j, j, j + 1, first_bin(s, s)});
+    }
+    count = size();
+    flush(false);
+  }
+
+  /// The most pairs that a chunk has.
+  int64_t most_pairs() const { return kChunk + size(); }
+
+  /// Puts three columns of what edges have [nedge, 4], from the second on, into arrays in the neighbours' order, with
+  /// zeros behind them.
+  void gather(const double* of_edges, Buffer<double> arrays[3]) const;
+
+ private:
+  static constexpr int64_t kChunk = 4096;
+
+  int32_t first_bin(size_t s, size_t t) const {
+    const size_t n = ranges_.size();
+    return int32_t((s * n - s * (s + 1) / 2 + t) * npanels_);
+  }
+  PairChunk chunk() const;
+
+  EdgeTypes edges_;
+  const double* of_edges_;
+  PairPanels panels_;
+  int ntypes_;
+  std::vector<int64_t> counts_;  // [ntypes + 1]
+  std::vector<int64_t> edge_;
+  std::vector<TypeRange> ranges_;
+  std::vector<int32_t> codes_;
+  std::vector<PairRow> rows_;
+  Buffer<double> columns_[3];
+  int64_t npanels_ = 0, ncodes_ = 0;
+};
+
+}  // namespace deepmd

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstdint>
+
+namespace deepmd {
+
+/// Pairs (j, k) of neighbours of a centre for k in [begin, end), all of one code.
+struct PairRow {
+  int64_t j;
+  int64_t begin, end;
+  int32_t bins;  ///< what panel 0 of the code is numbered
+};
+
+/// Some of the pairs of a centre, one row after another. Arrays of neighbours and of pairs may be read and written
+/// kPairSlack beyond their ends.
+struct PairChunk {
+  const double* a[3];  ///< the neighbours' angular columns, three arrays
+  const PairRow* rows;
+  int64_t nrows;
+  double inverse_unit;  ///< of the panels
+  int octave_bits;      ///< the logarithm of the panels of an octave
+};
+
+/// Where pairs of a cell lie in it: u = (theta - start) scale - 1.
+struct PairPlace {
+  double start, scale;
+};
+
+/// Two of the longest vectors, in doubles: how far beyond the ends of arrays.
+constexpr int64_t kPairSlack = 16;
+
+}  // namespace deepmd

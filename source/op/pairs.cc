@@ -1,0 +1,204 @@
+// PairCells: the cells of type and angle that pairs of neighbours lie in. PairMoments: moments of the pairs in them;
+// the derivative by the rows, and the derivative of that, which training on forces needs.
+#include "deepmd/pair_moments.h"
+
+#include "edges_common.h"
+
+namespace deepmd::op {
+
+namespace tf = tensorflow;
+
+namespace {
+
+using InferenceContext = tf::shape_inference::InferenceContext;
+using ShapeHandle = tf::shape_inference::ShapeHandle;
+
+// The ops take what they map, then the same geometry, then cells where they have any.
+enum Geometry { kRows, kEdgeSplits, kNeighbor, kType, kUnit, kPerOctave, kCellCode, kCellPanel };
+
+absl::Status read_ntypes(tf::OpKernelConstruction* context, int* ntypes) {
+  constexpr int kMaxTypes = 1 << 12;
+  TF_RETURN_IF_ERROR(context->GetAttr("ntypes", ntypes));
+  if (*ntypes > 0 && *ntypes <= kMaxTypes) return absl::Status();
+  return absl::Status(absl::StatusCode::kInvalidArgument, "ntypes: expected a positive number of types");
+}
+
+PairPanels read_panels(tf::OpKernelContext* context, int first) {
+  return {read_scalar<double>("unit", context->input(first + kUnit)),
+          read_scalar<int>("per_octave", context->input(first + kPerOctave))};
+}
+
+EdgeTypes read_geometry(tf::OpKernelContext* context, int first, int ntypes) {
+  const EdgeTypes edges = read_edge_types(context->input(first + kEdgeSplits), context->input(first + kNeighbor),
+                                          context->input(first + kType), ntypes);
+  check_shape("rows", context->input(first + kRows), {context->input(first + kNeighbor).dim_size(0), 4});
+  return edges;
+}
+
+/// What is in the inputs from number `first` on.
+PairMoments read_shape(tf::OpKernelContext* context, int first, int ntypes, int64_t terms) {
+  const tf::Tensor &code = context->input(first + kCellCode), &panel = context->input(first + kCellPanel);
+  check_shape("cell_code", code, {-1});
+  check_shape("cell_panel", panel, {code.dim_size(0)});
+  return {read_geometry(context, first, ntypes),
+          context->input(first + kRows).flat<double>().data(),
+          ntypes,
+          read_panels(context, first),
+          code.dim_size(0),
+          code.flat<int>().data(),
+          panel.flat<int>().data(),
+          int(std::min<int64_t>(std::max<int64_t>(terms, 0), kMaxTerms + 1))};
+}
+
+template <typename T>
+void give(tf::OpKernelContext* context, int index, const std::vector<T>& values) {
+  tf::Tensor* out = allocate(context, index, {int64_t(values.size())});
+  std::copy(values.begin(), values.end(), out->flat<T>().data());
+}
+
+class PairCellsOp : public tf::OpKernel {
+ public:
+  explicit PairCellsOp(tf::OpKernelConstruction* context) : OpKernel(context) {
+    OP_REQUIRES_OK(context, read_ntypes(context, &ntypes_));
+  }
+
+  void Compute(tf::OpKernelContext* context) override {
+    run(context, [&] {
+      const EdgeTypes edges = read_geometry(context, 0, ntypes_);
+      const PairCells cells = pair_cells(make_device(context), edges, context->input(kRows).flat<double>().data(),
+                                         ntypes_, read_panels(context, 0));
+      give(context, 0, cells.code);
+      give(context, 1, cells.panel);
+      give(context, 2, cells.start);
+      give(context, 3, cells.width);
+    });
+  }
+
+ private:
+  int ntypes_ = 0;
+};
+
+/// -> moments, or, with a change v of the rows before the rest, their change.
+template <bool Tangent>
+class PairMomentsOp : public tf::OpKernel {
+ public:
+  explicit PairMomentsOp(tf::OpKernelConstruction* context) : OpKernel(context) {
+    OP_REQUIRES_OK(context, read_ntypes(context, &ntypes_));
+    OP_REQUIRES_OK(context, context->GetAttr("terms", &terms_));
+  }
+
+  void Compute(tf::OpKernelContext* context) override {
+    run(context, [&] {
+      const PairMoments shape = read_shape(context, Tangent, ntypes_, terms_);
+      tf::Tensor* moments = allocate(context, 0, {shape.edges.ncentres, shape.ncell, shape.terms});
+      if constexpr (Tangent) {
+        check_shape("v", context->input(0), {context->input(1).dim_size(0), 4});
+        pair_moments_tangent(make_device(context), shape, context->input(0).flat<double>().data(),
+                             moments->flat<double>().data());
+      } else {
+        pair_moments(make_device(context), shape, moments->flat<double>().data());
+      }
+    });
+  }
+
+ private:
+  int ntypes_ = 0, terms_ = 0;
+};
+
+class PairMomentsGradRowsOp : public tf::OpKernel {
+ public:
+  explicit PairMomentsGradRowsOp(tf::OpKernelConstruction* context) : OpKernel(context) {
+    OP_REQUIRES_OK(context, read_ntypes(context, &ntypes_));
+  }
+
+  void Compute(tf::OpKernelContext* context) override {
+    run(context, [&] {
+      const tf::Tensor& moments_grad = context->input(0);
+      check_shape("moments_grad", moments_grad, {-1, -1, -1});
+      const PairMoments shape = read_shape(context, 1, ntypes_, moments_grad.dim_size(2));
+      check_shape("moments_grad", moments_grad, {shape.edges.ncentres, shape.ncell, -1});
+      tf::Tensor* rows_grad = allocate(context, 0, {context->input(1).dim_size(0), 4});
+      pair_moments_grad_rows(make_device(context), shape, moments_grad.flat<double>().data(),
+                             rows_grad->flat<double>().data());
+    });
+  }
+
+ private:
+  int ntypes_ = 0;
+};
+
+absl::Status infer_cells(InferenceContext* context) {
+  TF_RETURN_IF_ERROR(check_ranks(context, {2, 1, 1, 1, 0, 0}));
+  const auto ncell = context->UnknownDim();
+  for (int k = 0; k < 4; ++k) context->set_output(k, context->Vector(ncell));
+  return absl::Status();
+}
+
+template <int First>
+absl::Status infer_moments(InferenceContext* context) {
+  ShapeHandle splits, cells;
+  int terms = 0;
+  TF_RETURN_IF_ERROR(context->GetAttr("terms", &terms));
+  TF_RETURN_IF_ERROR(context->WithRank(context->input(First + kEdgeSplits), 1, &splits));
+  TF_RETURN_IF_ERROR(context->WithRank(context->input(First + kCellCode), 1, &cells));
+  tf::shape_inference::DimensionHandle ncentres;
+  TF_RETURN_IF_ERROR(context->Subtract(context->Dim(splits, 0), 1, &ncentres));
+  context->set_output(0, context->MakeShape({ncentres, context->Dim(cells, 0), context->MakeDim(terms)}));
+  return absl::Status();
+}
+
+absl::Status infer_rows(InferenceContext* context) {
+  ShapeHandle rows;
+  TF_RETURN_IF_ERROR(context->WithRank(context->input(1 + kRows), 2, &rows));
+  context->set_output(0, rows);
+  return absl::Status();
+}
+
+}  // namespace
+
+#define DEEPMD_EDGES               \
+  Attr("ntypes: int")              \
+      .Input("rows: double")       \
+      .Input("edge_splits: int64") \
+      .Input("neighbor: int32")    \
+      .Input("type: int32")        \
+      .Input("unit: double")       \
+      .Input("per_octave: int32")
+
+#define DEEPMD_CELLS DEEPMD_EDGES.Input("cell_code: int32").Input("cell_panel: int32")
+
+REGISTER_OP("PairCells")
+    .DEEPMD_EDGES.Output("cell_code: int32")
+    .Output("cell_panel: int32")
+    .Output("cell_start: double")
+    .Output("cell_width: double")
+    .SetShapeFn(infer_cells)
+    .Doc("Finds the cells of type and angle that pairs of neighbours lie in.");
+
+REGISTER_OP("PairMoments")
+    .Attr("terms: int")
+    .DEEPMD_CELLS.Output("moments: double")
+    .SetShapeFn(infer_moments<0>)
+    .Doc("Moments of the pairs of neighbours of every centre in every cell.");
+
+REGISTER_OP("PairMomentsTangent")
+    .Attr("terms: int")
+    .Input("v: double")
+    .DEEPMD_CELLS.Output("moments: double")
+    .SetShapeFn(infer_moments<1>)
+    .Doc("Change of PairMoments along a change v of the rows.");
+
+REGISTER_OP("PairMomentsGradRows")
+    .Input("moments_grad: double")
+    .DEEPMD_CELLS.Output("rows_grad: double")
+    .SetShapeFn(infer_rows)
+    .Doc("Derivative of PairMoments by the rows.");
+
+#define DEEPMD_KERNEL(name, ...) \
+  REGISTER_KERNEL_BUILDER(Name(name).Device(tf::DEVICE_CPU).HostMemory("unit").HostMemory("per_octave"), __VA_ARGS__)
+DEEPMD_KERNEL("PairCells", PairCellsOp);
+DEEPMD_KERNEL("PairMoments", PairMomentsOp<false>);
+DEEPMD_KERNEL("PairMomentsTangent", PairMomentsOp<true>);
+DEEPMD_KERNEL("PairMomentsGradRows", PairMomentsGradRowsOp);
+
+}  // namespace deepmd::op
