@@ -13,6 +13,8 @@
 ``edge_virial``             the same -> (virial, atomic virial)
 ``radial_cells``            edges sorted into cells of type and distance
 ``contract_cells``          environment rows contracted with an embedding tabulated on cells
+``pair_cells``              the cells of type and angle that pairs of neighbours lie in
+``pair_moments``            moments of pairs of neighbours in cells
 ``dense_product``           product of two matrices
 ``evaluate_model``          energies, forces and virials of frames by a whole model
 ==========================  ====================================================================================
@@ -29,11 +31,14 @@ from deepmd_tf.ops.force import prod_force_se_a
 from deepmd_tf.ops.gemm import dense_product
 from deepmd_tf.ops.library import load
 from deepmd_tf.ops.messages import said_by_op
+from deepmd_tf.ops.pairs import PairCells, PairEdges, pair_cells, pair_moments
 from deepmd_tf.ops.radial_cells import RadialCells, every_cell, radial_cells
 from deepmd_tf.ops.virial import prod_virial_se_a
 
 __all__ = [
     "Evaluation",
+    "PairCells",
+    "PairEdges",
     "RadialCells",
     "contract_cells",
     "dense_product",
@@ -46,6 +51,8 @@ __all__ = [
     "listed_edges",
     "load",
     "neighbor_edges",
+    "pair_cells",
+    "pair_moments",
     "prod_env_mat_a",
     "prod_env_mat_a_counted",
     "prod_force_se_a",

@@ -64,8 +64,8 @@ def load() -> ModuleType:
     check_build(built, tensorflow.__version__, tensorflow.__cxx11_abi_flag__)
     module = tensorflow.load_op_library(str(_find("libdeepmd_op.so")))
 
-    from deepmd_tf.ops import contraction, edges, env_mat, evaluate, force, gemm, virial
+    from deepmd_tf.ops import contraction, edges, env_mat, evaluate, force, gemm, pairs, virial
 
-    for gradients in (contraction, edges, env_mat, evaluate, force, gemm, virial):
+    for gradients in (contraction, edges, env_mat, evaluate, force, gemm, pairs, virial):
         gradients.register(module)
     return module
