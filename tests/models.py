@@ -43,6 +43,7 @@ BASE: dict[str, Any] = {
     "fitting_net": {"neuron": [6, 6], "resnet_dt": False, "seed": 1},
 }
 
+PLAIN: dict[str, Any] = {"type_embedding": None}
 TWO_SIDES = {"descriptor": {"type_one_side": False}}
 ACTIVATION_VARIANTS = {
     name: {section: {"activation_function": name} for section in ("type_embedding", "descriptor", "fitting_net")}
@@ -79,9 +80,31 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "one_layer": {"descriptor": {"neuron": [5]}, "fitting_net": {"neuron": [7]}},
     "one_type": {"type_map": ["O"], "descriptor": {"sel": [28]}},
     "three_types": {"type_map": ["O", "C", "H"], "descriptor": {"sel": [12, 8, 16], "type_one_side": False}},
+    "plain_one_side": PLAIN,
+    "plain_two_sides": {**PLAIN, **TWO_SIDES},
+    "plain_three_types": {
+        **PLAIN,
+        "type_map": ["O", "C", "H"],
+        "descriptor": {"sel": [12, 8, 16], "type_one_side": False, "resnet_dt": True, "exclude_types": [[0, 2]]},
+        "fitting_net": {"resnet_dt": True, "numb_fparam": 1, "numb_aparam": 1},
+    },
+    "plain_float32": {**PLAIN, **{section: {"precision": "float32"} for section in ("descriptor", "fitting_net")}},
+    "plain_atom_ener": {
+        **PLAIN,
+        "descriptor": {"set_davg_zero": True},
+        "fitting_net": {"atom_ener": [-1.5, None]},
+    },
+    "plain_relu": {**PLAIN, "descriptor": {"activation_function": "relu", "type_one_side": False}},
+    "plain_one_type": {**PLAIN, "type_map": ["O"], "descriptor": {"sel": [28]}},
+    "strip_one_side": {"descriptor": {"type": "se_a_ebd_v2"}},
+    "strip_two_sides": {"descriptor": {"type": "se_a_ebd_v2", "type_one_side": False, "resnet_dt": True}},
+    "strip_exclude": {"descriptor": {"type": "se_a_ebd_v2", "type_one_side": False, "exclude_types": [[0, 1]]}},
     "sel_with_zero": {"type_map": ["O", "C", "H"], "descriptor": {"sel": [12, 0, 16]}},
     **{name: changes for name, changes in ACTIVATION_VARIANTS.items() if name != "tanh"},
 }
+
+KINKED = {name for name in VARIANTS if name.removeprefix("plain_") in ("relu", "relu6")}
+"""Variants whose embedding has kinks, so that no table can follow it."""
 
 
 def model_input(changes: Mapping[str, Any] = {}) -> dict[str, Any]:

@@ -57,12 +57,12 @@ def environment_row(vector, rcut, rcut_smth) -> np.ndarray:
     return smooth(r, rcut, rcut_smth) * np.array([1.0, *(vector / r)])
 
 
-def embedding_net(x, values, scope, config) -> np.ndarray:
+def embedding_net(x, values, scope, config, suffix="") -> np.ndarray:
     """An embedding net on one input vector; `config` has ``neuron`` and ``activation_function``."""
     phi = ACTIVATIONS[config.activation_function]
     for k in range(1, len(config.neuron) + 1):
-        y = phi(x @ values[f"{scope}/matrix_{k}"] + values.get(f"{scope}/bias_{k}", 0.0))
-        y = y * values.get(f"{scope}/idt_{k}", 1.0)
+        y = phi(x @ values[f"{scope}/matrix_{k}{suffix}"] + values.get(f"{scope}/bias_{k}{suffix}", 0.0))
+        y = y * values.get(f"{scope}/idt_{k}{suffix}", 1.0)
         if len(y) == len(x):
             y = y + x
         elif len(y) == 2 * len(x):
@@ -72,13 +72,32 @@ def embedding_net(x, values, scope, config) -> np.ndarray:
 
 
 def type_embedding(model, values) -> np.ndarray:
-    """The table ``[ntypes, width]``."""
+    """The table ``[ntypes, width]``; None in a model without."""
+    if model.type_embedding is None:
+        return None
     inputs = np.eye(len(model.type_map))
     if model.type_embedding.use_econf_tebd:
         from deepmd_tf.model.electron_configuration import electron_configurations
 
         inputs = electron_configurations(model.type_map)
     return np.array([embedding_net(row, values, "type_embed_net", model.type_embedding) for row in inputs])
+
+
+def two_body_embedding(s, j_type, i_type, table, values, config, *, empty=False) -> np.ndarray:
+    """``G`` of a neighbour, or of an empty slot for neighbours of type j."""
+    if table is None:
+        scope = "filter_type_all" if config.type_one_side else f"filter_type_{i_type}"
+        return embedding_net(np.array([s]), values, scope, config, suffix=f"_{j_type}")
+    neighbor = table[j_type]
+    if config.type != "se_a_ebd_v2":
+        sides = [neighbor] if config.type_one_side else [neighbor, table[i_type]]
+        return embedding_net(np.concatenate([[s], *sides]), values, "filter_type_all", config)
+    neighbor = 0 * neighbor if empty else neighbor
+    sides, suffix = (
+        ([neighbor], "_one_side_ebd") if config.type_one_side else ([neighbor, table[i_type]], "_two_side_ebd")
+    )
+    of_types = embedding_net(np.concatenate(sides), values, "filter_type_all", config, suffix=suffix)
+    return embedding_net(np.array([s]), values, "filter_type_all", config) * (1 + of_types)
 
 
 def descriptors(model, values, coord, cell, types) -> np.ndarray:
@@ -94,9 +113,8 @@ def descriptors(model, values, coord, cell, types) -> np.ndarray:
         left = np.array(config.sel)
         t = np.zeros((4, config.neuron[-1]))
 
-        def embedded(s, j_type, i=i):
-            sides = [table[j_type]] if config.type_one_side else [table[j_type], table[types[i]]]
-            return embedding_net(np.concatenate([[s], *sides]), values, "filter_type_all", config)
+        def embedded(s, j_type, i=i, **how):
+            return two_body_embedding(s, j_type, types[i], table, values, config, **how)
 
         for j, vector in found:
             left[types[j]] -= 1
@@ -106,20 +124,20 @@ def descriptors(model, values, coord, cell, types) -> np.ndarray:
         empty = -avg / std
         for j_type, count in enumerate(left):
             if frozenset((types[i], j_type)) not in excluded:
-                t += count * np.outer(empty, embedded(empty[0], j_type))
+                t += count * np.outer(empty, embedded(empty[0], j_type, empty=True))
         t /= slots
         result.append((t.T @ t[:, : config.axis_neuron]).ravel())
     return np.array(result)
 
 
-def fitting_net(x, values, config) -> float:
+def fitting_net(x, values, config, suffix="") -> float:
     """The fitting net on one input vector."""
     phi = ACTIVATIONS[config.activation_function]
     for k in range(len(config.neuron)):
-        y = phi(x @ values[f"layer_{k}/matrix"] + values[f"layer_{k}/bias"])
-        y = y * values.get(f"layer_{k}/idt", 1.0)
+        y = phi(x @ values[f"layer_{k}{suffix}/matrix"] + values[f"layer_{k}{suffix}/bias"])
+        y = y * values.get(f"layer_{k}{suffix}/idt", 1.0)
         x = x + y if k > 0 and len(x) == len(y) else y
-    return float(x @ values["final_layer/matrix"][:, 0] + values["final_layer/bias"][0])
+    return float(x @ values[f"final_layer{suffix}/matrix"][:, 0] + values[f"final_layer{suffix}/bias"][0])
 
 
 def atomic_energies(model, values, coord, cell, types, fparam=None, aparam=None) -> np.ndarray:
@@ -133,8 +151,10 @@ def atomic_energies(model, values, coord, cell, types, fparam=None, aparam=None)
             extra.append((fparam - values["fitting_attr/t_fparam_avg"]) * values["fitting_attr/t_fparam_istd"])
         if config.numb_aparam:
             extra.append((aparam[i] - values["fitting_attr/t_aparam_avg"]) * values["fitting_attr/t_aparam_istd"])
-        energy = fitting_net(np.concatenate([descriptor, table[types[i]], *extra]), values, config)
+        told = [] if table is None else [table[types[i]]]
+        suffix = f"_type_{types[i]}" if table is None else ""
+        energy = fitting_net(np.concatenate([descriptor, *told, *extra]), values, config, suffix)
         if config.atom_ener:
-            energy -= fitting_net(np.concatenate([0 * descriptor, table[types[i]], *extra]), values, config)
+            energy -= fitting_net(np.concatenate([0 * descriptor, *told, *extra]), values, config, suffix)
         energies.append(energy + values["fitting_attr/t_bias_atom_e"][types[i]])
     return np.array(energies)

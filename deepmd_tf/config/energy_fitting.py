@@ -11,7 +11,7 @@ from deepmd_tf.config.fields import NOT_NEGATIVE, POSITIVE, option
 
 @dataclass(frozen=True)
 class EnergyFittingConfig:
-    """The fitting net, shared by all species, whose output is the energy of an atom."""
+    """The fitting net, whose output is the energy of an atom; one for all species where there is a type embedding."""
 
     type: str = option("What is fitted: `ener`, the energy.", "ener")
     neuron: tuple[int, ...] = option(

@@ -56,6 +56,8 @@ def _refine_key(properties: dict[str, Any], spelling: str, key: Key, path: str) 
     elif option.variants is not None:
         if option.variants.default is None:
             entry["properties"]["type"].pop("default", None)
+        for _, name, value in option.variants.modes:
+            entry["properties"].setdefault(name, {"enum": []})["enum"].append(value)
         for (name, section), branch in zip(option.variants.classes.items(), entry["allOf"], strict=True):
             _refine(branch["then"], section, path, name)
         _close(entry, "unevaluatedProperties")

@@ -20,11 +20,15 @@ class ModelConfig:
     type_map: tuple[str, ...] = option(
         "Names of the species, in the order of the model's type indices.", limits=NOT_EMPTY
     )
-    type_embedding: TypeEmbeddingConfig = option(
-        "The type embedding: one short vector per species.", section=TypeEmbeddingConfig
-    )
     descriptor: SeE2AConfig = option("The descriptor of the environment of an atom.", variants=DESCRIPTORS)
     fitting_net: EnergyFittingConfig = option("The fitting net.", variants=FITTINGS)
+    type_embedding: TypeEmbeddingConfig | None = option(
+        "The type embedding: one short vector per species, by which the nets are shared by all of them. Without this "
+        "section every species, or pair of species, has an embedding net and every species a fitting net of its own, "
+        "but for descriptors in strip mode, which then take its defaults; so does `{}`.",
+        None,
+        section=TypeEmbeddingConfig,
+    )
     data_stat_nbatch: int | None = option(
         "Batches of each system that the statistics of the descriptor and of the energy are computed from, "
         "the frames of a "
@@ -38,6 +42,11 @@ class ModelConfig:
         1e-2,
         limits=POSITIVE,
     )
+
+    def __post_init__(self) -> None:
+        # Frozen, so set as dataclasses themselves do.
+        if self.type_embedding is None and self.descriptor.needs_type_embedding:
+            object.__setattr__(self, "type_embedding", TypeEmbeddingConfig())
 
     def problems(self) -> Iterator[tuple[str, str]]:
         """Yield `(key, message)` for values that do not go together."""

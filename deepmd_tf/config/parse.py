@@ -66,7 +66,7 @@ class _Parser:
             elif key.name in given:
                 values[key.name] = self._value(given[key.name], key, where)
             elif key.required:
-                self.report(where, self._missing(key))
+                self.report(where, "required key is missing")
         if len(self.problems) > before:
             return None
         result = section(**values)
@@ -104,12 +104,6 @@ class _Parser:
                 self.report(where, f"unknown key{did_you_mean(name, names)}")
         return given
 
-    @staticmethod
-    def _missing(key: Key) -> str:
-        if key.name == "type_embedding":
-            return "a model without it is not supported yet: model.type_embedding is required; {} takes its defaults"
-        return "required key is missing"
-
     def _value(self, value: Any, key: Key, path: str) -> Any:
         option = key.option
         nullable = type(None) in alternatives(key.kind)
@@ -144,6 +138,7 @@ class _Parser:
             self.report(path, f"expected a table of keys, got {show(data)}")
             return None
         where = f"{path}.type"
+        data = table.respelled(data)
         tag = data.get("type", table.default)
         if tag is None and "type" not in data:
             self.report(where, f"required key is missing; expected one of {', '.join(table.classes)}")

@@ -1,4 +1,4 @@
-"""`model.descriptor` of type `se_e2_a`: the two-body embedding descriptor, radial and angular."""
+"""`model.descriptor` of type `se_e2_a` or `se_a_ebd_v2`: the two-body embedding descriptor, radial and angular."""
 
 from __future__ import annotations
 
@@ -13,7 +13,12 @@ from deepmd_tf.config.fields import NOT_NEGATIVE, POSITIVE, option
 class SeE2AConfig:
     """The smooth two-body descriptor built from distances and directions of the neighbours."""
 
-    type: str = option("The descriptor: `se_e2_a` (alias `se_a`).", "se_e2_a")
+    type: str = option(
+        "The descriptor: `se_e2_a` (alias `se_a`); or `se_a_ebd_v2`, the same in strip mode, in which the type "
+        "embedding scales the embedding of the distance. `se_e2_a` with `tebd_input_mode` `strip` is another way to "
+        "write that.",
+        "se_e2_a",
+    )
     sel: tuple[int, ...] | str = option(
         "Number of neighbours of each species for which the descriptor is normalised, one integer per entry of "
         "`model.type_map`. `auto` (the same as `auto:1.1`) or `auto:factor` counts the neighbours in the training "
@@ -35,8 +40,8 @@ class SeE2AConfig:
     )
     resnet_dt: bool = option(names.RESNET_DT_DOC, False)
     type_one_side: bool = option(
-        "With true the embedding net sees the species of the neighbour only, with false those of the neighbour and of "
-        "the centre.",
+        "With true the embedding depends on the species of the neighbour only, with false on those of the neighbour "
+        "and of the centre.",
         False,
     )
     precision: str = option(names.PRECISION_DOC, "float64", choices=names.PRECISIONS, synonyms=names.PRECISION_SYNONYMS)
@@ -50,6 +55,11 @@ class SeE2AConfig:
     set_davg_zero: bool = option(
         "Set the averages of the normalisation to zero; wanted when `fitting_net.atom_ener` is given.", False
     )
+
+    @property
+    def needs_type_embedding(self) -> bool:
+        """Whether it cannot be had without one, so that an absent section means its defaults."""
+        return self.type == "se_a_ebd_v2"
 
     def problems(self) -> Iterator[tuple[str, str]]:
         """Yield `(key, message)` for values that do not go together."""

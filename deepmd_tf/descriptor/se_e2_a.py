@@ -1,4 +1,4 @@
-"""The smooth two-body descriptor with angular columns, ``se_e2_a`` (DeepPot-SE, arXiv 1805.09003), with type embedding.
+"""The smooth two-body descriptor with angular columns, ``se_e2_a`` (DeepPot-SE, arXiv 1805.09003).
 
 For a centre i with environment rows ``R~_ij`` and embedding ``G_ij`` of its neighbours,
 
@@ -21,11 +21,11 @@ import tensorflow as tf
 
 from deepmd_tf import ops
 from deepmd_tf.descriptor.edges import EdgeEnvironment, Normalisation, edge_environment
+from deepmd_tf.descriptor.embeddings import make_embedding
 from deepmd_tf.descriptor.frames import Frames, PaddedFrames
 from deepmd_tf.descriptor.padded import PaddedEnvironment, padded_environment
-from deepmd_tf.descriptor.radial_embedding import TERMS, RadialEmbedding
+from deepmd_tf.descriptor.radial_embedding import RESOLVED, TERMS
 from deepmd_tf.descriptor.registry import DESCRIPTORS
-from deepmd_tf.nn.dense import NetOptions
 from deepmd_tf.nn.parameters import Fixed, Parameters
 from deepmd_tf.statistics import EnvironmentStatistics
 
@@ -59,20 +59,21 @@ class EmbeddingTable(NamedTuple):
     unresolved: tf.Tensor
 
 
+@DESCRIPTORS.register("se_a_ebd_v2")
 @DESCRIPTORS.register("se_e2_a")
 class SeE2A(tf.Module):
-    """``se_e2_a``.
+    """``se_e2_a``, and ``se_a_ebd_v2`` with the embedding of strip mode.
 
     Parameters
     ----------
     config : SeE2AConfig
         The section ``model.descriptor``.
-    type_width : int
-        Width of the type embedding.
+    type_width : int or None
+        Width of the type embedding; None without one.
     statistics : EnvironmentStatistics
         Normalisation per centre type.
     parameters : Parameters
-        The source of parameters (``filter_type_all/*``, ``descrpt_attr/t_avg``, ``descrpt_attr/t_std``).
+        The source of parameters (``filter_type_*``, ``descrpt_attr/t_avg``, ``descrpt_attr/t_std``).
 
     Attributes
     ----------
@@ -81,21 +82,13 @@ class SeE2A(tf.Module):
         evaluated at every edge.
     """
 
-    def __init__(self, config, *, type_width: int, statistics: EnvironmentStatistics, parameters: Parameters):
+    def __init__(self, config, *, type_width: int | None, statistics: EnvironmentStatistics, parameters: Parameters):
         super().__init__(name="se_e2_a")
         self.config = config
         self.sel = tuple(config.sel)
         self.nnei = sum(self.sel)
         self.ntypes = len(self.sel)
-        self.embedding = RadialEmbedding(
-            parameters,
-            "filter_type_all",
-            config.neuron,
-            NetOptions(config.activation_function, config.resnet_dt, config.precision, config.seed),
-            type_width=type_width,
-            one_side=config.type_one_side,
-            trainable=config.trainable,
-        )
+        self.embedding = make_embedding(config, type_width=type_width, ntypes=self.ntypes, parameters=parameters)
         avg, std = statistics.tables(self.nnei)
         shape = (self.ntypes, 4 * self.nnei)
         self.avg = parameters("descrpt_attr/t_avg", shape, Fixed(avg), "float64", False)
@@ -127,6 +120,11 @@ class SeE2A(tf.Module):
         return f"{self.panels} panels an octave" if self.panels else "nothing: it is evaluated at every edge"
 
     @property
+    def tolerance(self) -> float:
+        """Largest relative error of the tabulated embedding that counts as round-off."""
+        return RESOLVED[self.config.precision]
+
+    @property
     def normalisation(self) -> Normalisation:
         """Of every slot alike."""
         return Normalisation(self.avg[:, 0], self.std[:, 0], self.std[:, 1])
@@ -139,7 +137,7 @@ class SeE2A(tf.Module):
         return padded_environment(frames, self.avg, self.std, self.sel, rcut, rcut_smth)
 
     def __call__(
-        self, environment: EdgeEnvironment | PaddedEnvironment, type_table: tf.Tensor
+        self, environment: EdgeEnvironment | PaddedEnvironment, type_table: tf.Tensor | None
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Descriptors of a batch.
 
@@ -147,8 +145,8 @@ class SeE2A(tf.Module):
         ----------
         environment : EdgeEnvironment or PaddedEnvironment
             Of the batch.
-        type_table : Tensor
-            The type embedding ``[ntypes, type_width]``.
+        type_table : Tensor or None
+            The type embedding ``[ntypes, type_width]``, in models that have one.
 
         Returns
         -------
@@ -164,13 +162,13 @@ class SeE2A(tf.Module):
         d = tf.matmul(t, t[:, :, : self.config.axis_neuron], transpose_a=True)
         return tf.reshape(d, [-1, self.width]), unresolved
 
-    def whole_table(self, type_table: tf.Tensor, shortest: float) -> EmbeddingTable:
+    def whole_table(self, type_table: tf.Tensor | None, shortest: float) -> EmbeddingTable:
         """Tabulate the embedding for atoms at any distance from `shortest` (Å) on.
 
         Parameters
         ----------
-        type_table : Tensor
-            The type embedding ``[ntypes, type_width]``.
+        type_table : Tensor or None
+            The type embedding ``[ntypes, type_width]``, in models that have one.
         shortest : float
             Positive and below `rcut_smth`.
         """
@@ -198,14 +196,16 @@ class SeE2A(tf.Module):
         normalisation = self.normalisation
         highest = tf.reduce_max((1.0 / shortest - normalisation.avg) / normalisation.std_radial)
         octaves = int(np.floor(np.log2((highest - self._lowest) / UNIT + 1))) + 1
-        return self.ntypes if self.config.type_one_side else self.ntypes**2, octaves * self.panels
+        return self.embedding.ncodes, octaves * self.panels
 
     @property
     def _lowest(self) -> tf.Tensor:
         """The least normalised radial column, where the panels begin."""
         return tf.reduce_min(self.normalisation.at_cutoff)
 
-    def _contract_edges(self, environment: EdgeEnvironment, type_table: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def _contract_edges(
+        self, environment: EdgeEnvironment, type_table: tf.Tensor | None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """``T N_c [ncenters, 4, M]`` from the edges, and how far the embedding is from resolved."""
         center_type = environment.center_type
         cells = ops.radial_cells(
@@ -235,7 +235,7 @@ class SeE2A(tf.Module):
         radial = tf.gather(all_empty, center_type) - filled
         return t + tf.pad(radial[:, None, :], [[0, 0], [0, 3], [0, 0]]), unresolved
 
-    def _contract_slots(self, environment: PaddedEnvironment, type_table: tf.Tensor) -> tf.Tensor:
+    def _contract_slots(self, environment: PaddedEnvironment, type_table: tf.Tensor | None) -> tf.Tensor:
         """``T N_c [ncenters, 4, M]`` from padded slots, in the precision of the net.
 
         Slots that are empty around every centre of the batch are not computed one by one but added as the constant that
@@ -248,7 +248,11 @@ class SeE2A(tf.Module):
         rows = tf.gather(tf.cast(tf.reshape(environment.rows, [-1, self.nnei, 4]), precision), used, axis=1)
         if self.config.exclude_types:
             rows *= tf.gather(tf.gather(self._interacting(precision), center_type), slot_type, axis=1)[:, :, None]
-        embedded = self.embedding(rows[:, :, 0:1], slot_type[None, :], center_type[:, None], type_table)
+        neighbor_type = slot_type[None, :]
+        if self.embedding.empty_type is not None:
+            held = tf.gather(tf.reshape(environment.nlist, [-1, self.nnei]), used, axis=1) >= 0
+            neighbor_type = tf.where(held, neighbor_type, self.embedding.empty_type)
+        embedded = self.embedding(rows[:, :, 0:1], neighbor_type, center_type[:, None], type_table)
         t = tf.matmul(rows, embedded, transpose_a=True)
         taken = tf.math.unsorted_segment_sum(tf.ones_like(slot_type), slot_type, self.ntypes)
         unused = tf.cast(tf.constant(self.sel, tf.int32) - taken, precision)
@@ -256,13 +260,16 @@ class SeE2A(tf.Module):
         radial = t[:, 0:1] + tf.gather(by_type, center_type)[:, None, :]
         return tf.concat([radial, t[:, 1:]], axis=1)
 
-    def _empty_slot(self, type_table: tf.Tensor, precision) -> tf.Tensor:
+    def _empty_slot(self, type_table: tf.Tensor | None, precision) -> tf.Tensor:
         """What an empty slot adds to the radial row: ``s0 G(s0)``; centre, neighbour type ``[ntypes, ntypes, M]``."""
         types = tf.range(self.ntypes)
         s0 = tf.cast(self.normalisation.at_cutoff, precision)[:, None, None] * tf.ones([1, self.ntypes, 1], precision)
         if self.config.exclude_types:
             s0 *= self._interacting(precision)[:, :, None]
-        return s0 * self.embedding(s0, types[None, :], types[:, None], type_table)
+        neighbor_type = types[None, :]
+        if self.embedding.empty_type is not None:
+            neighbor_type = tf.fill([1, self.ntypes], self.embedding.empty_type)
+        return s0 * self.embedding(s0, neighbor_type, types[:, None], type_table)
 
     def _interacting(self, precision) -> tf.Tensor:
         """0 for pairs of types that are excluded from interacting, else 1, ``[ntypes, ntypes]``."""

@@ -27,8 +27,8 @@ NotEqual Select SelectV2 Where
 
 _SHAPES = """
 BroadcastArgs BroadcastGradientArgs BroadcastTo Bitcast Cast ConcatOffset Concat ConcatV2 Const Diag DiagPart
-DynamicStitch DynamicPartition EnsureShape ExpandDims Fill Gather GatherNd GatherV2 Identity IdentityN
-InvertPermutation MatrixDiag MatrixDiagPart MatrixSetDiag NoOp OneHot OnesLike Pack Pad PadV2 Placeholder
+DynamicStitch DynamicPartition ParallelDynamicStitch EnsureShape ExpandDims Fill Gather GatherNd GatherV2 Identity
+IdentityN InvertPermutation MatrixDiag MatrixDiagPart MatrixSetDiag NoOp OneHot OnesLike Pack Pad PadV2 Placeholder
 PlaceholderWithDefault PreventGradient Range Rank Reshape Reverse ReverseV2 ScatterNd Shape ShapeN Size Slice Snapshot
 Split SplitV Squeeze StopGradient StridedSlice StridedSliceGrad TensorScatterAdd TensorScatterUpdate Tile TopKV2
 Transpose Unique Unpack ZerosLike GuaranteeConst

@@ -14,7 +14,6 @@ import numpy as np
 import tensorflow as tf
 
 from deepmd_tf.config import Config
-from deepmd_tf.descriptor.radial_embedding import RESOLVED
 from deepmd_tf.descriptor.se_e2_a import EmbeddingTable, SeE2A
 from deepmd_tf.export import nodes
 from deepmd_tf.model.energy_model import EnergyModel
@@ -67,8 +66,7 @@ def native_graph(config: Config, values: Mapping[str, np.ndarray], min_distance:
 def _table(model: EnergyModel) -> EmbeddingTable | None:
     """Tabulate the embedding as finely as it takes, in arrays; None where that cannot be."""
     descriptor: SeE2A = model.descriptor
-    type_table = model.type_embedding()
-    tolerance = RESOLVED[descriptor.config.precision]
+    type_table = model.type_table()
     while descriptor.panels:
         size = descriptor.table_bytes(NEAREST)
         if size > _MOST_BYTES:
@@ -77,7 +75,7 @@ def _table(model: EnergyModel) -> EmbeddingTable | None:
             )
             return None
         table = descriptor.whole_table(type_table, NEAREST)
-        if not table.unresolved > tolerance:
+        if not table.unresolved > descriptor.tolerance:
             return EmbeddingTable(*(np.asarray(part) for part in table))
         descriptor.refine()
     log.info("the embedding net has kinks or is too steep for a table; the graph evaluates it at every edge")

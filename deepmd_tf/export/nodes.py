@@ -82,4 +82,5 @@ def outputs(prediction: Prediction, frames: PaddedFrames) -> None:
         tf.reshape(tensor, tf.stack(shape), name=name)
     descriptor = prediction.descriptor
     tf.reshape(descriptor, tf.stack([-1, nloc, descriptor.shape[1]]), name="o_descriptor")
-    tf.identity(prediction.type_table, name="t_typeebd")
+    if prediction.type_table is not None:
+        tf.identity(prediction.type_table, name="t_typeebd")

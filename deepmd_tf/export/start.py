@@ -9,7 +9,7 @@ from deepmd_tf.export.facts import graph_facts
 from deepmd_tf.export.graph_def import constants, read_graph_def
 from deepmd_tf.train.start import Start
 
-_SCOPES = ("type_embed_net/", "filter_type_", "layer_", "final_layer/", "descrpt_attr/t_", "fitting_attr/t_")
+_SCOPES = ("type_embed_net/", "filter_type_", "layer_", "final_layer", "descrpt_attr/t_", "fitting_attr/t_")
 
 
 def start_from_graph(path: str | Path) -> Start:

@@ -1,9 +1,10 @@
-"""The energy fitting net: one net for all species, told the species by its type embedding.
+"""The energy fitting net.
 
     E_i = N_f({D_i, A_i, fparam, aparam_i}) + bias_atom_e[t_i]
 
-The part of the first layer that multiplies ``A_i`` is a bias looked up by type. Later layers are residual,
-``x + idt * phi(x W + b)``, when the width is unchanged (DeePMD-kit v2 paper, J. Chem. Phys. 159, 054801, 2023).
+With type embedding there is one net for all species, and the part of the first layer that multiplies ``A_i`` is a bias
+looked up by type. Without, every species has a net of its own, on ``{D_i, fparam, aparam_i}`` (DeePMD-kit v2 paper,
+J. Chem. Phys. 159, 054801, 2023).
 """
 
 from __future__ import annotations
@@ -13,41 +14,39 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from deepmd_tf.fitting.energy_net import EnergyNet
 from deepmd_tf.fitting.registry import FITTINGS
-from deepmd_tf.nn.dense import Dense, NetOptions, Product
+from deepmd_tf.nn.dense import Product
 from deepmd_tf.nn.parameters import Fixed, Parameters
 from deepmd_tf.statistics import FittingStatistics
 
-IDT_MEAN = 0.1
-"""Mean of the initial `idt`: deep residual nets start near the identity."""
-
 
 class FittingWeights(NamedTuple):
-    """The net as `ops.evaluate_model` takes it, in the precision of the net, energies in float64.
+    """The nets as `ops.evaluate_model` takes them, in their precision, energies in float64.
 
     Attributes
     ----------
-    first_matrix, extra_matrix : Tensor
-        The parts of the first layer that multiply descriptor and parameters ``[width, neuron[0]]``.
+    first_matrix, extra_matrix : list of Tensor
+        The parts of the first layer that multiply descriptor and parameters ``[width, neuron[0]]``, net after net.
     first_bias : Tensor
         The rest of the first layer by type ``[ntypes, neuron[0]]``.
     matrices, biases : list of Tensor
-        Of the later layers.
+        Of the later layers, net after net.
     idts : list of Tensor
-        Of all layers; of length 0 for a layer without.
-    final_matrix : Tensor
-        ``[neuron[-1], 1]``.
+        Of all layers, net after net; of length 0 for a layer without.
+    final_matrix : list of Tensor
+        ``[neuron[-1], 1]``, net after net.
     atom_bias : Tensor
         Constant energy of an atom by type (eV), float64 ``[ntypes]``.
     """
 
-    first_matrix: tf.Tensor
-    extra_matrix: tf.Tensor
+    first_matrix: list[tf.Tensor]
+    extra_matrix: list[tf.Tensor]
     first_bias: tf.Tensor
     matrices: list[tf.Tensor]
     biases: list[tf.Tensor]
     idts: list[tf.Tensor]
-    final_matrix: tf.Tensor
+    final_matrix: list[tf.Tensor]
     atom_bias: tf.Tensor
 
 
@@ -59,40 +58,32 @@ class EnergyFitting(tf.Module):
     ----------
     config : EnergyFittingConfig
         The section ``model.fitting_net``.
-    descriptor_width, type_width : int
-        Widths of the descriptor and of the type embedding.
+    descriptor_width : int
+        Width of the descriptor.
+    type_width : int or None
+        Width of the type embedding; None without one, when every type has a net.
     statistics : FittingStatistics
         Energy bias per type; mean and standard deviation of fparam and aparam.
     parameters : Parameters
-        The source of parameters (``layer_{k}/*``, ``final_layer/*``, ``fitting_attr/*``).
+        The source of parameters: ``layer_{k}/*`` and ``final_layer/*``, or ``layer_{k}_type_{i}/*`` and
+        ``final_layer_type_{i}/*``; ``fitting_attr/*``.
     """
 
     def __init__(
-        self, config, *, descriptor_width: int, type_width: int, statistics: FittingStatistics, parameters: Parameters
+        self,
+        config,
+        *,
+        descriptor_width: int,
+        type_width: int | None,
+        statistics: FittingStatistics,
+        parameters: Parameters,
     ):
         super().__init__(name="energy_fitting")
         self.config = config
-        self.widths = (descriptor_width, type_width, config.numb_fparam + config.numb_aparam)
-        options = NetOptions(config.activation_function, config.resnet_dt, config.precision, config.seed)
-        trainable = config.trainable
-        if isinstance(trainable, bool):
-            trainable = (trainable,) * (len(config.neuron) + 1)
-        neuron = [sum(self.widths), *config.neuron]
-        self.layers = [
-            Dense(
-                parameters,
-                tuple(f"layer_{k}/{part}" for part in ("matrix", "bias", "idt")),
-                neuron[k],
-                neuron[k + 1],
-                options,
-                trainable=trainable[k],
-                idt_mean=IDT_MEAN if config.resnet_dt and k > 0 and neuron[k] == neuron[k + 1] else None,
-            )
-            for k in range(len(config.neuron))
-        ]
-        final = NetOptions("linear", False, config.precision, config.seed)
-        names = ("final_layer/matrix", "final_layer/bias", "final_layer/idt")
-        self.final = Dense(parameters, names, neuron[-1], 1, final, trainable=trainable[-1], bias=0.0)
+        self.ntypes = len(statistics.energy_bias)
+        widths = (descriptor_width, type_width or 0, config.numb_fparam + config.numb_aparam)
+        suffixes = [f"_type_{i}" for i in range(self.ntypes)] if type_width is None else [""]
+        self.nets = [EnergyNet(config, widths, parameters, suffix=suffix) for suffix in suffixes]
         self._make_statistics(statistics, parameters)
 
     def _make_statistics(self, statistics: FittingStatistics, parameters: Parameters) -> None:
@@ -110,7 +101,7 @@ class EnergyFitting(tf.Module):
     def __call__(
         self,
         descriptor: tf.Tensor,
-        type_table: tf.Tensor,
+        type_table: tf.Tensor | None,
         center_type: tf.Tensor,
         fparam: tf.Tensor | None = None,
         aparam: tf.Tensor | None = None,
@@ -123,8 +114,8 @@ class EnergyFitting(tf.Module):
         ----------
         descriptor : Tensor
             ``[ncenters, descriptor_width]``.
-        type_table : Tensor
-            The type embedding ``[ntypes, type_width]``.
+        type_table : Tensor or None
+            The type embedding ``[ntypes, type_width]``, in models that have one.
         center_type : Tensor
             int32 ``[ncenters]``.
         fparam, aparam : Tensor, optional
@@ -133,27 +124,29 @@ class EnergyFitting(tf.Module):
             How layers multiply.
         """
         extra = self._extra(fparam, aparam)
-        energy = self._net(tf.cast(descriptor, self.config.precision), type_table, center_type, extra, product)
+        energy = self._energy(tf.cast(descriptor, self.config.precision), type_table, center_type, extra, product)
         if self.config.atom_ener:
             energy -= self._in_vacuum(type_table, center_type, extra)
         return energy + tf.gather(self.energy_bias, center_type)
 
-    def weights(self, type_table: tf.Tensor) -> FittingWeights:
-        """The net with all that depends on the centre's type alone written out by type."""
-        w_descriptor, _, w_extra = tf.split(self.layers[0].matrix, self.widths, axis=0)
-        types = tf.range(type_table.shape[0])
-        atom_bias = self.energy_bias + tf.cast(self.final.bias, tf.float64)
+    def weights(self, type_table: tf.Tensor | None) -> FittingWeights:
+        """The nets with all that depends on the centre's type alone written out by type."""
+        types = tf.range(self.ntypes)
+        last = tf.concat([tf.cast(net.final.bias, tf.float64) for net in self.nets], axis=0)
+        atom_bias = self.energy_bias + last
         if self.config.atom_ener and not self.standard:
             atom_bias -= self._in_vacuum(type_table, types, None)
         none = tf.zeros([0], self.config.precision)
+        later = [layer for net in self.nets for layer in net.layers[1:]]
+        parts = [net.first_parts for net in self.nets]
         return FittingWeights(
-            w_descriptor,
-            w_extra,
+            [descriptor for descriptor, _, _ in parts],
+            [extra for _, _, extra in parts],
             self._bias_by_type(type_table),
-            [layer.matrix for layer in self.layers[1:]],
-            [layer.bias for layer in self.layers[1:]],
-            [none if layer.idt is None else layer.idt for layer in self.layers],
-            self.final.matrix,
+            [layer.matrix for layer in later],
+            [layer.bias for layer in later],
+            [none if layer.idt is None else layer.idt for net in self.nets for layer in net.layers],
+            [net.final.matrix for net in self.nets],
             atom_bias,
         )
 
@@ -165,21 +158,21 @@ class EnergyFitting(tf.Module):
         return tf.cast(extra, self.config.precision)
 
     def anchor(
-        self, type_table: tf.Tensor, center_type: tf.Tensor, fparam: tf.Tensor | None, aparam: tf.Tensor | None
+        self, type_table: tf.Tensor | None, center_type: tf.Tensor, fparam: tf.Tensor | None, aparam: tf.Tensor | None
     ) -> tf.Tensor | None:
         """What `weights` cannot hold: energies of isolated atoms by parameters ``[ncenters]``, to be taken off."""
         if not (self.config.atom_ener and self.standard):
             return None
         return self._in_vacuum(type_table, center_type, self._extra(fparam, aparam))
 
-    def _in_vacuum(self, type_table: tf.Tensor, center_type: tf.Tensor, extra: tf.Tensor | None) -> tf.Tensor:
+    def _in_vacuum(self, type_table: tf.Tensor | None, center_type: tf.Tensor, extra: tf.Tensor | None) -> tf.Tensor:
         """Energies ``[ncenters]`` at the descriptor zero: with `set_davg_zero`, that of an isolated atom."""
+        width = self.nets[0].widths[0]
         if extra is not None:
-            nothing = tf.zeros([tf.size(center_type), self.widths[0]], self.config.precision)
-            return self._net(nothing, type_table, center_type, extra)
-        types = tf.range(type_table.shape[0])
-        nothing = tf.zeros([type_table.shape[0], self.widths[0]], self.config.precision)
-        return tf.gather(self._net(nothing, type_table, types, None), center_type)
+            nothing = tf.zeros([tf.size(center_type), width], self.config.precision)
+            return self._energy(nothing, type_table, center_type, extra)
+        nothing = tf.zeros([self.ntypes, width], self.config.precision)
+        return tf.gather(self._energy(nothing, type_table, tf.range(self.ntypes), None), center_type)
 
     def _extra(self, fparam: tf.Tensor | None, aparam: tf.Tensor | None) -> tf.Tensor | None:
         """Standardised frame and atomic parameters, one row per centre, or None when the net takes none."""
@@ -191,28 +184,32 @@ class EnergyFitting(tf.Module):
         mean, inverse_std = self.standard[name]
         return (tf.reshape(value, [-1, mean.shape[0]]) - mean) * inverse_std
 
-    def _bias_by_type(self, type_table: tf.Tensor) -> tf.Tensor:
-        """What the first layer makes of the type embedding, and its bias ``[ntypes, neuron[0]]``."""
-        first = self.layers[0]
-        w_type = tf.split(first.matrix, self.widths, axis=0)[1]
-        return tf.matmul(tf.cast(type_table, self.config.precision), w_type) + first.bias
+    def _bias_by_type(self, type_table: tf.Tensor | None) -> tf.Tensor:
+        """What the first layer adds to a centre by its type ``[ntypes, neuron[0]]``."""
+        if len(self.nets) == 1:
+            return self.nets[0].bias_by_type(type_table, self.ntypes)
+        return tf.stack([net.layers[0].bias for net in self.nets])
 
-    def _net(
+    def _energy(
         self,
         descriptor: tf.Tensor,
-        type_table: tf.Tensor,
+        type_table: tf.Tensor | None,
         center_type: tf.Tensor,
         extra: tf.Tensor | None,
         product: Product = tf.matmul,
     ) -> tf.Tensor:
         """Energies ``[ncenters]`` before the bias, float64."""
-        first = self.layers[0]
-        w_descriptor, _, w_extra = tf.split(first.matrix, self.widths, axis=0)
-        pre = product(descriptor, w_descriptor) + tf.gather(self._bias_by_type(type_table), center_type)
-        if extra is not None:
-            pre += tf.matmul(tf.cast(extra, self.config.precision), w_extra)
-        x = first.activate(pre)
-        for layer in self.layers[1:]:
-            y = layer(x, product)
-            x = x + y if layer.n_in == layer.n_out else y
-        return tf.cast(self.final(x)[:, 0], tf.float64)
+        if type_table is not None:
+            first_bias = tf.gather(self._bias_by_type(type_table), center_type)
+            return self.nets[0](descriptor, first_bias, extra, product)
+        places = tf.dynamic_partition(tf.range(tf.size(center_type)), center_type, self.ntypes)
+        energies = [
+            net(
+                tf.gather(descriptor, place),
+                net.layers[0].bias,
+                None if extra is None else tf.gather(extra, place),
+                product,
+            )
+            for net, place in zip(self.nets, places, strict=True)
+        ]
+        return tf.dynamic_stitch(places, energies)

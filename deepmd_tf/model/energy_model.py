@@ -33,8 +33,8 @@ class Prediction(NamedTuple):
         eV ``[natoms, 9]``.
     descriptor : Tensor
         ``[ncenters, width]``.
-    type_table : Tensor
-        The type embedding ``[ntypes, type_width]``.
+    type_table : Tensor or None
+        The type embedding ``[ntypes, type_width]``, in models that have one.
     max_neighbors : Tensor
         int32 ``[ntypes]``, the largest number of neighbours of each type around any centre.
     unresolved : Tensor
@@ -47,13 +47,13 @@ class Prediction(NamedTuple):
     atom_energy: tf.Tensor
     atom_virial: tf.Tensor
     descriptor: tf.Tensor
-    type_table: tf.Tensor
+    type_table: tf.Tensor | None
     max_neighbors: tf.Tensor
     unresolved: tf.Tensor
 
 
 class EnergyModel(tf.Module):
-    """A Deep Potential with type embedding.
+    """A Deep Potential, with type embedding or with nets for every species.
 
     Calling it builds graph operations, inside a `tf.function` or a `tf.Graph`.
 
@@ -69,24 +69,31 @@ class EnergyModel(tf.Module):
 
     def __init__(self, config, *, statistics: ModelStatistics, parameters: Parameters):
         super().__init__(name="energy_model")
-        self.type_embedding = TypeEmbedding(config.type_embedding, type_map=config.type_map, parameters=parameters)
+        self.type_embedding, type_width = None, None
+        if config.type_embedding is not None:
+            self.type_embedding = TypeEmbedding(config.type_embedding, type_map=config.type_map, parameters=parameters)
+            type_width = self.type_embedding.width
         self.descriptor = make_descriptor(
             config.descriptor,
-            type_width=self.type_embedding.width,
+            type_width=type_width,
             statistics=statistics.environment,
             parameters=parameters,
         )
         self.fitting = make_fitting(
             config.fitting_net,
             descriptor_width=self.descriptor.width,
-            type_width=self.type_embedding.width,
+            type_width=type_width,
             statistics=statistics.fitting,
             parameters=parameters,
         )
 
+    def type_table(self) -> tf.Tensor | None:
+        """The type embedding ``[ntypes, type_width]``; None in a model without."""
+        return None if self.type_embedding is None else self.type_embedding()
+
     def __call__(self, frames: Frames | PaddedFrames) -> Prediction:
         """Energies, forces and virials of a batch: over edges, or in the portable form for padded frames."""
-        type_table = self.type_embedding()
+        type_table = self.type_table()
         environment = self.descriptor.environment(frames)
         descriptor, unresolved = self.descriptor(environment, type_table)
         descriptor = tf.cast(descriptor, tf.float64)
@@ -123,7 +130,7 @@ class EnergyModel(tf.Module):
         table : EmbeddingTable
             From ``self.descriptor.whole_table``.
         """
-        type_table = self.type_embedding()
+        type_table = self.type_table()
         # Of these two, an evaluation runs only what somebody asks for: the descriptor.
         environment = self.descriptor.environment(frames)
         descriptor, _ = self.descriptor(environment, type_table)

@@ -41,7 +41,7 @@ class EmbeddingNet(tf.Module):
     Parameters
     ----------
     parameters : Parameters
-        The source of parameters; names are ``{scope}/matrix_{k}``, ``bias_{k}``, ``idt_{k}`` with k from 1.
+        The source of parameters; names are ``{scope}/matrix_{k}{suffix}``, ``bias_``, ``idt_`` with k from 1.
     scope : str
         Prefix of the names.
     n_in : int
@@ -54,6 +54,8 @@ class EmbeddingNet(tf.Module):
         Whether training changes the net.
     use_bias : bool
         Whether layers have biases.
+    suffix : str
+        End of the names.
     """
 
     def __init__(
@@ -66,13 +68,14 @@ class EmbeddingNet(tf.Module):
         *,
         trainable: bool = True,
         use_bias: bool = True,
+        suffix: str = "",
     ):
         super().__init__(name="embedding_net")
         widths = [n_in, *neuron]
         self.layers = [
             Dense(
                 parameters,
-                (f"{scope}/matrix_{k}", f"{scope}/bias_{k}", f"{scope}/idt_{k}"),
+                tuple(f"{scope}/{part}_{k}{suffix}" for part in ("matrix", "bias", "idt")),
                 widths[k - 1],
                 widths[k],
                 options,

@@ -56,13 +56,13 @@ def evaluate_model(
     per_octave,
     table,
     empty,
-    first_matrix,
-    extra_matrix,
+    first_matrix: Sequence,
+    extra_matrix: Sequence,
     first_bias,
     matrices: Sequence,
     biases: Sequence,
     idts: Sequence,
-    final_matrix,
+    final_matrix: Sequence,
     atom_bias,
     *,
     one_side: bool,
@@ -104,7 +104,8 @@ def evaluate_model(
     empty
         [ntypes, ntypes, M], what an empty slot adds to the radial row, by the types of centre and neighbour.
     first_matrix
-        [M * axis_neuron, n_1], the part of the first layer that multiplies the descriptor.
+        [M * axis_neuron, n_1], the part of the first layer that multiplies the descriptor: of one net for all types,
+        or of one for each type of centre. So the other lists, net after net.
     extra_matrix
         [nextra, n_1], the part that multiplies ``extra``.
     first_bias

@@ -90,12 +90,22 @@ class Start:
 
     def _check_function(self, config: Config) -> None:
         wanted = config_to_dict(config)["model"]
+        self._check_sharing(wanted)
         for section, keys in _FUNCTION_KEYS.items():
             stored = self.model.get(section)
-            for key in keys if isinstance(stored, dict) else ():
+            for key in keys if isinstance(stored, dict) and wanted[section] else ():
                 if key in stored and stored[key] != wanted[section][key]:
                     raise InputError(
                         f"model.{section}.{key}: {wanted[section][key]} is not that of {self.origin}, "
                         f"{stored[key]}; its "
                         "parameters would be those of another function. Use its value, or train from the beginning"
                     )
+
+    def _check_sharing(self, wanted: dict) -> None:
+        """Raise `InputError` when only one of the two has a type embedding."""
+        has = any(name.startswith("type_embed_net/") for name in self.values)
+        if has != (wanted["type_embedding"] is not None):
+            raise InputError(
+                f"model.type_embedding: {self.origin} has {'one' if has else 'none'}; "
+                f"{'give' if has else 'remove'} the section, or train from the beginning"
+            )

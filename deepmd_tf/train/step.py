@@ -8,7 +8,6 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from deepmd_tf.descriptor.frames import Frames
-from deepmd_tf.descriptor.radial_embedding import RESOLVED
 from deepmd_tf.loss import METRICS, EnergyLoss
 from deepmd_tf.model.energy_model import EnergyModel, Prediction
 from deepmd_tf.train.adam import Adam
@@ -98,4 +97,4 @@ class TrainingStep:
 
     def _resolved(self, prediction: Prediction) -> tf.Tensor:
         """Whether the tabulated embedding is that of the net; also where it is not finite, which is another matter."""
-        return tf.logical_not(prediction.unresolved > RESOLVED[self._model.descriptor.config.precision])
+        return tf.logical_not(prediction.unresolved > self._model.descriptor.tolerance)

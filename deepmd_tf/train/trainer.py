@@ -285,4 +285,6 @@ def _score(errors: dict[str, float]) -> float:
 
 def _with_distinct_types(model: ModelConfig) -> ModelConfig:
     """Let a fresh model begin with species that it can tell apart."""
+    if model.type_embedding is None:
+        return model
     return dataclasses.replace(model, type_embedding=with_distinct_types(model.type_embedding, model.type_map))

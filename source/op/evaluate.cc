@@ -151,40 +151,85 @@ const F* read_idt(const std::string& name, const tf::Tensor& idt, int64_t width)
   return idt.flat<F>().data();
 }
 
-template <typename F>
-FittingNet<F> read_fitting(tf::OpKernelContext* context, const Attributes& attributes, int ntypes, int64_t width) {
-  FittingNet<F> net{};
-  net.activation = attributes.activation;
-  const tf::Tensor &extra = get(context, "extra_matrix"), &first = get(context, "first_matrix");
-  const tf::OpInputList matrices = get_list(context, "matrices"), biases = get_list(context, "biases"),
-                        idts = get_list(context, "idts");
-  if (biases.size() != matrices.size() || idts.size() != matrices.size() + 1) {
-    throw InputError("expected as many biases as matrices, " + std::to_string(matrices.size()) +
-                     ", and one more of idts, got " + std::to_string(biases.size()) + " and " +
-                     std::to_string(idts.size()));
+/// The weights of all fitting nets, net after net.
+struct FittingInputs {
+  explicit FittingInputs(tf::OpKernelContext* context)
+      : first(get_list(context, "first_matrix")),
+        extra(get_list(context, "extra_matrix")),
+        final_matrix(get_list(context, "final_matrix")),
+        matrices(get_list(context, "matrices")),
+        biases(get_list(context, "biases")),
+        idts(get_list(context, "idts")) {}
+
+  int nets() const { return first.size(); }
+  int later() const { return matrices.size() / nets(); }  ///< layers after the first
+
+  /// Throws InputError unless there is one net for all types or one for each, all of as many layers.
+  void check(int ntypes) const {
+    if (nets() != 1 && nets() != ntypes) {
+      throw InputError("first_matrix: expected one net or one for each of " + std::to_string(ntypes) + " types, got " +
+                       std::to_string(nets()));
+    }
+    if (matrices.size() % nets() != 0 || biases.size() != matrices.size() || idts.size() != matrices.size() + nets()) {
+      throw InputError("expected as many biases as matrices, " + std::to_string(matrices.size()) +
+                       ", and one more of idts for each of " + std::to_string(nets()) + " nets, got " +
+                       std::to_string(biases.size()) + " and " + std::to_string(idts.size()));
+    }
   }
-  check_shape("first_matrix", first, {width, -1});
-  const int64_t n1 = first.dim_size(1);
-  check_shape("extra_matrix", extra, {-1, n1});
-  net.nextra = extra.dim_size(0);
-  net.extra_matrix = extra.flat<F>().data();
-  net.layers.push_back({width, n1, first.flat<F>().data(), get<F>(context, "first_bias", {ntypes, n1}),
-                        read_idt<F>("idts[0]", idts[0], n1)});
-  for (int k = 0; k < matrices.size(); ++k) {
-    const std::string place = "[" + std::to_string(k) + "]";
+
+  tf::OpInputList first, extra, final_matrix, matrices, biases, idts;
+};
+
+std::string place(const char* name, int index) { return std::string(name) + "[" + std::to_string(index) + "]"; }
+
+void check_entry(const char* name, const tf::OpInputList& list, int index, std::initializer_list<int64_t> shape) {
+  check_shape(place(name, index).c_str(), list[index], shape);
+}
+
+/// Net number n, on descriptors of this width.
+template <typename F>
+FittingNet<F> read_net(tf::OpKernelContext* context, const FittingInputs& inputs, int n, int ntypes, int64_t width) {
+  FittingNet<F> net{};
+  check_entry("first_matrix", inputs.first, n, {width, -1});
+  const int64_t n1 = inputs.first[n].dim_size(1);
+  check_entry("extra_matrix", inputs.extra, n, {n == 0 ? -1 : inputs.extra[0].dim_size(0), n1});
+  net.nextra = inputs.extra[n].dim_size(0);
+  net.extra_matrix = inputs.extra[n].flat<F>().data();
+  const int later = inputs.later();
+  const auto idt = [&](int layer, int64_t n_out) {
+    const int index = n * (later + 1) + layer;
+    return read_idt<F>(place("idts", index), inputs.idts[index], n_out);
+  };
+  net.layers.push_back(
+      {width, n1, inputs.first[n].flat<F>().data(), get<F>(context, "first_bias", {ntypes, n1}), idt(0, n1)});
+  for (int k = n * later; k < (n + 1) * later; ++k) {
     const int64_t n_in = net.layers.back().n_out;
-    check_shape(("matrices" + place).c_str(), matrices[k], {n_in, -1});
-    const int64_t n_out = matrices[k].dim_size(1);
-    check_shape(("biases" + place).c_str(), biases[k], {n_out});
-    net.layers.push_back({n_in, n_out, matrices[k].flat<F>().data(), biases[k].flat<F>().data(),
-                          read_idt<F>("idts[" + std::to_string(k + 1) + "]", idts[k + 1], n_out)});
+    check_entry("matrices", inputs.matrices, k, {n_in, -1});
+    const int64_t n_out = inputs.matrices[k].dim_size(1);
+    check_entry("biases", inputs.biases, k, {n_out});
+    net.layers.push_back({n_in, n_out, inputs.matrices[k].flat<F>().data(), inputs.biases[k].flat<F>().data(),
+                          idt(k - n * later + 1, n_out)});
   }
   for (const DenseLayer<F>& layer : net.layers) {
     if (layer.n_out < 1) throw InputError("expected layers of at least one neuron");
   }
-  net.final_matrix = get<F>(context, "final_matrix", {net.layers.back().n_out, 1});
-  net.atom_bias = get<double>(context, "atom_bias", {ntypes});
+  check_entry("final_matrix", inputs.final_matrix, n, {net.layers.back().n_out, 1});
+  net.final_matrix = inputs.final_matrix[n].flat<F>().data();
   return net;
+}
+
+template <typename F>
+std::vector<FittingNet<F>> read_fitting(tf::OpKernelContext* context, const Attributes& attributes, int ntypes,
+                                        int64_t width) {
+  const FittingInputs inputs(context);
+  inputs.check(ntypes);
+  std::vector<FittingNet<F>> nets;
+  for (int n = 0; n < inputs.nets(); ++n) {
+    nets.push_back(read_net<F>(context, inputs, n, ntypes, width));
+    nets.back().activation = attributes.activation;
+    nets.back().atom_bias = get<double>(context, "atom_bias", {ntypes});
+  }
+  return nets;
 }
 
 FrameBatch read_batch(tf::OpKernelContext* context, int ntypes) {
@@ -216,7 +261,7 @@ class EvaluateModel : public tf::OpKernel {
       const TabulatedModel<T, F> model{descriptor, read_fitting<F>(context, attributes_, ntypes, descriptor.width())};
       const FrameBatch batch = read_batch(context, ntypes);
       const int64_t natoms = batch.frame_splits[batch.nframes];
-      const F* extra = get<F>(context, "extra", {natoms, model.fitting.nextra});
+      const F* extra = get<F>(context, "extra", {natoms, model.fitting[0].nextra});
       const auto output = [&](int index, std::initializer_list<int64_t> shape) {
         return allocate(context, index, shape)->template flat<double>().data();
       };
@@ -231,7 +276,7 @@ class EvaluateModel : public tf::OpKernel {
 };
 
 absl::Status infer(tf::shape_inference::InferenceContext* context) {
-  TF_RETURN_IF_ERROR(check_ranks(context, {2, 1, 1, 2, 1, 2, 1, 1, 1, 0, 0, 1, 0, 0, 0, 4, 3, 2, 2, 2}));
+  TF_RETURN_IF_ERROR(check_ranks(context, {2, 1, 1, 2, 1, 2, 1, 1, 1, 0, 0, 1, 0, 0, 0, 4, 3}));
   tf::shape_inference::DimensionHandle natoms, nframes, frames;
   TF_RETURN_IF_ERROR(context->Merge(context->Dim(context->input(0), 0), context->Dim(context->input(1), 0), &natoms));
   TF_RETURN_IF_ERROR(context->Subtract(context->Dim(context->input(2), 0), 1, &frames));
@@ -249,6 +294,7 @@ absl::Status infer(tf::shape_inference::InferenceContext* context) {
 REGISTER_OP("EvaluateModel")
     .Attr("T: {float, double}")
     .Attr("F: {float, double}")
+    .Attr("NN: int >= 1")
     .Attr("N: int >= 0")
     .Attr("NI: int >= 1")
     .Attr("one_side: bool")
@@ -272,13 +318,13 @@ REGISTER_OP("EvaluateModel")
     .Input("per_octave: int32")
     .Input("table: T")
     .Input("empty: T")
-    .Input("first_matrix: F")
-    .Input("extra_matrix: F")
+    .Input("first_matrix: NN * F")
+    .Input("extra_matrix: NN * F")
     .Input("first_bias: F")
     .Input("matrices: N * F")
     .Input("biases: N * F")
     .Input("idts: NI * F")
-    .Input("final_matrix: F")
+    .Input("final_matrix: NN * F")
     .Input("atom_bias: double")
     .Output("atom_energy: double")
     .Output("force: double")

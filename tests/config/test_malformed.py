@@ -167,9 +167,9 @@ def test_missing(changed, path):
     assert f"{path}: required key is missing" in message
 
 
-def test_type_embedding_is_required(changed):
-    message = message_of(changed("model.type_embedding"))
-    assert "not supported yet" in message and "model.type_embedding is required" in message
+def test_strip_mode_takes_no_other_type_embedding(changed):
+    message = message_of(changed("model.descriptor.tebd_input_mode", "stripped"))
+    assert "model.descriptor.tebd_input_mode" in message
 
 
 def test_all_problems_at_once(changed):

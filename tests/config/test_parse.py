@@ -174,3 +174,24 @@ def test_load_config_reads_what_parse_config_reads(tmp_path, water):
     path = tmp_path / "input.json"
     path.write_text(json.dumps(water))
     assert load_config(path) == load_config(str(path)) == parse_config(water)
+
+
+def test_strip_mode_has_two_spellings(water):
+    descriptor = water["model"]["descriptor"]
+    written = [
+        {**descriptor, "type": "se_a_ebd_v2"},
+        {**descriptor, "type": "se_a_tpe_v2"},
+        {**descriptor, "tebd_input_mode": "strip"},
+        {**descriptor, "type": "se_a", "tebd_input_mode": "strip"},
+    ]
+    parsed = [parse_config({**water, "model": {**water["model"], "descriptor": each}}).model for each in written]
+    assert all(each == parsed[0] and each.descriptor.type == "se_a_ebd_v2" for each in parsed)
+    concat = {**water["model"], "descriptor": {**descriptor, "tebd_input_mode": "concat"}}
+    assert parse_config({**water, "model": concat}) == parse_config(water)
+
+
+def test_without_type_embedding(water):
+    del water["model"]["type_embedding"]
+    assert parse_config(water).model.type_embedding is None
+    water["model"]["descriptor"]["type"] = "se_a_ebd_v2"
+    assert parse_config(water).model.type_embedding == TypeEmbeddingConfig()

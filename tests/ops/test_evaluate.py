@@ -13,10 +13,9 @@ import tensorflow as tf
 from deepmd_tf import ops
 from deepmd_tf.descriptor.frames import Frames
 from deepmd_tf.nn.activation import ACTIVATIONS
-from deepmd_tf.train.step import RESOLVED
 
 from ..frames import make_frame
-from ..models import VARIANTS, model_config, random_model, variant_config
+from ..models import KINKED, VARIANTS, model_config, random_model, variant_config
 
 OUTPUTS = ("atom_energy", "force", "virial", "atom_virial")
 SHORTEST = 0.3
@@ -48,29 +47,33 @@ def resolved_table(descriptor, type_table):
     """The table on panels as fine as training would choose."""
     while True:
         table = descriptor.whole_table(type_table, SHORTEST)
-        if table.unresolved <= RESOLVED[descriptor.config.precision]:
+        if table.unresolved <= descriptor.tolerance:
             return table
         descriptor.refine()
         assert descriptor.panels
 
 
 def fitting_inputs(fitting, type_table):
-    """Matrices of the fitting net; what depends on the type alone is a bias."""
-    first, later = fitting.layers[0], fitting.layers[1:]
-    w_descriptor, w_type, w_extra = tf.split(first.matrix, fitting.widths, axis=0)
-    precision = first.matrix.dtype
+    """Matrices of the fitting nets; what depends on the type alone is a bias."""
+    ntypes, precision, nets = fitting.ntypes, fitting.config.precision, fitting.nets
     bias = fitting.energy_bias
     if fitting.config.atom_ener:
-        bias = bias - fitting._in_vacuum(type_table, tf.range(type_table.shape[0]), None)
+        bias = bias - fitting._in_vacuum(type_table, tf.range(ntypes), None)
+    firsts = [tf.split(net.layers[0].matrix, net.widths, axis=0) for net in nets]
+    if type_table is None:
+        first_bias = tf.stack([net.layers[0].bias for net in nets])
+    else:
+        first_bias = tf.matmul(tf.cast(type_table, precision), firsts[0][1]) + nets[0].layers[0].bias
+    none = tf.zeros([0], precision)
     return {
-        "first_matrix": w_descriptor,
-        "extra_matrix": w_extra,
-        "first_bias": tf.matmul(tf.cast(type_table, precision), w_type) + first.bias,
-        "matrices": [layer.matrix for layer in later],
-        "biases": [layer.bias for layer in later],
-        "idts": [tf.zeros([0], precision) if layer.idt is None else layer.idt for layer in fitting.layers],
-        "final_matrix": fitting.final.matrix,
-        "atom_bias": bias + tf.cast(fitting.final.bias, tf.float64),
+        "first_matrix": [w_descriptor for w_descriptor, _, _ in firsts],
+        "extra_matrix": [w_extra for _, _, w_extra in firsts],
+        "first_bias": first_bias,
+        "matrices": [layer.matrix for net in nets for layer in net.layers[1:]],
+        "biases": [layer.bias for net in nets for layer in net.layers[1:]],
+        "idts": [none if layer.idt is None else layer.idt for net in nets for layer in net.layers],
+        "final_matrix": [net.final.matrix for net in nets],
+        "atom_bias": bias + tf.concat([tf.cast(net.final.bias, tf.float64) for net in nets], axis=0),
     }
 
 
@@ -79,7 +82,7 @@ def frame_inputs(frames: Frames, fitting):
     of_atom = np.repeat(np.arange(len(frames.splits) - 1), np.diff(frames.splits))
     fparam = None if frames.fparam is None else tf.gather(frames.fparam, of_atom)
     extra = fitting._extra(fparam, frames.aparam)
-    precision = fitting.layers[0].matrix.dtype
+    precision = fitting.config.precision
     extra = tf.zeros([len(frames.type), 0], precision) if extra is None else tf.cast(extra, precision)
     return {
         **{name: getattr(frames, name) for name in ("coord", "type", "box", "periodic")},
@@ -92,7 +95,7 @@ def make_whole(config, frames: Frames, seed: int = 3) -> Whole:
     """A random model."""
     model, _ = random_model(config, seed)
     descriptor, section = model.descriptor, config.model.descriptor
-    type_table = model.type_embedding()
+    type_table = model.type_table()
     table = resolved_table(descriptor, type_table)
     normalisation = descriptor.normalisation
     inputs = {
@@ -141,10 +144,10 @@ def assert_same(got, expected, tolerance=1e-10):
 
 def tolerance_of(config):
     nets = (config.model.descriptor, config.model.fitting_net, config.model.type_embedding)
-    return 1e-10 if all(net.precision == "float64" for net in nets) else 2e-5
+    return 1e-10 if all(net is None or net.precision == "float64" for net in nets) else 2e-5
 
 
-SMOOTH = [name for name in VARIANTS if name not in ("relu", "relu6")]
+SMOOTH = [name for name in VARIANTS if name not in KINKED]
 OF_FITTING = [name for name in ACTIVATIONS if name != "tanh"]
 
 
@@ -337,6 +340,12 @@ def with_shape(whole: Whole, name: str, change) -> dict[str, Any]:
     return {name: change(array_of(whole, name))}
 
 
+def with_entry(whole: Whole, name: str, change) -> dict[str, Any]:
+    """Change the first of a list of inputs."""
+    first, *others = whole.inputs[name]
+    return {name: [change(tf.convert_to_tensor(first).numpy()), *others]}
+
+
 REFUSED = {
     "type too large": (lambda w: changed(w, "type", 8, 2), r"frame 1, atom 2: expected a type in \[0, 2\), got 2"),
     "type negative": (lambda w: changed(w, "type", 0, -1), "frame 0, atom 0: expected a type"),
@@ -372,18 +381,22 @@ REFUSED = {
         "axis_neuron: expected 1 to 2",
     ),
     "empty": (lambda w: with_shape(w, "empty", lambda x: x[:1]), "empty: expected shape"),
-    "first_matrix": (lambda w: with_shape(w, "first_matrix", lambda x: x[1:]), "first_matrix: expected shape"),
-    "extra_matrix": (lambda w: with_shape(w, "extra_matrix", lambda x: x[:, 1:]), "extra_matrix: expected shape"),
+    "first_matrix": (lambda w: with_entry(w, "first_matrix", lambda x: x[1:]), "first_matrix.0.: expected shape"),
+    "extra_matrix": (lambda w: with_entry(w, "extra_matrix", lambda x: x[:, 1:]), "extra_matrix.0.: expected shape"),
+    "nets": (
+        lambda w: {name: 3 * w.inputs[name] for name in ("first_matrix", "extra_matrix", "final_matrix")},
+        "first_matrix: expected one net or one for each of 2 types, got 3",
+    ),
     "first_bias": (lambda w: with_shape(w, "first_bias", lambda x: x[1:]), "first_bias: expected shape"),
     "matrices": (lambda w: {"matrices": [np.zeros((5, 6))]}, r"matrices.0.: expected shape \[6,\?\]"),
     "biases": (lambda w: {"biases": [np.zeros(5)]}, r"biases.0.: expected shape \[6\]"),
     "idts": (lambda w: {"idts": [np.zeros(0), np.zeros(5)]}, r"idts.1.: expected shape \[6\]"),
     "few idts": (lambda w: {"idts": [np.zeros(0)]}, "one more of idts"),
     "no neurons": (
-        lambda w: {"matrices": [np.zeros((6, 0))], "biases": [np.zeros(0)], "final_matrix": np.zeros((0, 1))},
+        lambda w: {"matrices": [np.zeros((6, 0))], "biases": [np.zeros(0)], "final_matrix": [np.zeros((0, 1))]},
         "at least one neuron",
     ),
-    "final_matrix": (lambda w: with_shape(w, "final_matrix", lambda x: x[1:]), "final_matrix: expected shape"),
+    "final_matrix": (lambda w: with_entry(w, "final_matrix", lambda x: x[1:]), "final_matrix.0.: expected shape"),
     "atom_bias": (lambda w: {"atom_bias": np.zeros(3)}, "atom_bias: expected shape"),
 }
 
@@ -407,7 +420,7 @@ def test_refused(case, small):
         ({"activation": "sine"}, "activation: expected one of tanh, .* got 'sine'"),
         ({"exclude_types": [[0, 2]]}, r"exclude_types: expected types in \[0, 2\), got 0 and 2"),
         ({"axis_neuron": 9}, "axis_neuron: expected 1 to 8"),
-        ({"axis_neuron": 4}, "first_matrix: expected shape"),
+        ({"axis_neuron": 4}, "first_matrix.0.: expected shape"),
         ({"one_side": False}, "table: expected shape"),
     ],
 )

@@ -35,7 +35,7 @@ double distance_of(double s, int centre_type, const TabulatedDescriptor<T>& desc
 
 template <typename T>
 [[noreturn]] void throw_too_near(const DescriptorPlan<T>& plan, const BlockEdges& edges, int64_t centre, int64_t edge) {
-  const int64_t own = edges.first + centre, other = edges.rows.neighbor[edge];
+  const int64_t own = edges.centre[centre], other = edges.rows.neighbor[edge];
   const int64_t frame = frame_of(plan.frames, own), first = plan.frames.splits[frame];
   const double* d = &edges.rows.edge_vec[3 * edge];
   throw InputError("frame " + std::to_string(frame) + ": atoms " + std::to_string(own - first) + " and " +
@@ -82,7 +82,7 @@ void BlockDescriptor<T>::find_rows(const DescriptorPlan<T>& plan, const BlockEdg
   const TabulatedDescriptor<T>& d = plan.descriptor;
   rows_.resize(4 * edges.nedge());
   edge_rows(CpuDevice(),
-            {edges.ncentres, edges.splits.data(), edges.centre_type(), edges.rows.edge_vec.data(), d.codes.ntypes,
+            {edges.ncentres, edges.splits.data(), edges.centre_type.data(), edges.rows.edge_vec.data(), d.codes.ntypes,
              d.avg, d.std_radial, d.std_angular, d.cutoff},
             rows_.data());
 }
@@ -90,7 +90,7 @@ void BlockDescriptor<T>::find_rows(const DescriptorPlan<T>& plan, const BlockEdg
 template <typename T>
 void BlockDescriptor<T>::find_runs(const DescriptorPlan<T>& plan, const BlockEdges& edges, int64_t centre) {
   const TabulatedDescriptor<T>& d = plan.descriptor;
-  const int centre_type = edges.centre_type()[centre];
+  const int centre_type = edges.centre_type[centre];
   filled_.assign(d.codes.ntypes, 0);
   int32_t last = -1;  // cell of the edge before this one
   for (int64_t e = edges.splits[centre]; e < edges.splits[centre + 1]; ++e) {
@@ -159,7 +159,7 @@ void BlockDescriptor<T>::forward(const DescriptorPlan<T>& plan, const BlockEdges
     T* t = t_.data() + i * size;
     find_runs(plan, edges, i);
     std::fill_n(t, size, T(0));
-    add_empty(plan, edges.centre_type()[i], t);
+    add_empty(plan, edges.centre_type[i], t);
     loops().contract<T>().forward(shape(plan, edges), run_splits_[i], run_splits_[i + 1], nullptr, d.table, t);
   }
   const SquareShape squares{plan.packed, edges.ncentres};
@@ -182,8 +182,8 @@ void BlockDescriptor<T>::backward(const DescriptorPlan<T>& plan, const BlockEdge
                                   rows_grad_.data());
   }
   edge_rows_grad(CpuDevice(),
-                 {edges.ncentres, edges.splits.data(), edges.centre_type(), edges.rows.edge_vec.data(), d.codes.ntypes,
-                  d.avg, d.std_radial, d.std_angular, d.cutoff},
+                 {edges.ncentres, edges.splits.data(), edges.centre_type.data(), edges.rows.edge_vec.data(),
+                  d.codes.ntypes, d.avg, d.std_radial, d.std_angular, d.cutoff},
                  rows_grad_.data(), edge_grad);
 }
 

@@ -14,13 +14,13 @@ namespace deepmd {
 
 /// The neighbours of a few centres.
 struct BlockEdges {
-  int64_t first;                ///< centre
-  int64_t ncentres;             ///< from the first on
-  const int* type;              ///< of all atoms of the batch
-  std::vector<int64_t> splits;  ///< [ncentres + 1]
+  int64_t ncentres;
+  const int32_t* centre;         ///< [ncentres], which atoms they are
+  const int* type;               ///< of all atoms of the batch
+  std::vector<int> centre_type;  ///< [ncentres]
+  std::vector<int64_t> splits;   ///< [ncentres + 1]
   RowBlock rows;
 
-  const int* centre_type() const { return type + first; }
   int64_t nedge() const { return splits.back(); }
 };
 

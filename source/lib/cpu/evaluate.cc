@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 #include <mutex>
+#include <numeric>
 #include <string>
 #include <type_traits>
 #include <vector>
@@ -26,19 +27,40 @@ constexpr int64_t kVector = 8;
 constexpr int64_t kBlocksPerWave = 128;
 constexpr int64_t kNanosecondsPerCentre = 60000;
 
-/// Where the blocks of centres begin: an even number of blocks of almost one size, so that small systems keep two
-/// threads busy.
+int64_t ceil_div(int64_t n, int64_t d) { return (n + d - 1) / d; }
+
+/// In which order the centres are taken, and where their blocks begin; all centres of a block have one fitting net.
 struct Blocks {
-  explicit Blocks(int64_t ncentres) : ncentres(ncentres) {
-    const int64_t even = 2 * ((ncentres + 2 * kMaxCentres - 1) / (2 * kMaxCentres));
-    size = even > 0 ? round_up((ncentres + even - 1) / even, kVector) : kVector;
-    count = (ncentres + size - 1) / size;
+  /// Of ncentres atoms of these types, of which each has a net of its own unless there is one net for all.
+  Blocks(int64_t ncentres, const int* type, int64_t nnets) : order(ncentres), splits(1, 0) {
+    std::iota(order.begin(), order.end(), 0);
+    if (nnets == 1) {
+      // An even number of blocks of almost one size, so that small systems keep two threads busy.
+      cut(ncentres, 2 * ceil_div(ncentres, 2 * kMaxCentres));
+      return;
+    }
+    std::stable_sort(order.begin(), order.end(), [type](int32_t a, int32_t b) { return type[a] < type[b]; });
+    for (int64_t begin = 0; begin < ncentres; begin = splits.back()) {
+      int64_t end = begin;
+      while (end < ncentres && type[order[end]] == type[order[begin]]) ++end;
+      cut(end, ceil_div(end - begin, kMaxCentres));
+    }
   }
 
-  static int64_t round_up(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
-  int64_t begin(int64_t block) const { return std::min(block * size, ncentres); }
+  int64_t count() const { return int64_t(splits.size()) - 1; }
 
-  int64_t ncentres, size, count;
+  std::vector<int32_t> order;
+  std::vector<int64_t> splits;  ///< in order
+
+ private:
+  /// Cuts what is left before `end` into about so many blocks.
+  void cut(int64_t end, int64_t count) {
+    const int64_t begin = splits.back();
+    if (begin == end) return;
+    const int64_t size = kVector * ceil_div(ceil_div(end - begin, count), kVector);
+    for (int64_t next = begin + size; next < end; next += size) splits.push_back(next);
+    splits.push_back(end);
+  }
 };
 
 /// Memory that a thread works in.
@@ -50,6 +72,8 @@ struct Scratch {
   BlockFitting<F> fitting;
   Buffer<T> descriptors;    // and then dE/d descriptors
   Buffer<F> fitting_input;  // the same for the fitting net, where its precision is another
+  Buffer<F> extra;
+  Buffer<double> energy;
   Buffer<double> edge_grad;
 };
 
@@ -81,28 +105,25 @@ class Evaluator {
  public:
   Evaluator(const TabulatedModel<T, F>& model, const RowSource& source, const int* type, const FrameSplits& frames,
             const F* extra, const Evaluation& out)
-      : model_(model),
-        plan_(model.descriptor, frames),
-        fitting_(model.fitting, plan_.packed),
-        source_(source),
-        type_(type),
-        extra_(extra),
-        out_(out) {}
+      : model_(model), plan_(model.descriptor, frames), source_(source), type_(type), extra_(extra), out_(out) {
+    for (const FittingNet<F>& net : model.fitting) fitting_.emplace_back(net, plan_.packed);
+  }
 
   void run(const CpuDevice& device) {
     const int64_t natoms = plan_.frames.splits[plan_.frames.nframes];
     std::fill_n(out_.force, 3 * natoms, 0.0);
     std::fill_n(out_.atom_virial, 9 * natoms, 0.0);
-    const Blocks blocks(source_.centres());
-    std::vector<AtomSums> wave(std::min(blocks.count, kBlocksPerWave));
-    const int64_t cost = kNanosecondsPerCentre * blocks.size;
-    for (int64_t first = 0; first < blocks.count; first += kBlocksPerWave) {
-      const int64_t count = std::min(kBlocksPerWave, blocks.count - first);
+    const Blocks blocks(source_.centres(), type_, int64_t(fitting_.size()));
+    std::vector<AtomSums> wave(std::min(blocks.count(), kBlocksPerWave));
+    const int64_t cost = kNanosecondsPerCentre * kMaxCentres;
+    for (int64_t first = 0; first < blocks.count(); first += kBlocksPerWave) {
+      const int64_t count = std::min(kBlocksPerWave, blocks.count() - first);
       device.parallel_for(count, cost, [&](int64_t begin, int64_t end) {
         std::unique_ptr<Scratch<T, F>> scratch = pool_.take();
         scratch->search.most.resize(model_.descriptor.codes.ntypes, 0);
         for (int64_t b = begin; b < end; ++b) {
-          evaluate_block(blocks.begin(first + b), blocks.begin(first + b + 1), *scratch, wave[b]);
+          evaluate_block(blocks.order.data(), blocks.splits[first + b], blocks.splits[first + b + 1], *scratch,
+                         wave[b]);
         }
         pool_.give(std::move(scratch));
       });
@@ -118,8 +139,8 @@ class Evaluator {
   }
 
  private:
-  void evaluate_block(int64_t begin, int64_t end, Scratch<T, F>& scratch, AtomSums& sums) const {
-    find_edges(begin, end, scratch);
+  void evaluate_block(const int32_t* order, int64_t begin, int64_t end, Scratch<T, F>& scratch, AtomSums& sums) const {
+    find_edges(order + begin, end - begin, scratch);
     const BlockEdges& edges = scratch.edges;
     scratch.descriptors.resize(plan_.packed.width() * padded(edges.ncentres));
     scratch.descriptor.forward(plan_, edges, scratch.descriptors.data());
@@ -129,26 +150,34 @@ class Evaluator {
     add_edges(edges, scratch.edge_grad.data(), sums);
   }
 
-  void find_edges(int64_t begin, int64_t end, Scratch<T, F>& scratch) const {
+  void find_edges(const int32_t* centre, int64_t ncentres, Scratch<T, F>& scratch) const {
     BlockEdges& edges = scratch.edges;
-    edges.first = begin;
-    edges.ncentres = end - begin;
+    edges.ncentres = ncentres;
+    edges.centre = centre;
     edges.type = type_;
     edges.rows.neighbor.clear();
     edges.rows.edge_vec.clear();
+    edges.centre_type.clear();
     edges.splits.assign(1, 0);
-    for (int64_t i = begin; i < end; ++i) {
-      edges.splits.push_back(edges.splits.back() + source_.append(i, end - begin, scratch.search, edges.rows));
+    for (int64_t i = 0; i < ncentres; ++i) {
+      edges.centre_type.push_back(type_[centre[i]]);
+      edges.splits.push_back(edges.splits.back() + source_.append(centre[i], ncentres, scratch.search, edges.rows));
     }
   }
 
   /// Energies of the centres; descriptors become their derivatives.
   void fit(const BlockEdges& edges, Scratch<T, F>& scratch) const {
-    const F* extra = extra_ + edges.first * model_.fitting.nextra;
+    const FittingPlan<F>& plan = fitting_.size() == 1 ? fitting_[0] : fitting_[edges.centre_type[0]];
+    const int64_t nextra = plan.net.nextra;
+    scratch.extra.resize(edges.ncentres * nextra);
+    scratch.energy.resize(edges.ncentres);
+    for (int64_t i = 0; i < edges.ncentres; ++i) {
+      std::copy_n(extra_ + edges.centre[i] * nextra, nextra, scratch.extra.data() + i * nextra);
+    }
     const auto there_and_back = [&](F* descriptors) {
-      scratch.fitting.forward(fitting_, edges.ncentres, edges.centre_type(), extra, descriptors,
-                              out_.atom_energy + edges.first);
-      scratch.fitting.backward(fitting_, edges.ncentres, descriptors);
+      scratch.fitting.forward(plan, edges.ncentres, edges.centre_type.data(), scratch.extra.data(), descriptors,
+                              scratch.energy.data());
+      scratch.fitting.backward(plan, edges.ncentres, descriptors);
     };
     if constexpr (std::is_same_v<T, F>) {
       there_and_back(scratch.descriptors.data());
@@ -159,6 +188,7 @@ class Evaluator {
       there_and_back(input.data());
       std::copy(input.begin(), input.end(), scratch.descriptors.begin());
     }
+    for (int64_t i = 0; i < edges.ncentres; ++i) out_.atom_energy[edges.centre[i]] = scratch.energy.data()[i];
   }
 
   /// F_i += g and F_j -= g; the virial of an edge, -g (x) edge_vec, goes to j.
@@ -175,14 +205,14 @@ class Evaluator {
           for (int b = 0; b < 3; ++b) other[4 * a + 1 + b] -= g[a] * d[b];
         }
       }
-      double* centre = sums.of(int32_t(edges.first + i));
+      double* centre = sums.of(edges.centre[i]);
       for (int a = 0; a < 3; ++a) centre[4 * a] += own[a];
     }
   }
 
   const TabulatedModel<T, F>& model_;
   const DescriptorPlan<T> plan_;
-  const FittingPlan<F> fitting_;
+  std::vector<FittingPlan<F>> fitting_;
   const RowSource& source_;
   const int* type_;
   const F* extra_;

@@ -43,7 +43,7 @@ struct DenseLayer {
   int64_t n_in;
   int64_t n_out;
   const F* matrix;  ///< [n_in, n_out]
-  const F* bias;    ///< [n_out]; of the first layer [ntypes, n_out]
+  const F* bias;    ///< [n_out]; of the first layer [ntypes, n_out], by the centre's type
   const F* idt;     ///< [n_out], or null
 };
 
@@ -62,7 +62,7 @@ struct FittingNet {
 template <typename T, typename F>
 struct TabulatedModel {
   TabulatedDescriptor<T> descriptor;
-  FittingNet<F> fitting;
+  std::vector<FittingNet<F>> fitting;  ///< one for all types, or one for each, of the same widths and first bias
 };
 
 /// What a model says of a batch; atoms as the batch numbers them, of which centres are the first.
