@@ -110,7 +110,7 @@ template <typename T, typename F>
 TabulatedModel<T, F> make_model(const DescriptorArrays<T>& descriptor, const FittingArrays<F>& fitting) {
   check_shape("matrices", fitting.matrices[0], {descriptor.view.width(), -1});
   check_shape("atom_bias", fitting.atom_bias, {descriptor.avg.size()});
-  return {descriptor.view, fitting.view};
+  return {descriptor.view, {fitting.view}};
 }
 
 /// What an evaluation writes.
@@ -148,7 +148,7 @@ pb::tuple batch(const DescriptorArrays<T>& descriptor, const FittingArrays<F>& f
                 const Array<bool>& periodic, const Array<F>& extra, int threads) {
   const TabulatedModel<T, F> model = make_model(descriptor, fitting);
   const FrameBatch frames = make_batch(coord, type, frame_splits, cell, periodic, model.descriptor.codes.ntypes);
-  check_shape("extra", extra, {type.size(), model.fitting.nextra});
+  check_shape("extra", extra, {type.size(), model.fitting[0].nextra});
   return run(model, frames, extra, threads, Results(type.size(), type.size(), frames.nframes, frames.ntypes));
 }
 
@@ -158,7 +158,7 @@ pb::tuple listed(const DescriptorArrays<T>& descriptor, const FittingArrays<F>& 
                  const Array<F>& extra, int threads) {
   const TabulatedModel<T, F> model = make_model(descriptor, fitting);
   const NeighborList list = make_list(coord, type, list_splits, list_neighbor, model.descriptor.codes.ntypes);
-  check_shape("extra", extra, {list.nloc, model.fitting.nextra});
+  check_shape("extra", extra, {list.nloc, model.fitting[0].nextra});
   return run(model, list, extra, threads, Results(list.nloc, list.nall, 1, list.ntypes));
 }
 
