@@ -5,7 +5,7 @@ than compute numbers.
 """
 
 _COMPILED = """
-ProdEnvMatA ProdForceSeA ProdVirialSeA ProdEnvMatACounted
+ProdEnvMatA ProdForceSeA ProdVirialSeA ProdEnvMatACounted ProdEnvMatR ProdForceSeR ProdVirialSeR ProdEnvMatRCounted
 FlatFrames EvaluateModel NeighborEdges EdgeRows EdgeRowsGrad EdgeForce EdgeVirial RadialCells ContractCells
 ContractCellsGradRows ContractCellsGradTable DenseProduct
 """

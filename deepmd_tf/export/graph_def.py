@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from deepmd_tf.export.allowed_ops import ALLOWED_OPS
 GraphDef = tf.compat.v1.GraphDef
 _MOST_BYTES = 2**31 - 1
 _MOST_ELEMENTS = 2**28
+_COUNTED = {"ProdEnvMatA": "ProdEnvMatACounted", "ProdEnvMatR": "ProdEnvMatRCounted"}
 
 
 def read_graph_def(path: str | Path) -> GraphDef:
@@ -96,19 +98,18 @@ def constants(graph: GraphDef, path: str | Path = "graph") -> dict[str, np.ndarr
 
 
 def with_counts(graph: GraphDef) -> GraphDef:
-    """Let the environment op also report neighbour counts (a further output, the others unchanged)."""
-    return _renamed(graph, "ProdEnvMatA", "ProdEnvMatACounted")
+    """Let the environment ops also report neighbour counts (a further output, the others unchanged)."""
+    return _renamed(graph, _COUNTED)
 
 
 def without_counts(graph: GraphDef) -> GraphDef:
     """Undo `with_counts`: only ops that other programs know."""
-    return _renamed(graph, "ProdEnvMatACounted", "ProdEnvMatA")
+    return _renamed(graph, {counted: plain for plain, counted in _COUNTED.items()})
 
 
-def _renamed(graph: GraphDef, old: str, new: str) -> GraphDef:
+def _renamed(graph: GraphDef, names: Mapping[str, str]) -> GraphDef:
     result = GraphDef()
     result.CopyFrom(graph)
     for node in result.node:
-        if node.op == old:
-            node.op = new
+        node.op = names.get(node.op, node.op)
     return result

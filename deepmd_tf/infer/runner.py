@@ -46,7 +46,12 @@ class GraphRunner:
         self._session = tf.compat.v1.Session(graph=self._graph)
         names = {op.name for op in self._graph.get_operations()}
         self.feed_names = tuple(name for name in FEEDS if name in names)
-        self._counts = [f"{op.name}:4" for op in self._graph.get_operations() if op.type == "ProdEnvMatACounted"]
+        # What the environment ops count, and their sel.
+        self._counts, self._sel = [], []
+        for op in self._graph.get_operations():
+            if op.type in ("ProdEnvMatACounted", "ProdEnvMatRCounted"):
+                self._counts.append(f"{op.name}:4")
+                self._sel.append(tuple(op.get_attr("sel_a" if op.type == "ProdEnvMatACounted" else "sel")))
         self._callables: dict[tuple[str, ...], object] = {}
         self._reported: tuple[int, ...] | None = None
 
@@ -84,8 +89,8 @@ class GraphRunner:
             results = self._callables[key](*(feeds[name] for name in self.feed_names))
         except tf.errors.InvalidArgumentError as error:
             raise InputError(f"{self.path}: {ops.said_by_op(error)}") from error
-        for count in results[len(outputs) :]:
-            self._report_overflow(count)
+        for count, sel in zip(results[len(outputs) :], self._sel, strict=True):
+            self._report_overflow(count, sel)
         return results[: len(outputs)]
 
     def run_only(self, output: str) -> np.ndarray:
@@ -94,10 +99,9 @@ class GraphRunner:
             raise InputError(f"{self.path}: the graph has no output {output}")
         return self._session.run(f"{output}:0")
 
-    def _report_overflow(self, count: np.ndarray) -> None:
+    def _report_overflow(self, count: np.ndarray, sel: tuple[int, ...]) -> None:
         """Say once, and again when it grows, that centres have more neighbours than the model has slots."""
-        sel = self.constants.get("descrpt_attr/sel")
-        if sel is None or len(sel) != len(count) or not (count > sel).any():
+        if not (count > sel).any():
             return
         enough = tuple(int(n) for n in np.maximum(sel, count))
         if self._reported is None or any(np.array(enough) > np.array(self._reported)):
@@ -108,6 +112,6 @@ class GraphRunner:
                 self.path,
                 count.tolist(),
                 self.text("model_attr/tmap"),
-                np.asarray(sel).tolist(),
+                list(sel),
                 list(enough),
             )

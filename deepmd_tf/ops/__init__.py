@@ -5,6 +5,7 @@
 ``prod_env_mat_a_counted``  the same, and the largest number of neighbours of each type
 ``prod_force_se_a``         derivative of the energy with respect to the environment matrix -> forces
 ``prod_virial_se_a``        the same -> (virial, atomic virial)
+``prod_*_r``                these four for the radial column of the environment matrix alone
 ``flat_frames``             what is fed to a frozen graph -> (frame_splits, periodic)
 ``neighbor_edges``          frames of any size -> edges (edge_splits, neighbor, edge_vec, max_neighbors)
 ``listed_edges``            atoms and a neighbour list from outside -> the same
@@ -24,16 +25,16 @@ Each op's file states its shapes and its gradient.
 
 from deepmd_tf.ops.contraction import contract_cells
 from deepmd_tf.ops.edges import edge_force, edge_rows, edge_virial, listed_edges, neighbor_edges
-from deepmd_tf.ops.env_mat import prod_env_mat_a, prod_env_mat_a_counted
+from deepmd_tf.ops.env_mat import prod_env_mat_a, prod_env_mat_a_counted, prod_env_mat_r, prod_env_mat_r_counted
 from deepmd_tf.ops.evaluate import Evaluation, evaluate_model
 from deepmd_tf.ops.feeds import flat_frames
-from deepmd_tf.ops.force import prod_force_se_a
+from deepmd_tf.ops.force import prod_force_se_a, prod_force_se_r
 from deepmd_tf.ops.gemm import dense_product
 from deepmd_tf.ops.library import load
 from deepmd_tf.ops.messages import said_by_op
 from deepmd_tf.ops.pairs import PairCells, PairEdges, pair_cells, pair_moments
 from deepmd_tf.ops.radial_cells import RadialCells, every_cell, radial_cells
-from deepmd_tf.ops.virial import prod_virial_se_a
+from deepmd_tf.ops.virial import prod_virial_se_a, prod_virial_se_r
 
 __all__ = [
     "Evaluation",
@@ -55,8 +56,12 @@ __all__ = [
     "pair_moments",
     "prod_env_mat_a",
     "prod_env_mat_a_counted",
+    "prod_env_mat_r",
+    "prod_env_mat_r_counted",
     "prod_force_se_a",
+    "prod_force_se_r",
     "prod_virial_se_a",
+    "prod_virial_se_r",
     "radial_cells",
     "said_by_op",
 ]

@@ -1,4 +1,7 @@
-"""``ProdEnvMatA``: neighbour search and environment matrix of a batch of frames."""
+"""``ProdEnvMatA`` and ``ProdEnvMatR``: neighbour search and environment matrix of a batch of frames.
+
+The first makes whole environment rows, of four columns, the second their radial column alone.
+"""
 
 from types import ModuleType
 from typing import TYPE_CHECKING, NamedTuple
@@ -10,17 +13,17 @@ if TYPE_CHECKING:
 
 
 class EnvMat(NamedTuple):
-    """The environment of every centre in padded form, ``nnei = sum(sel_a)`` slots a centre.
+    """The environment of every centre in padded form, ``nnei = sum(sel)`` slots a centre.
 
-    Block ``t`` of the slots holds the nearest ``sel_a[t]`` neighbours of type ``t``, by distance. An empty slot has
+    Block ``t`` of the slots holds the nearest ``sel[t]`` neighbours of type ``t``, by distance. An empty slot has
     neighbour -1, ``descrpt = -davg / dstd``, and zeros.
 
     Attributes
     ----------
     descrpt
-        [nframes, nloc * nnei * 4], (R - davg) / dstd with the environment row R in 1/Å.
+        [nframes, nloc * nnei * columns], (R - davg) / dstd with the environment row R in 1/Å.
     descrpt_deriv
-        [nframes, nloc * nnei * 12], derivative of ``descrpt`` with respect to the position of the *centre*.
+        [nframes, nloc * nnei * columns * 3], derivative of ``descrpt`` with respect to the position of the *centre*.
     rij
         [nframes, nloc * nnei * 3], r_j + shift - r_i in Å.
     nlist
@@ -90,6 +93,36 @@ def prod_env_mat_a_counted(
     )
 
 
+def prod_env_mat_r(coord, type, natoms, box, mesh, davg, dstd, rcut, rcut_smth, sel, name=None) -> EnvMat:
+    """Find the neighbours of every centre and compute the radial column of its environment matrix.
+
+    Parameters
+    ----------
+    coord, type, natoms, box, mesh
+        As for `prod_env_mat_a`.
+    davg, dstd
+        [ntypes, nnei] in 1/Å.
+    rcut, rcut_smth
+        Where the smooth weight reaches zero, and where it begins to fall, Å.
+    sel
+        Number of slots for each neighbour type.
+    name
+        Of the op in a graph.
+    """
+    attributes = {"rcut": rcut, "rcut_smth": rcut_smth, "sel": list(sel), "name": name}
+    return EnvMat(*load().prod_env_mat_r(_tensor(coord), type, natoms, box, mesh, davg, dstd, **attributes))
+
+
+def prod_env_mat_r_counted(
+    coord, type, natoms, box, mesh, davg, dstd, rcut, rcut_smth, sel, name=None
+) -> EnvMatCounted:
+    """Do what `prod_env_mat_r` does, and count the neighbours of each type whether or not they fit ``sel``."""
+    attributes = {"rcut": rcut, "rcut_smth": rcut_smth, "sel": list(sel), "name": name}
+    return EnvMatCounted(
+        *load().prod_env_mat_r_counted(_tensor(coord), type, natoms, box, mesh, davg, dstd, **attributes)
+    )
+
+
 def _tensor(coord):
     """Fix the dtype of the op, which would be float64 if it had nothing but arrays to go by."""
     import tensorflow as tf
@@ -112,5 +145,5 @@ def register(module: ModuleType) -> None:
     """Declare the outputs not differentiable, so that a derivative through them is None rather than incomplete."""
     import tensorflow as tf
 
-    for name in ("ProdEnvMatA", "ProdEnvMatACounted"):
+    for name in ("ProdEnvMatA", "ProdEnvMatACounted", "ProdEnvMatR", "ProdEnvMatRCounted"):
         tf.no_gradient(name)

@@ -1,4 +1,4 @@
-"""``ProdForceSeA``: forces from the derivative of the energy with respect to the environment matrix."""
+"""``ProdForceSeA``, ``ProdForceSeR``: forces from the derivative of the energy by the environment matrix."""
 
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -37,23 +37,33 @@ def prod_force_se_a(net_deriv, in_deriv, nlist, natoms, n_a_sel, n_r_sel=0, name
     return load().prod_force_se_a(net_deriv, in_deriv, nlist, natoms, n_a_sel=n_a_sel, n_r_sel=n_r_sel, name=name)
 
 
+def prod_force_se_r(net_deriv, in_deriv, nlist, natoms, name=None) -> "Tensor":
+    """Do what `prod_force_se_a` does, for the outputs of `prod_env_mat_r`, which have one column instead of four."""
+    return load().prod_force_se_r(net_deriv, in_deriv, nlist, natoms, name=name)
+
+
 def register(module: ModuleType) -> None:
-    """Register the gradients: the op is a linear map of ``net_deriv`` and ``ProdForceSeAGrad`` is its transpose.
+    """Register the gradients: each op is a linear map of ``net_deriv``, and the op with Grad in its name the transpose.
 
     ``in_deriv`` comes from an op that has no gradient, so none is given for it.
     """
+    _register("ProdForceSeA", module.prod_force_se_a, module.prod_force_se_a_grad, ("n_a_sel", "n_r_sel"))
+    _register("ProdForceSeR", module.prod_force_se_r, module.prod_force_se_r_grad, ())
+
+
+def _register(name: str, force, force_grad, attributes: tuple[str, ...]) -> None:
     import tensorflow as tf
 
-    @tf.RegisterGradient("ProdForceSeA")
+    @tf.RegisterGradient(name)
     def _force_gradient(op, grad):
-        """Map dL/d force [nframes, nall * 3] to dL/d net_deriv [nframes, nloc * nnei * 4]."""
+        """Map dL/d force [nframes, nall * 3] to dL/d net_deriv [nframes, nloc * nnei * columns]."""
         _, in_deriv, nlist, natoms = op.inputs
-        attributes = {name: op.get_attr(name) for name in ("n_a_sel", "n_r_sel")}
-        return [module.prod_force_se_a_grad(grad, in_deriv, nlist, natoms, **attributes), None, None, None]
+        given = {attribute: op.get_attr(attribute) for attribute in attributes}
+        return [force_grad(grad, in_deriv, nlist, natoms, **given), None, None, None]
 
-    @tf.RegisterGradient("ProdForceSeAGrad")
+    @tf.RegisterGradient(name + "Grad")
     def _force_second_gradient(op, grad):
-        """Map dL/d grad_net [nframes, nloc * nnei * 4] to dL/d grad [nframes, nall * 3]."""
+        """Map dL/d grad_net [nframes, nloc * nnei * columns] to dL/d grad [nframes, nall * 3]."""
         _, in_deriv, nlist, natoms = op.inputs
-        attributes = {name: op.get_attr(name) for name in ("n_a_sel", "n_r_sel")}
-        return [module.prod_force_se_a(grad, in_deriv, nlist, natoms, **attributes), None, None, None]
+        given = {attribute: op.get_attr(attribute) for attribute in attributes}
+        return [force(grad, in_deriv, nlist, natoms, **given), None, None, None]

@@ -1,4 +1,4 @@
-"""``ProdVirialSeA``: virials from the derivative of the energy with respect to the environment matrix."""
+"""``ProdVirialSeA``, ``ProdVirialSeR``: virials from the derivative of the energy by the environment matrix."""
 
 from types import ModuleType
 from typing import TYPE_CHECKING, NamedTuple
@@ -51,25 +51,34 @@ def prod_virial_se_a(net_deriv, in_deriv, rij, nlist, natoms, n_a_sel, n_r_sel=0
     )
 
 
+def prod_virial_se_r(net_deriv, in_deriv, rij, nlist, natoms, name=None) -> Virial:
+    """Do what `prod_virial_se_a` does, for the outputs of `prod_env_mat_r`, which have one column instead of four."""
+    return Virial(*load().prod_virial_se_r(net_deriv, in_deriv, rij, nlist, natoms, name=name))
+
+
 def register(module: ModuleType) -> None:
-    """Register the gradients: the op is a linear map of ``net_deriv`` and ``ProdVirialSeAGrad`` is its transpose.
+    """Register the gradients: each op is a linear map of ``net_deriv``, and the op with Grad in its name the transpose.
 
     ``in_deriv`` and ``rij`` come from an op that has no gradient, so none is given for them.
     """
+    _register("ProdVirialSeA", module.prod_virial_se_a, module.prod_virial_se_a_grad, ("n_a_sel", "n_r_sel"))
+    _register("ProdVirialSeR", module.prod_virial_se_r, module.prod_virial_se_r_grad, ())
+
+
+def _register(name: str, virial, virial_grad, attributes: tuple[str, ...]) -> None:
     import tensorflow as tf
 
-    @tf.RegisterGradient("ProdVirialSeA")
+    @tf.RegisterGradient(name)
     def _virial_gradient(op, grad, grad_atom):
         """Map dL/d virial [nframes, 9] and dL/d atom_virial [nframes, nall * 9] to dL/d net_deriv."""
         _, in_deriv, rij, nlist, natoms = op.inputs
-        attributes = {name: op.get_attr(name) for name in ("n_a_sel", "n_r_sel")}
-        grad_net = module.prod_virial_se_a_grad(grad, grad_atom, in_deriv, rij, nlist, natoms, **attributes)
-        return [grad_net, None, None, None, None]
+        given = {attribute: op.get_attr(attribute) for attribute in attributes}
+        return [virial_grad(grad, grad_atom, in_deriv, rij, nlist, natoms, **given), None, None, None, None]
 
-    @tf.RegisterGradient("ProdVirialSeAGrad")
+    @tf.RegisterGradient(name + "Grad")
     def _virial_second_gradient(op, grad):
-        """Map dL/d grad_net [nframes, nloc * nnei * 4] to dL/d grad [nframes, 9] and dL/d grad_atom."""
+        """Map dL/d grad_net [nframes, nloc * nnei * columns] to dL/d grad [nframes, 9] and dL/d grad_atom."""
         _, _, in_deriv, rij, nlist, natoms = op.inputs
-        attributes = {name: op.get_attr(name) for name in ("n_a_sel", "n_r_sel")}
-        virial = module.prod_virial_se_a(grad, in_deriv, rij, nlist, natoms, **attributes)
-        return [virial.virial, virial.atom_virial, None, None, None, None]
+        given = {attribute: op.get_attr(attribute) for attribute in attributes}
+        out = virial(grad, in_deriv, rij, nlist, natoms, **given)
+        return [out.virial, out.atom_virial, None, None, None, None]

@@ -61,14 +61,6 @@ Boundary read_mesh(const tensorflow::Tensor& mesh) {
                    "; a neighbour list from outside must be given through the native interface");
 }
 
-SlotShape read_slots(const tf::Tensor& nlist, const tf::Tensor& natoms, int nnei) {
-  const Sizes sizes = read_natoms(natoms);
-  check_shape("nlist", nlist, {-1, int64_t(sizes.nloc) * nnei});
-  const SlotShape shape{int(nlist.dim_size(0)), sizes.nloc, sizes.nall, nnei};
-  check_nlist(shape, nlist.flat<int>().data());
-  return shape;
-}
-
 tf::Tensor* allocate(tf::OpKernelContext* context, int index, std::initializer_list<int64_t> sizes) {
   tf::TensorShape shape;
   for (const int64_t size : sizes) shape.AddDim(size);
@@ -78,27 +70,14 @@ tf::Tensor* allocate(tf::OpKernelContext* context, int index, std::initializer_l
   return tensor;
 }
 
-int read_nnei(tf::OpKernelConstruction* context) {
-  int n_a_sel = 0, n_r_sel = 0;
-  absl::Status status = context->GetAttr("n_a_sel", &n_a_sel);
-  if (status.ok()) status = context->GetAttr("n_r_sel", &n_r_sel);
-  if (status.ok() && (n_a_sel < 0 || n_r_sel != 0)) {
-    status = absl::Status(absl::StatusCode::kInvalidArgument,
-                          "n_a_sel: expected the number of slots, n_r_sel: expected 0; got " + std::to_string(n_a_sel) +
-                              " and " + std::to_string(n_r_sel));
-  }
-  if (!status.ok()) context->CtxFailure(status);
-  return n_a_sel;
-}
-
-absl::Status check_sel(const std::vector<int>& sel, int* nnei) {
+absl::Status check_sel(const char* name, const std::vector<int>& sel, int* nnei) {
   constexpr int64_t kMaxSlots = 1 << 24;
   int64_t sum = 0;
   for (const int count : sel) {
     sum += count;
     if (count < 0 || sum > kMaxSlots) {
       return absl::Status(absl::StatusCode::kInvalidArgument,
-                          "sel_a: expected numbers of slots, got " + std::to_string(count));
+                          std::string(name) + ": expected numbers of slots, got " + std::to_string(count));
     }
   }
   *nnei = int(sum);

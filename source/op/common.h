@@ -35,11 +35,14 @@ Sizes read_natoms(const tensorflow::Tensor& natoms);
 enum class Boundary { kOpen, kPeriodic };
 Boundary read_mesh(const tensorflow::Tensor& mesh);
 
-/// The sizes of a batch of slots from nlist [nframes, nloc * nnei]; nlist is checked, and is on the host.
-SlotShape read_slots(const tensorflow::Tensor& nlist, const tensorflow::Tensor& natoms, int nnei);
-
-/// Slots per neighbour type, or InvalidArgument; nnei is their sum.
-absl::Status check_sel(const std::vector<int>& sel, int* nnei);
+/// The attribute `name` as slots per neighbour type, or InvalidArgument; nnei is their sum. `Context` is one of an op's
+/// construction or of shape inference.
+absl::Status check_sel(const char* name, const std::vector<int>& sel, int* nnei);
+template <typename Context>
+absl::Status read_sel(Context* context, const char* name, std::vector<int>* sel, int* nnei) {
+  TF_RETURN_IF_ERROR(context->GetAttr(name, sel));
+  return check_sel(name, *sel, nnei);
+}
 
 /// Runs the body of an op; an InputError becomes InvalidArgument.
 template <typename Body>
@@ -55,9 +58,6 @@ void run(tensorflow::OpKernelContext* context, const Body& body) {
 
 /// Allocates an output, or throws InputError where its size is beyond what TensorFlow can hold.
 tensorflow::Tensor* allocate(tensorflow::OpKernelContext* context, int index, std::initializer_list<int64_t> shape);
-
-/// The attributes n_a_sel and n_r_sel as the number of slots of a centre.
-int read_nnei(tensorflow::OpKernelConstruction* context);
 
 /// A dimension known when natoms is a constant: natoms[index] * factor.
 tensorflow::shape_inference::DimensionHandle natoms_dim(tensorflow::shape_inference::InferenceContext* context,

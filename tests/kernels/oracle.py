@@ -58,10 +58,10 @@ def rows(edge_vec: np.ndarray, rcut: float, rcut_smth: float) -> np.ndarray:
     return weight(r, rcut, rcut_smth) * np.concatenate([np.ones_like(r), edge_vec / r], axis=-1)
 
 
-def slots(frame: Frame, sel, rcut_smth: float, davg: np.ndarray, dstd: np.ndarray):
-    """The padded form: descrpt [natoms, nnei, 4], rij [natoms, nnei, 3], nlist [natoms, nnei], neighbours by type."""
+def slots(frame: Frame, sel, rcut_smth: float, davg: np.ndarray, dstd: np.ndarray, columns: int = 4):
+    """The padded form, blocks by type: descrpt [natoms, nnei, columns], rij [natoms, nnei, 3], nlist [natoms, nnei]."""
     natoms, nnei = len(frame.coord), sum(sel)
-    row = np.zeros((natoms, nnei, 4))
+    row = np.zeros((natoms, nnei, columns))
     rij = np.zeros((natoms, nnei, 3))
     nlist = np.full((natoms, nnei), -1)
     most = np.zeros(len(sel), int)
@@ -75,15 +75,15 @@ def slots(frame: Frame, sel, rcut_smth: float, davg: np.ndarray, dstd: np.ndarra
             block = slice(begin, begin + len(mine))
             nlist[i, block] = mine[:, 1]
             rij[i, block] = mine[:, 2:]
-            row[i, block] = rows(mine[:, 2:], frame.rcut, rcut_smth)
+            row[i, block] = rows(mine[:, 2:], frame.rcut, rcut_smth)[:, :columns]
             begin += count
-    by_centre = frame.type
-    descrpt = (row - davg.reshape(len(sel), nnei, 4)[by_centre]) / dstd.reshape(len(sel), nnei, 4)[by_centre]
+    avg, std = (table.reshape(len(sel), nnei, columns)[frame.type] for table in (davg, dstd))
+    descrpt = (row - avg) / std
     return descrpt, rij, nlist, most
 
 
 def force(net_deriv: np.ndarray, in_deriv: np.ndarray, nlist: np.ndarray, nall: int) -> np.ndarray:
-    """Forces [nframes, nall, 3] from net_deriv [nframes, nloc, nnei, 4] and in_deriv [nframes, nloc, nnei, 4, 3]."""
+    """Forces [nframes, nall, 3] from net_deriv [nframes, nloc, nnei, columns] and in_deriv [..., columns, 3]."""
     g = np.einsum("finaz,fina->finz", in_deriv, net_deriv) * (nlist >= 0)[..., None]
     out = np.zeros((len(nlist), nall, 3))
     out[:, : nlist.shape[1]] -= g.sum(axis=2)

@@ -12,22 +12,31 @@ RCUT_SMTH = 0.8
 NAMES = ["cubic", "triclinic", "slab", "polymer", "cluster", "isolated_atom", "no_atoms", "outside"]
 
 
-def tables(rng, sel, dtype=np.float64):
-    shape = (len(sel), sum(sel) * 4)
+COLUMNS = {"a": 4, "r": 1}
+
+
+@pytest.fixture(params=list(COLUMNS))
+def descriptor(request):
+    return request.param
+
+
+def tables(rng, sel, dtype=np.float64, descriptor="a"):
+    shape = (len(sel), sum(sel) * COLUMNS[descriptor])
     return rng.normal(size=shape).astype(dtype), rng.uniform(0.5, 2.0, shape).astype(dtype)
 
 
-def env_mat(frame: Frame, sel, davg, dstd, threads: int = 1):
-    return _kernels.env_mat_a(frame.type, *search(frame), davg, dstd, frame.rcut, RCUT_SMTH, sel, threads)
+def env_mat(frame: Frame, sel, davg, dstd, threads: int = 1, descriptor="a"):
+    kernel = getattr(_kernels, f"env_mat_{descriptor}")
+    return kernel(frame.type, *search(frame), davg, dstd, frame.rcut, RCUT_SMTH, sel, threads)
 
 
 @pytest.mark.parametrize("sel", [[20, 20, 20], [3, 4, 5], [0, 30, 1], [0, 0, 0]])
 @pytest.mark.parametrize("name", NAMES)
-def test_equals_definition(name, sel, rng):
+def test_equals_definition(name, sel, descriptor, rng):
     frame = FRAMES[name]
-    davg, dstd = tables(rng, sel)
-    descrpt, _, rij, nlist, most = env_mat(frame, sel, davg, dstd)
-    expected = oracle.slots(frame, sel, RCUT_SMTH, davg, dstd)
+    davg, dstd = tables(rng, sel, descriptor=descriptor)
+    descrpt, _, rij, nlist, most = env_mat(frame, sel, davg, dstd, descriptor=descriptor)
+    expected = oracle.slots(frame, sel, RCUT_SMTH, davg, dstd, COLUMNS[descriptor])
     atol = 1e-8 if name == "outside" else 1e-11
     np.testing.assert_array_equal(nlist, expected[2])
     np.testing.assert_allclose(rij, expected[1], atol=atol)
@@ -35,10 +44,10 @@ def test_equals_definition(name, sel, rng):
     np.testing.assert_array_equal(most, expected[3])
 
 
-def test_empty_slots(rng):
+def test_empty_slots(descriptor, rng):
     frame, sel = FRAMES["isolated_atom"], [2, 1, 3]
-    davg, dstd = tables(rng, sel)
-    descrpt, deriv, rij, nlist, most = env_mat(frame, sel, davg, dstd)
+    davg, dstd = tables(rng, sel, descriptor=descriptor)
+    descrpt, deriv, rij, nlist, most = env_mat(frame, sel, davg, dstd, descriptor=descriptor)
     kind = frame.type[0]
     np.testing.assert_array_equal(nlist, -1)
     np.testing.assert_array_equal(descrpt.ravel(), (-davg / dstd)[kind])
@@ -64,6 +73,18 @@ def test_what_does_not_fit_is_the_farthest_and_is_counted(rng):
         begin = sum(small[:t])
         np.testing.assert_array_equal(kept[3][:, begin : begin + count], everyone[3][:, 30 * t : 30 * t + count])
     assert kept[-1] == everyone[-1] and max(kept[-1]) > 3
+
+
+def test_radial_slots_are_the_first_column(rng):
+    """Also where they cannot be told from the definition: with derivatives, and in float32."""
+    frame, sel = FRAMES["triclinic"], [20, 3, 20]
+    davg, dstd = tables(rng, sel, np.float32)
+    whole = env_mat(frame, sel, davg, dstd)
+    radial = env_mat(frame, sel, *(table[:, ::4].copy() for table in (davg, dstd)), descriptor="r")
+    np.testing.assert_array_equal(radial[0], whole[0][:, :, :1])
+    np.testing.assert_array_equal(radial[1], whole[1][:, :, :1])
+    for got, expected in zip(radial[2:], whole[2:], strict=True):
+        np.testing.assert_array_equal(got, expected)
 
 
 def test_derivative_is_that_of_the_centre(rng):

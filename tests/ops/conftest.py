@@ -15,9 +15,12 @@ PERIODIC_MESH = np.zeros(6, np.int32)
 OPEN_MESH = np.zeros(0, np.int32)
 
 
+COLUMNS = {"a": 4, "r": 1}
+
+
 @dataclass
 class Batch:
-    """The tensors that ProdEnvMatA takes, as arrays that a test may spoil."""
+    """The tensors that ProdEnvMatA and ProdEnvMatR take, as arrays that a test may spoil."""
 
     coord: np.ndarray
     type: np.ndarray
@@ -29,22 +32,24 @@ class Batch:
     rcut: float = 4.0
     rcut_smth: float = RCUT_SMTH
     sel: tuple[int, ...] = SEL
+    descriptor: str = "a"
 
-    def __call__(self, op=ops.prod_env_mat_a):
-        return op(
-            self.coord, self.type, self.natoms, self.box, self.mesh, self.davg, self.dstd,
-            -1.0, self.rcut, self.rcut_smth, self.sel, [0] * len(self.sel),
-        )  # fmt: skip
+    def __call__(self, *, counted: bool = False):
+        op = getattr(ops, f"prod_env_mat_{self.descriptor}{'_counted' if counted else ''}")
+        tensors = (self.coord, self.type, self.natoms, self.box, self.mesh, self.davg, self.dstd)
+        if self.descriptor == "r":
+            return op(*tensors, self.rcut, self.rcut_smth, self.sel)
+        return op(*tensors, -1.0, self.rcut, self.rcut_smth, self.sel, [0] * len(self.sel))
 
 
-def make_batch(rng, name: str = "triclinic", nframes: int = 2, dtype=np.float64) -> Batch:
+def make_batch(rng, name: str = "triclinic", nframes: int = 2, dtype=np.float64, descriptor: str = "a") -> Batch:
     """Frames that differ in positions, cells and types, from a named frame."""
     frame = FRAMES[name]
     natoms = len(frame.coord)
     stretch = 1.0 + 0.02 * np.arange(nframes)[:, None, None]
     coord = frame.coord * stretch + rng.normal(size=(nframes, natoms, 3)) * 0.05
     types = np.stack([rng.permutation(frame.type) for _ in range(nframes)])
-    table = (len(SEL), NNEI * 4)
+    table = (len(SEL), NNEI * COLUMNS[descriptor])
     return Batch(
         coord=coord.reshape(nframes, -1).astype(dtype),
         type=types.astype(np.int32),
@@ -54,6 +59,7 @@ def make_batch(rng, name: str = "triclinic", nframes: int = 2, dtype=np.float64)
         davg=rng.normal(size=table).astype(dtype),
         dstd=rng.uniform(0.5, 2.0, table).astype(dtype),
         rcut=frame.rcut,
+        descriptor=descriptor,
     )
 
 
@@ -67,17 +73,24 @@ class Slots:
     nlist: tf.Tensor
     natoms: np.ndarray
     nnei: int
+    descriptor: str = "a"
 
     def force(self, net_deriv=None):
         net_deriv = self.net_deriv if net_deriv is None else net_deriv
+        if self.descriptor == "r":
+            return ops.prod_force_se_r(net_deriv, self.in_deriv, self.nlist, self.natoms)
         return ops.prod_force_se_a(net_deriv, self.in_deriv, self.nlist, self.natoms, self.nnei)
 
     def virial(self, net_deriv=None):
         net_deriv = self.net_deriv if net_deriv is None else net_deriv
+        if self.descriptor == "r":
+            return ops.prod_virial_se_r(net_deriv, self.in_deriv, self.rij, self.nlist, self.natoms)
         return ops.prod_virial_se_a(net_deriv, self.in_deriv, self.rij, self.nlist, self.natoms, self.nnei)
 
 
-def make_slots(rng, nframes: int = 2, nloc: int = 4, nall: int = 6, nnei: int = 3, dtype=np.float64) -> Slots:
+def make_slots(
+    rng, nframes: int = 2, nloc: int = 4, nall: int = 6, nnei: int = 3, dtype=np.float64, descriptor: str = "a"
+) -> Slots:
     """Random slots, a quarter of them empty."""
 
     def random(width):
@@ -86,7 +99,14 @@ def make_slots(rng, nframes: int = 2, nloc: int = 4, nall: int = 6, nnei: int = 
     shape = (nframes, nloc * nnei)
     nlist = np.where(rng.random(shape) < 0.25, -1, rng.integers(0, nall, shape)).astype(np.int32)
     natoms = np.array([nloc, nall, nloc], np.int32)
-    return Slots(random(4), random(12), random(3), tf.constant(nlist), natoms, nnei)
+    columns = COLUMNS[descriptor]
+    net_deriv, in_deriv = random(columns), random(columns * 3)
+    return Slots(net_deriv, in_deriv, random(3), tf.constant(nlist), natoms, nnei, descriptor)
+
+
+@pytest.fixture(params=list(COLUMNS))
+def descriptor(request):
+    return request.param
 
 
 @pytest.fixture(params=[np.float64, np.float32], ids=["float64", "float32"])

@@ -1,10 +1,12 @@
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from deepmd_tf import _kernels, ops
+from deepmd_tf import _kernels
 
-from .conftest import NNEI, OPEN_MESH, SEL, make_batch
+from .conftest import COLUMNS, NNEI, OPEN_MESH, SEL, make_batch
 
 NAMES = ["triclinic", "tiny_cell", "outside", "cluster", "one_atom", "isolated_atom", "dense"]
 
@@ -20,15 +22,17 @@ def by_kernels(batch, frame: int):
         edges = _kernels.neighbors_open(coord, type[None], int(batch.natoms[0]), batch.rcut)
     # Attributes of an op are float32.
     rcut_smth = float(np.float32(batch.rcut_smth))
-    return _kernels.env_mat_a(type, *edges, batch.davg, batch.dstd, batch.rcut, rcut_smth, list(batch.sel))
+    kernel = getattr(_kernels, f"env_mat_{batch.descriptor}")
+    return kernel(type, *edges, batch.davg, batch.dstd, batch.rcut, rcut_smth, list(batch.sel))
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_equals_kernels(name, dtype, rng):
-    batch = make_batch(rng, name, dtype=dtype)
+def test_equals_kernels(name, dtype, descriptor, rng):
+    batch = make_batch(rng, name, dtype=dtype, descriptor=descriptor)
+    columns = COLUMNS[descriptor]
     out = batch()
     natoms = batch.natoms[0]
-    assert [tuple(x.shape) for x in out] == [(2, natoms * NNEI * width) for width in (4, 12, 3, 1)]
+    assert [tuple(x.shape) for x in out] == [(2, natoms * NNEI * width) for width in (columns, 3 * columns, 3, 1)]
     assert [x.dtype.as_numpy_dtype for x in out] == [dtype, dtype, dtype, np.int32]
     most = np.zeros(len(SEL), int)
     for frame in range(2):
@@ -36,7 +40,7 @@ def test_equals_kernels(name, dtype, rng):
         most = np.maximum(most, count)
         for got, array in zip(out, expected, strict=True):
             np.testing.assert_array_equal(got[frame], array.ravel())
-    counted = batch(ops.prod_env_mat_a_counted)
+    counted = batch(counted=True)
     np.testing.assert_array_equal(counted.max_neighbors, most)
     for got, array in zip(counted[:4], out, strict=True):
         np.testing.assert_array_equal(got, array)
@@ -52,31 +56,32 @@ def test_open_ignores_the_box(length, rng):
         np.testing.assert_array_equal(got, array)
 
 
-def test_ghosts(rng):
-    batch = make_batch(rng, "cluster")
+def test_ghosts(descriptor, rng):
+    batch = make_batch(rng, "cluster", descriptor=descriptor)
     everyone = batch()
     batch.natoms[0] = 10
     some = batch()
-    for got, array, width in zip(some, everyone, (4, 12, 3, 1), strict=True):
+    columns = COLUMNS[descriptor]
+    for got, array, width in zip(some, everyone, (columns, 3 * columns, 3, 1), strict=True):
         np.testing.assert_array_equal(got, array[:, : 10 * NNEI * width])
 
 
 @pytest.mark.parametrize("name", ["no_atoms", "no_atoms_open"])
-def test_no_atoms(name, rng):
-    out = make_batch(rng, name)(ops.prod_env_mat_a_counted)
+def test_no_atoms(name, descriptor, rng):
+    out = make_batch(rng, name, descriptor=descriptor)(counted=True)
     assert [tuple(x.shape) for x in out] == [(2, 0)] * 4 + [(3,)]
     assert not out.max_neighbors.numpy().any()
 
 
-def test_no_frames(rng):
-    batch = make_batch(rng)
+def test_no_frames(descriptor, rng):
+    batch = make_batch(rng, descriptor=descriptor)
     batch.coord, batch.type, batch.box = batch.coord[:0], batch.type[:0], batch.box[:0]
     assert all(x.shape[0] == 0 for x in batch())
 
 
-def test_graph_shapes(rng):
-    batch = make_batch(rng)
-    natoms = batch.natoms
+def test_graph_shapes(descriptor, rng):
+    batch = make_batch(rng, descriptor=descriptor)
+    natoms, columns = batch.natoms, COLUMNS[descriptor]
 
     @tf.function(
         input_signature=[
@@ -88,14 +93,12 @@ def test_graph_shapes(rng):
     def run(coord, type, fed):
         known, unknown = {}, {}
         for shapes, sizes in ((known, tf.constant(natoms)), (unknown, fed)):
-            out = ops.prod_env_mat_a_counted(
-                coord, type, sizes, batch.box, batch.mesh, batch.davg, batch.dstd, -1.0, 4.0, 0.8, SEL, [0, 0, 0]
-            )
+            out = dataclasses.replace(batch, coord=coord, type=type, natoms=sizes)(counted=True)
             shapes.update({name: x.shape.as_list() for name, x in out._asdict().items()})
         slots = int(natoms[0]) * NNEI
         assert known == {
-            "descrpt": [None, slots * 4],
-            "descrpt_deriv": [None, slots * 12],
+            "descrpt": [None, slots * columns],
+            "descrpt_deriv": [None, slots * columns * 3],
             "rij": [None, slots * 3],
             "nlist": [None, slots],
             "max_neighbors": [3],
@@ -106,8 +109,8 @@ def test_graph_shapes(rng):
     run.get_concrete_function()
 
 
-def test_outputs_have_no_gradient(rng):
-    batch = make_batch(rng)
+def test_outputs_have_no_gradient(descriptor, rng):
+    batch = make_batch(rng, descriptor=descriptor)
     batch.coord = tf.constant(batch.coord)
     with tf.GradientTape() as tape:
         tape.watch(batch.coord)
@@ -171,10 +174,24 @@ def test_wrong_input_is_named(case, rng):
         batch()
 
 
-def test_wrong_sel_in_a_graph(rng):
-    batch = make_batch(rng)
+def test_wrong_input_of_the_radial_op_is_named(rng):
+    """What differs from the op of whole rows: the names of attributes, and the width of the tables."""
+    for change, message in (
+        (spoil(davg=lambda a: a[:, :-1]), r"davg: expected shape \[3,24\], got \[3,23\]"),
+        (spoil(sel=lambda a: (8, -9, 7)), "sel: expected numbers of slots, got -9"),
+        (spoil(rcut_smth=lambda a: 5.0), "expected 0 <= rcut_smth < rcut"),
+    ):
+        batch = make_batch(rng, descriptor="r")
+        change(batch)
+        with pytest.raises(tf.errors.InvalidArgumentError, match=message):
+            batch()
+
+
+@pytest.mark.parametrize(("descriptor", "name"), [("a", "sel_a"), ("r", "sel")])
+def test_wrong_sel_in_a_graph(descriptor, name, rng):
+    batch = make_batch(rng, descriptor=descriptor)
     batch.sel = (8, -9, 7)
-    with pytest.raises((ValueError, tf.errors.InvalidArgumentError), match="sel_a: expected"):
+    with pytest.raises((ValueError, tf.errors.InvalidArgumentError), match=f"{name}: expected"):
         tf.function(batch)()
 
 
@@ -188,6 +205,6 @@ def test_atoms_at_one_position_are_named(rng):
 def test_open_mesh_with_batch_of_periodic_boxes_differs(rng):
     """The mesh, and nothing else, decides whether images are neighbours."""
     batch = make_batch(rng)
-    periodic = batch(ops.prod_env_mat_a_counted).max_neighbors
+    periodic = batch(counted=True).max_neighbors
     batch.mesh = OPEN_MESH
-    assert (batch(ops.prod_env_mat_a_counted).max_neighbors.numpy() < periodic.numpy()).any()
+    assert (batch(counted=True).max_neighbors.numpy() < periodic.numpy()).any()

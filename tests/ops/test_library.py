@@ -86,6 +86,17 @@ def test_signatures_are_those_of_the_format():
             "virial:T atom_virial:T",
             {"T", "n_a_sel", "n_r_sel"},
         ),
+        "ProdEnvMatR": (
+            "coord:T type:int32 natoms:int32 box:T mesh:int32 davg:T dstd:T",
+            "descrpt:T descrpt_deriv:T rij:T nlist:int32",
+            {"T", "rcut", "rcut_smth", "sel"},
+        ),
+        "ProdForceSeR": ("net_deriv:T in_deriv:T nlist:int32 natoms:int32", "force:T", {"T"}),
+        "ProdVirialSeR": (
+            "net_deriv:T in_deriv:T rij:T nlist:int32 natoms:int32",
+            "virial:T atom_virial:T",
+            {"T"},
+        ),
     }
     from tensorflow.python.framework import op_def_registry
 

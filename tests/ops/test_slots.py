@@ -1,28 +1,36 @@
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from deepmd_tf import _kernels, ops
 
-from .conftest import make_batch, make_slots
+from .conftest import COLUMNS, Slots, make_batch, make_slots
 
 
 def shaped(slots, nframes=2, nloc=4):
     """The inputs in the shapes of the NumPy face."""
     shape = (nframes, nloc, slots.nnei)
+    columns = COLUMNS[slots.descriptor]
     return (
-        slots.net_deriv.numpy().reshape(*shape, 4),
-        slots.in_deriv.numpy().reshape(*shape, 4, 3),
+        slots.net_deriv.numpy().reshape(*shape, columns),
+        slots.in_deriv.numpy().reshape(*shape, columns, 3),
         slots.rij.numpy().reshape(*shape, 3),
         slots.nlist.numpy().reshape(shape),
     )
 
 
-def test_equals_kernels(dtype, rng):
-    slots = make_slots(rng, dtype=dtype)
+def kernels(slots):
+    return (getattr(_kernels, f"{name}_se_{slots.descriptor}") for name in ("force", "virial"))
+
+
+def test_equals_kernels(dtype, descriptor, rng):
+    slots = make_slots(rng, dtype=dtype, descriptor=descriptor)
     net_deriv, in_deriv, rij, nlist = shaped(slots)
-    np.testing.assert_array_equal(slots.force(), _kernels.force_se_a(net_deriv, in_deriv, nlist, 6).reshape(2, -1))
-    virial, atom_virial = _kernels.virial_se_a(net_deriv, in_deriv, rij, nlist, 6)
+    force_kernel, virial_kernel = kernels(slots)
+    np.testing.assert_array_equal(slots.force(), force_kernel(net_deriv, in_deriv, nlist, 6).reshape(2, -1))
+    virial, atom_virial = virial_kernel(net_deriv, in_deriv, rij, nlist, 6)
     np.testing.assert_array_equal(slots.virial().virial, virial)
     np.testing.assert_array_equal(slots.virial().atom_virial, atom_virial.reshape(2, -1))
 
@@ -45,8 +53,8 @@ def assert_gradient(function, arguments):
 
 
 @pytest.mark.parametrize("output", ["force", "virial", "atom_virial", "both"])
-def test_first_gradient(output, rng):
-    slots = make_slots(rng)
+def test_first_gradient(output, descriptor, rng):
+    slots = make_slots(rng, descriptor=descriptor)
     functions = {
         "force": slots.force,
         "virial": lambda net: slots.virial(net).virial,
@@ -57,9 +65,9 @@ def test_first_gradient(output, rng):
 
 
 @pytest.mark.parametrize("output", ["force", "virial"])
-def test_second_gradient(output, rng):
+def test_second_gradient(output, descriptor, rng):
     """The gradient of a quadratic loss is itself differentiable, as training on forces needs it to be."""
-    slots = make_slots(rng)
+    slots = make_slots(rng, descriptor=descriptor)
 
     def gradient(net_deriv):
         with tf.GradientTape() as tape:
@@ -75,8 +83,8 @@ def test_second_gradient(output, rng):
     np.testing.assert_allclose(theoretical[0], numerical[0], rtol=1e-6, atol=1e-4)
 
 
-def test_gradients_in_a_graph_nested_and_mixed(rng):
-    slots = make_slots(rng)
+def test_gradients_in_a_graph_nested_and_mixed(descriptor, rng):
+    slots = make_slots(rng, descriptor=descriptor)
 
     @tf.function
     def run(net_deriv):
@@ -95,25 +103,26 @@ def test_gradients_in_a_graph_nested_and_mixed(rng):
     np.testing.assert_allclose(run(slots.net_deriv), outer.gradient(value, slots.net_deriv), rtol=1e-12)
 
 
-def test_force_is_minus_the_derivative_of_an_energy(rng):
+def test_force_is_minus_the_derivative_of_an_energy(descriptor, rng):
     """A function of the environment matrix, its force by the ops, and its change when an atom moves."""
-    batch = make_batch(rng, "triclinic", nframes=1)
-    batch.davg[:] = 0.3
+    columns = COLUMNS[descriptor]
+    batch = make_batch(rng, "triclinic", nframes=1, descriptor=descriptor)
     batch.sel = (25, 25, 25)
-    batch.davg, batch.dstd = np.full((3, 300), 0.3), np.full((3, 300), 0.7)
-    weights = tf.constant(rng.normal(size=[4]))
+    batch.davg, batch.dstd = np.full((3, 75 * columns), 0.3), np.full((3, 75 * columns), 0.7)
+    weights = tf.constant(rng.normal(size=[columns]))
 
     def energy(descrpt):
         # The same function of every slot: neither the order of neighbours nor an exchange of two of them matters.
-        return tf.reduce_sum(tf.sin(tf.reshape(descrpt, [-1, 4])) * weights)
+        return tf.reduce_sum(tf.sin(tf.reshape(descrpt, [-1, columns])) * weights)
 
     out = batch()
     with tf.GradientTape() as tape:
         tape.watch(out.descrpt)
         total = energy(out.descrpt)
     net_deriv = tape.gradient(total, out.descrpt)
-    force = ops.prod_force_se_a(net_deriv, out.descrpt_deriv, out.nlist, batch.natoms, 75).numpy()[0]
-    virial, atom_virial = ops.prod_virial_se_a(net_deriv, out.descrpt_deriv, out.rij, out.nlist, batch.natoms, 75)
+    slots = Slots(net_deriv, out.descrpt_deriv, out.rij, out.nlist, batch.natoms, 75, descriptor)
+    force = slots.force().numpy()[0]
+    virial, atom_virial = slots.virial()
     virial = virial.numpy()[0]
     np.testing.assert_allclose(tf.reshape(atom_virial, [-1, 9]).numpy().sum(axis=0), virial, atol=1e-11)
 
@@ -144,19 +153,19 @@ def test_force_is_minus_the_derivative_of_an_energy(rng):
             assert virial[3 * b + a] == pytest.approx(-change(strain), abs=1e-6)
 
 
-def test_graph_shapes(rng):
-    slots = make_slots(rng)
+def test_graph_shapes(descriptor, rng):
+    natoms = tf.constant(make_slots(rng).natoms)
 
     @tf.function(input_signature=[tf.TensorSpec([None, None], tf.float64)] * 3 + [tf.TensorSpec([None, 12], tf.int32)])
     def run(net_deriv, in_deriv, rij, nlist):
         with tf.GradientTape() as tape:
             tape.watch(net_deriv)
-            force = ops.prod_force_se_a(net_deriv, in_deriv, nlist, tf.constant(slots.natoms), 3)
-            virial = ops.prod_virial_se_a(net_deriv, in_deriv, rij, nlist, tf.constant(slots.natoms), 3)
+            slots = Slots(net_deriv, in_deriv, rij, nlist, natoms, 3, descriptor)
+            force, virial = slots.force(), slots.virial()
             loss = tf.reduce_sum(force**2) + tf.reduce_sum(virial.virial**2)
         assert force.shape.as_list() == [None, 18]
         assert virial.virial.shape.as_list() == [None, 9] and virial.atom_virial.shape.as_list() == [None, 54]
-        assert tape.gradient(loss, net_deriv).shape.as_list() == [None, 48]
+        assert tape.gradient(loss, net_deriv).shape.as_list() == [None, 12 * COLUMNS[descriptor]]
         return force
 
     run.get_concrete_function()
@@ -189,6 +198,21 @@ def test_wrong_input_is_named(changes, message, rng):
         slots.force()
     with pytest.raises(tf.errors.InvalidArgumentError, match=message):
         slots.virial()
+
+
+def test_wrong_input_of_the_radial_ops_is_named(rng):
+    """What differs from the ops of whole rows: the width, and that the number of slots is read from nlist."""
+    for changes, message in (
+        ({"net_deriv": np.zeros((2, 48))}, r"net_deriv: expected shape \[2,12\], got \[2,48\]"),
+        ({"in_deriv": np.zeros((2, 144))}, r"in_deriv: expected shape \[2,36\], got \[2,144\]"),
+        ({"nlist": np.zeros((2, 11), np.int32)}, "expected the same number of slots for each of 4 centres, got 11"),
+        ({"nlist": np.zeros(12, np.int32)}, r"nlist: expected shape \[\?,\?\], got \[12\]"),
+        ({"nlist": np.full((2, 12), 6, np.int32)}, r"nlist: expected -1 or an atom in \[0, 6\), got 6"),
+    ):
+        slots = dataclasses.replace(make_slots(rng, descriptor="r"), **changes)
+        for call in (slots.force, slots.virial):
+            with pytest.raises(tf.errors.InvalidArgumentError, match=message):
+                call()
 
 
 def test_wrong_rij_is_named(rng):

@@ -14,7 +14,7 @@ namespace {
 constexpr int64_t kNanosecondsPerSlot = 25;
 
 /// Where the slots of one centre begin in each output, and its rows of davg and dstd.
-template <typename T>
+template <typename T, int kColumns>
 struct Centre {
   T* descrpt;
   T* descrpt_deriv;
@@ -24,44 +24,45 @@ struct Centre {
   const T* dstd;
 };
 
-template <typename T>
-void fill_slot(const Centre<T>& centre, int slot, int neighbor, const double* d, double r, const Cutoff& cutoff) {
-  double row[4], derivative[12];
-  environment_row(d, r, cutoff.rcut_smth, cutoff.rcut, row, derivative);
+template <typename T, int kColumns>
+void fill_slot(const Centre<T, kColumns>& centre, int slot, int neighbor, const double* d, double r,
+               const Cutoff& cutoff) {
+  double row[kColumns], derivative[3 * kColumns];
+  environment_row<kColumns>(d, r, cutoff.rcut_smth, cutoff.rcut, row, derivative);
   centre.nlist[slot] = neighbor;
   for (int a = 0; a < 3; ++a) centre.rij[3 * slot + a] = T(d[a]);
-  for (int a = 0; a < 4; ++a) {
-    const double scale = 1.0 / double(centre.dstd[4 * slot + a]);
-    centre.descrpt[4 * slot + a] = T((row[a] - double(centre.davg[4 * slot + a])) * scale);
-    for (int b = 0; b < 3; ++b) {
-      centre.descrpt_deriv[12 * slot + 3 * a + b] = T(-derivative[3 * a + b] * scale);
-    }
+  for (int a = 0; a < kColumns; ++a) {
+    const int k = kColumns * slot + a;
+    const double scale = 1.0 / double(centre.dstd[k]);
+    centre.descrpt[k] = T((row[a] - double(centre.davg[k])) * scale);
+    for (int b = 0; b < 3; ++b) centre.descrpt_deriv[3 * k + b] = T(-derivative[3 * a + b] * scale);
   }
 }
 
-template <typename T>
-void clear_slots(const Centre<T>& centre, int begin, int end) {
+template <typename T, int kColumns>
+void clear_slots(const Centre<T, kColumns>& centre, int begin, int end) {
   std::fill(centre.nlist + begin, centre.nlist + end, -1);
   std::fill(centre.rij + 3 * begin, centre.rij + 3 * end, T(0));
-  std::fill(centre.descrpt_deriv + 12 * begin, centre.descrpt_deriv + 12 * end, T(0));
-  for (int k = 4 * begin; k < 4 * end; ++k) centre.descrpt[k] = -centre.davg[k] / centre.dstd[k];
+  std::fill(centre.descrpt_deriv + 3 * kColumns * begin, centre.descrpt_deriv + 3 * kColumns * end, T(0));
+  for (int k = kColumns * begin; k < kColumns * end; ++k) centre.descrpt[k] = -centre.davg[k] / centre.dstd[k];
 }
 
+/// `width`: numbers of a centre's slots.
 template <typename T>
-void check_spec(const EnvMatSpec<T>& spec, int nnei) {
+void check_spec(const EnvMatSpec<T>& spec, int width) {
   check_cutoff(spec.cutoff);
-  for (int64_t k = 0; k < int64_t(spec.sel.size()) * nnei * 4; ++k) {
+  for (int64_t k = 0; k < int64_t(spec.sel.size()) * width; ++k) {
     if (spec.dstd[k] == T(0) || !std::isfinite(spec.dstd[k]) || !std::isfinite(spec.davg[k])) {
       throw InputError("davg and dstd must be finite and dstd not zero, got davg " + std::to_string(spec.davg[k]) +
-                       ", dstd " + std::to_string(spec.dstd[k]) + " for type " + std::to_string(k / (nnei * 4)));
+                       ", dstd " + std::to_string(spec.dstd[k]) + " for type " + std::to_string(k / width));
     }
   }
 }
 
 /// The slots of one centre from its row of edges.
-template <typename T>
+template <typename T, int kColumns>
 void fill_centre(const Atoms& atoms, const Neighbors& neighbors, const EnvMatSpec<T>& spec, int64_t c,
-                 const Centre<T>& centre) {
+                 const Centre<T, kColumns>& centre) {
   const int64_t frame = c / atoms.nloc;
   const int* type = atoms.type + frame * atoms.nall;
   int64_t e = neighbors.edge_splits[c];
@@ -85,27 +86,30 @@ void fill_centre(const Atoms& atoms, const Neighbors& neighbors, const EnvMatSpe
 
 }  // namespace
 
-template <typename T>
-void env_mat_a(const CpuDevice& device, const Atoms& atoms, const Neighbors& neighbors, const EnvMatSpec<T>& spec,
-               const EnvMat<T>& out) {
+template <typename T, int kColumns>
+void env_mat(const CpuDevice& device, const Atoms& atoms, const Neighbors& neighbors, const EnvMatSpec<T>& spec,
+             const EnvMat<T>& out) {
   int nnei = 0;
   for (const int count : spec.sel) nnei += count;
-  check_spec(spec, nnei);
+  check_spec(spec, nnei * kColumns);
   const int64_t centres = int64_t(atoms.nframes) * atoms.nloc;
   device.parallel_for(centres, kNanosecondsPerSlot * nnei, [&](int64_t begin, int64_t end) {
     for (int64_t c = begin; c < end; ++c) {
       const int64_t first = c * nnei;
-      const int64_t table = int64_t(atoms.type[c / atoms.nloc * atoms.nall + c % atoms.nloc]) * nnei * 4;
+      const int64_t table = int64_t(atoms.type[c / atoms.nloc * atoms.nall + c % atoms.nloc]) * nnei * kColumns;
       fill_centre(atoms, neighbors, spec, c,
-                  Centre<T>{out.descrpt + 4 * first, out.descrpt_deriv + 12 * first, out.rij + 3 * first,
-                            out.nlist + first, spec.davg + table, spec.dstd + table});
+                  Centre<T, kColumns>{out.descrpt + kColumns * first, out.descrpt_deriv + 3 * kColumns * first,
+                                      out.rij + 3 * first, out.nlist + first, spec.davg + table, spec.dstd + table});
     }
   });
 }
 
-template void env_mat_a<float>(const CpuDevice&, const Atoms&, const Neighbors&, const EnvMatSpec<float>&,
-                               const EnvMat<float>&);
-template void env_mat_a<double>(const CpuDevice&, const Atoms&, const Neighbors&, const EnvMatSpec<double>&,
-                                const EnvMat<double>&);
+#define DEEPMD_ENV_MAT(T, COLUMNS)                                                                          \
+  template void env_mat<T, COLUMNS>(const CpuDevice&, const Atoms&, const Neighbors&, const EnvMatSpec<T>&, \
+                                    const EnvMat<T>&)
+DEEPMD_ENV_MAT(float, kFullRow);
+DEEPMD_ENV_MAT(float, kRadialRow);
+DEEPMD_ENV_MAT(double, kFullRow);
+DEEPMD_ENV_MAT(double, kRadialRow);
 
 }  // namespace deepmd

@@ -7,14 +7,14 @@ namespace {
 constexpr int64_t kNanosecondsPerSlot = 15;
 }
 
-template <typename T>
-void virial_se_a(const CpuDevice& device, const SlotShape& shape, const T* net_deriv, const T* in_deriv, const T* rij,
+template <typename T, int kColumns>
+void slot_virial(const CpuDevice& device, const SlotShape& shape, const T* net_deriv, const T* in_deriv, const T* rij,
                  const int* nlist, T* virial, T* atom_virial) {
   scatter(device, shape, 9, kNanosecondsPerSlot, atom_virial, [&](int64_t c, double* sums) {
     for (int64_t slot = c * shape.nnei; slot < (c + 1) * shape.nnei; ++slot) {
       if (nlist[slot] < 0) continue;
       double g[3];
-      slot_gradient(net_deriv + 4 * slot, in_deriv + 12 * slot, g);
+      slot_gradient<kColumns>(net_deriv + kColumns * slot, in_deriv + 3 * kColumns * slot, g);
       double* other = sums + int64_t(nlist[slot]) * 9;
       for (int a = 0; a < 3; ++a) {
         for (int b = 0; b < 3; ++b) other[3 * a + b] += g[a] * double(rij[3 * slot + b]);
@@ -29,8 +29,8 @@ void virial_se_a(const CpuDevice& device, const SlotShape& shape, const T* net_d
   }
 }
 
-template <typename T>
-void virial_se_a_grad(const CpuDevice& device, const SlotShape& shape, const T* grad, const T* grad_atom,
+template <typename T, int kColumns>
+void slot_virial_grad(const CpuDevice& device, const SlotShape& shape, const T* grad, const T* grad_atom,
                       const T* in_deriv, const T* rij, const int* nlist, T* grad_net) {
   device.parallel_for(shape.centres(), kNanosecondsPerSlot * shape.nnei, [&](int64_t begin, int64_t end) {
     for (int64_t c = begin; c < end; ++c) {
@@ -44,22 +44,20 @@ void virial_se_a_grad(const CpuDevice& device, const SlotShape& shape, const T* 
             for (int b = 0; b < 3; ++b) d[a] += (total[3 * a + b] + other[3 * a + b]) * rij[3 * slot + b];
           }
         }
-        for (int a = 0; a < 4; ++a) {
-          const T* in = in_deriv + 12 * slot + 3 * a;
-          grad_net[4 * slot + a] = in[0] * d[0] + in[1] * d[1] + in[2] * d[2];
-        }
+        slot_gradient_transpose<kColumns>(d, in_deriv + 3 * kColumns * slot, grad_net + kColumns * slot);
       }
     }
   });
 }
 
-template void virial_se_a<float>(const CpuDevice&, const SlotShape&, const float*, const float*, const float*,
-                                 const int*, float*, float*);
-template void virial_se_a<double>(const CpuDevice&, const SlotShape&, const double*, const double*, const double*,
-                                  const int*, double*, double*);
-template void virial_se_a_grad<float>(const CpuDevice&, const SlotShape&, const float*, const float*, const float*,
-                                      const float*, const int*, float*);
-template void virial_se_a_grad<double>(const CpuDevice&, const SlotShape&, const double*, const double*, const double*,
-                                       const double*, const int*, double*);
+#define DEEPMD_SLOT_VIRIAL(T, COLUMNS)                                                                                \
+  template void slot_virial<T, COLUMNS>(const CpuDevice&, const SlotShape&, const T*, const T*, const T*, const int*, \
+                                        T*, T*);                                                                      \
+  template void slot_virial_grad<T, COLUMNS>(const CpuDevice&, const SlotShape&, const T*, const T*, const T*,        \
+                                             const T*, const int*, T*)
+DEEPMD_SLOT_VIRIAL(float, kFullRow);
+DEEPMD_SLOT_VIRIAL(float, kRadialRow);
+DEEPMD_SLOT_VIRIAL(double, kFullRow);
+DEEPMD_SLOT_VIRIAL(double, kRadialRow);
 
 }  // namespace deepmd

@@ -23,16 +23,21 @@ DEEPMD_HOST_DEVICE inline EnvironmentFactors<T> environment_factors(T r, T rcut_
   return {s.value, w, s.derivative * inverse, (s.derivative - w) * inverse * inverse};
 }
 
-/// The environment row of an edge d = r_ij of length r: row = [s, s d/r], and derivative [4][3] = d row / d r_ij.
-template <typename T>
-DEEPMD_HOST_DEVICE inline void environment_row(const T d[3], T r, T rcut_smth, T rcut, T row[4], T derivative[12]) {
+/// The environment row of an edge d = r_ij of length r: the first kColumns of row = [s, s d/r], and derivative
+/// [kColumns][3] = d row / d r_ij.
+template <int kColumns = 4, typename T>
+DEEPMD_HOST_DEVICE inline void environment_row(const T d[3], T r, T rcut_smth, T rcut, T row[kColumns],
+                                               T derivative[3 * kColumns]) {
+  static_assert(kColumns == 4 || kColumns == 1, "the whole row, or its radial column");
   const EnvironmentFactors<T> f = environment_factors(r, rcut_smth, rcut);
   row[0] = f.s;
-  for (int b = 0; b < 3; ++b) {
-    row[1 + b] = f.w * d[b];
-    derivative[b] = f.radial * d[b];
-    for (int a = 0; a < 3; ++a) {
-      derivative[3 * (1 + a) + b] = f.mixed * d[a] * d[b] + (a == b ? f.w : T(0));
+  for (int b = 0; b < 3; ++b) derivative[b] = f.radial * d[b];
+  if constexpr (kColumns == 4) {
+    for (int b = 0; b < 3; ++b) {
+      row[1 + b] = f.w * d[b];
+      for (int a = 0; a < 3; ++a) {
+        derivative[3 * (1 + a) + b] = f.mixed * d[a] * d[b] + (a == b ? f.w : T(0));
+      }
     }
   }
 }

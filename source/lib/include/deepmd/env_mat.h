@@ -5,31 +5,33 @@
 #include "deepmd/device.h"
 #include "deepmd/environment.h"
 #include "deepmd/neighbors.h"
+#include "deepmd/slots.h"
 
 namespace deepmd {
 
-/// How environment rows become slots: block t of a centre's slots takes its nearest sel[t] neighbours of type t.
+/// How environment rows become slots: block t of a centre's slots takes its nearest sel[t] neighbours of type t. A slot
+/// holds `columns` numbers, kFullRow or kRadialRow.
 template <typename T>
 struct EnvMatSpec {
   Cutoff cutoff;
   std::vector<int> sel;  ///< [ntypes]; nnei = sum(sel)
-  const T* davg;         ///< [ntypes, nnei, 4], 1/Å, by the centre's type
-  const T* dstd;         ///< [ntypes, nnei, 4], 1/Å, not zero
+  const T* davg;         ///< [ntypes, nnei, columns], 1/Å, by the centre's type
+  const T* dstd;         ///< [ntypes, nnei, columns], 1/Å, not zero
 };
 
 /// The padded form of the environment; an empty slot has neighbour -1, descrpt -davg/dstd, and zeros.
 template <typename T>
 struct EnvMat {
-  T* descrpt;        ///< [nframes, nloc, nnei, 4], (R - davg) / dstd
-  T* descrpt_deriv;  ///< [nframes, nloc, nnei, 4, 3], derivative of descrpt with respect to the *centre's* position,
-                     ///< 1/Å
+  T* descrpt;        ///< [nframes, nloc, nnei, columns], (R - davg) / dstd
+  T* descrpt_deriv;  ///< [nframes, nloc, nnei, columns, 3], derivative of descrpt with respect to the *centre's*
+                     ///< position, 1/Å
   T* rij;            ///< [nframes, nloc, nnei, 3], r_j + shift - r_i, Å
   int* nlist;        ///< [nframes, nloc, nnei], index of the neighbour in [0, nall), or -1
 };
 
 /// Fills the slots from the neighbours. Two atoms at one position have no environment and throw InputError.
-template <typename T>
-void env_mat_a(const CpuDevice& device, const Atoms& atoms, const Neighbors& neighbors, const EnvMatSpec<T>& spec,
-               const EnvMat<T>& out);
+template <typename T, int kColumns>
+void env_mat(const CpuDevice& device, const Atoms& atoms, const Neighbors& neighbors, const EnvMatSpec<T>& spec,
+             const EnvMat<T>& out);
 
 }  // namespace deepmd

@@ -8,16 +8,16 @@ namespace deepmd {
 /// Forces from the derivative of the energy with respect to the slots. With g = net_deriv . in_deriv of a slot,
 /// which is dE/dr_i by that slot alone, F_i -= g and F_j += g.
 ///
-/// net_deriv [nframes, nloc, nnei, 4] eV Å, in_deriv [nframes, nloc, nnei, 4, 3] 1/Å^2, nlist [nframes, nloc, nnei];
-/// force [nframes, nall, 3] eV/Å. The sum is the same whatever the number of threads.
-template <typename T>
-void force_se_a(const CpuDevice& device, const SlotShape& shape, const T* net_deriv, const T* in_deriv,
+/// net_deriv [nframes, nloc, nnei, columns] eV Å, in_deriv [nframes, nloc, nnei, columns, 3] 1/Å^2 and nlist [nframes,
+/// nloc, nnei] (see env_mat.h); force [nframes, nall, 3] eV/Å. The sum is the same whatever the number of threads.
+template <typename T, int kColumns>
+void slot_force(const CpuDevice& device, const SlotShape& shape, const T* net_deriv, const T* in_deriv,
                 const int* nlist, T* force);
 
-/// The transpose of force_se_a, a linear map of net_deriv: grad [nframes, nall, 3] -> grad_net [nframes, nloc, nnei,
-/// 4].
-template <typename T>
-void force_se_a_grad(const CpuDevice& device, const SlotShape& shape, const T* grad, const T* in_deriv,
+/// The transpose of slot_force, a linear map of net_deriv: grad [nframes, nall, 3] -> grad_net [nframes, nloc, nnei,
+/// columns].
+template <typename T, int kColumns>
+void slot_force_grad(const CpuDevice& device, const SlotShape& shape, const T* grad, const T* in_deriv,
                      const int* nlist, T* grad_net);
 
 }  // namespace deepmd

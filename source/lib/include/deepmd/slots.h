@@ -4,6 +4,10 @@
 
 namespace deepmd {
 
+/// How many columns of the environment row [s, s x/r, s y/r, s z/r] a descriptor takes.
+constexpr int kFullRow = 4;
+constexpr int kRadialRow = 1;
+
 /// The sizes of a batch in padded form.
 struct SlotShape {
   int nframes;
