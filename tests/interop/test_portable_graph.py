@@ -11,7 +11,7 @@ from .comparison import assert_equal, evaluate, frames_of
 
 
 def tolerance(name: str) -> float:
-    return 2e-6 if name.startswith("float32") else 1e-10
+    return 2e-6 if "float32" in name else 1e-10
 
 
 @pytest.mark.parametrize("name", VARIANTS)
