@@ -15,7 +15,8 @@ from deepmd_tf.errors import InputError
 NTYPES, TERMS, COLUMNS = 2, 16, 37
 
 
-def make_cells(rng, ncentres=400, most=60, threads=1):
+def make_cells(rng, ncentres=400, most=60, threads=1, whole=False):
+    """Rows of random edges and their cells; with `whole` the splits and the code of every edge too."""
     sizes = rng.integers(0, most, ncentres)
     neighbor = rng.integers(0, ncentres, sizes.sum()).astype(np.int32)
     type = rng.integers(0, NTYPES, ncentres).astype(np.int32)
@@ -25,7 +26,8 @@ def make_cells(rng, ncentres=400, most=60, threads=1):
     for begin, end in itertools.pairwise(splits):
         order = np.lexsort((-rows[begin:end, 0], type[neighbor[begin:end]]))
         rows[begin:end], neighbor[begin:end] = rows[begin:end][order], neighbor[begin:end][order]
-    return rows, _kernels.cells_of_rows(rows, splits, neighbor, type, NTYPES, True, -1.3, 2.0, 2, threads)
+    cells = _kernels.cells_of_rows(rows, splits, neighbor, type, NTYPES, True, -1.3, 2.0, 2, threads)
+    return (rows, cells, splits, type[neighbor]) if whole else (rows, cells)
 
 
 def everything(rng, dtype=np.float64, threads=1):
@@ -43,6 +45,56 @@ def everything(rng, dtype=np.float64, threads=1):
         _kernels.contract_cells_grad_table(cells, t_grad, TERMS, v, threads),
         _kernels.dense_product(a, b, threads=threads),
     ]
+
+
+def by_definition(rows, splits, code, table, v, t_grad):
+    """Values, tangent along v, and derivatives by rows and by table, from the sums as the header writes them."""
+    lowest, unit, per_octave = -1.3, 2.0, 2
+    octave = np.floor(np.log2((rows[:, 0] - lowest) / unit + 1))
+    part = np.floor((((rows[:, 0] - lowest) / unit + 1) / 2**octave - 1) * per_octave)
+    width = unit * 2**octave / per_octave
+    start = lowest - unit + width * (per_octave + part)
+    cell = np.unique(np.stack([code, octave * per_octave + part]), axis=1, return_inverse=True)[1].ravel()
+    u = (2 * (rows[:, 0] - start) / width - 1)[:, None]
+    k = np.arange(table.shape[1])
+    value = np.cos(k * np.arccos(u))
+    slope = k * np.sin(k * np.arccos(u)) / np.sqrt(1 - u**2) * (2 / width)[:, None]
+    g, dg = np.einsum("ek,ekm->em", value, table[cell]), np.einsum("ek,ekm->em", slope, table[cell])
+    of_edge = t_grad[np.repeat(np.arange(len(splits) - 1), np.diff(splits))]
+    rows_grad = np.einsum("eam,em->ea", of_edge, g)
+    rows_grad[:, 0] += np.einsum("eam,ea,em->e", of_edge, rows, dg)
+    moment, change = rows[:, None, :] * value[:, :, None], v[:, None, :] * value[:, :, None]
+    change += (rows * v[:, :1])[:, None, :] * slope[:, :, None]
+    table_grad, tangent_grad = np.zeros_like(table), np.zeros_like(table)
+    np.add.at(table_grad, cell, np.einsum("eka,eam->ekm", moment, of_edge))
+    np.add.at(tangent_grad, cell, np.einsum("eka,eam->ekm", change, of_edge))
+    t, tangent = np.zeros_like(t_grad), np.zeros_like(t_grad)
+    centre = np.repeat(np.arange(len(splits) - 1), np.diff(splits))
+    np.add.at(t, centre, rows[:, :, None] * g[:, None, :])
+    np.add.at(tangent, centre, v[:, :, None] * g[:, None, :] + (rows * v[:, :1])[:, :, None] * dg[:, None, :])
+    return t, tangent, rows_grad, table_grad, tangent_grad
+
+
+@pytest.mark.parametrize("decay", [0.5, 0.02], ids=["all_terms_count", "few_terms_count"])
+@pytest.mark.parametrize("most", [3, 60], ids=["few_edges_in_a_cell", "many"])
+@pytest.mark.parametrize(("terms", "columns"), [(2, 1), (5, 7), (8, 37), (12, 16), (16, 100), (19, 141)])
+def test_equals_definition(terms, columns, most, decay, rng):
+    ncentres = 70
+    rows, cells, splits, code = make_cells(rng, ncentres, most, whole=True)
+    table = rng.normal(size=(cells.ncell, terms, columns)) * decay ** np.arange(terms)[:, None]
+    t_grad, v = rng.normal(size=(ncentres, 4, columns)), rng.normal(size=rows.shape)
+    expected = by_definition(rows, splits, code, table, v, t_grad)
+    for dtype, tolerance in ((np.float64, 3e-12), (np.float32, 2e-5)):
+        of_dtype, grad = table.astype(dtype), t_grad.astype(dtype)
+        got = (
+            _kernels.contract_cells(cells, of_dtype),
+            _kernels.contract_cells(cells, of_dtype, v),
+            _kernels.contract_cells_grad_rows(cells, grad, of_dtype),
+            _kernels.contract_cells_grad_table(cells, grad, terms),
+            _kernels.contract_cells_grad_table(cells, grad, terms, v),
+        )
+        for a, b in zip(got, expected, strict=True):
+            np.testing.assert_allclose(a, b, rtol=0, atol=tolerance * np.abs(b).max())
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])

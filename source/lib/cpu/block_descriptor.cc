@@ -109,10 +109,28 @@ void BlockDescriptor<T>::find_runs(const DescriptorPlan<T>& plan, const BlockEdg
       continue;
     }
     run_cell_.push_back(cell);
+    run_centre_.push_back(int32_t(centre));
     run_edges_.insert(run_edges_.end(), {e, e + 1});
     last = cell;
   }
-  run_splits_.push_back(int64_t(run_cell_.size()));
+}
+
+/// What centres share of the table stays near when their runs are taken cell by cell.
+template <typename T>
+void BlockDescriptor<T>::sort_runs(const DescriptorPlan<T>& plan) {
+  const TabulatedDescriptor<T>& d = plan.descriptor;
+  const int64_t ncell = int64_t(plan.start.size());
+  cell_terms_.resize(ncell, 0);
+  cell_begin_.assign(ncell + 1, 0);
+  for (const int32_t cell : run_cell_) ++cell_begin_[cell + 1];
+  for (int64_t c = 0; c < ncell; ++c) {
+    if (cell_begin_[c + 1] > 0 && cell_terms_[c] == 0) {
+      cell_terms_[c] = uint8_t(significant_terms(d.terms, d.columns, d.table + c * d.terms * d.columns));
+    }
+    cell_begin_[c + 1] += cell_begin_[c];
+  }
+  by_cell_.resize(run_cell_.size());
+  for (size_t k = 0; k < run_cell_.size(); ++k) by_cell_[cell_begin_[run_cell_[k]]++] = int32_t(k);
 }
 
 template <typename T>
@@ -138,9 +156,10 @@ Contraction BlockDescriptor<T>::shape(const DescriptorPlan<T>& plan, const Block
   shape.ncell = int64_t(plan.start.size());
   shape.start = plan.start.data();
   shape.width = plan.width.data();
-  shape.run_splits = run_splits_.data();
   shape.run_edges = run_edges_.data();
   shape.run_cell = run_cell_.data();
+  shape.run_centre = run_centre_.data();
+  shape.cell_terms = cell_terms_.data();
   shape.terms = plan.descriptor.terms;
   shape.columns = plan.descriptor.columns;
   return shape;
@@ -154,14 +173,16 @@ void BlockDescriptor<T>::forward(const DescriptorPlan<T>& plan, const BlockEdges
   t_.resize(edges.ncentres * size);
   run_edges_.clear();
   run_cell_.clear();
-  run_splits_.assign(1, 0);
+  run_centre_.clear();
   for (int64_t i = 0; i < edges.ncentres; ++i) {
     T* t = t_.data() + i * size;
     find_runs(plan, edges, i);
     std::fill_n(t, size, T(0));
     add_empty(plan, edges.centre_type[i], t);
-    loops().contract<T>().forward(shape(plan, edges), run_splits_[i], run_splits_[i + 1], nullptr, d.table, t);
   }
+  sort_runs(plan);
+  loops().contract<T>().forward(shape(plan, edges), by_cell_.data(), int64_t(by_cell_.size()), nullptr, d.table,
+                                t_.data());
   const SquareShape squares{plan.packed, edges.ncentres};
   work_.resize(squares.work());
   loops().square<T>().forward(squares, t_.data(), plan.scale, work_.data(), descriptors, padded(edges.ncentres));
@@ -172,15 +193,12 @@ void BlockDescriptor<T>::backward(const DescriptorPlan<T>& plan, const BlockEdge
                                   double* edge_grad) {
   const TabulatedDescriptor<T>& d = plan.descriptor;
   const int64_t size = 4 * d.columns;
-  const Contraction contraction = shape(plan, edges);
   t_grad_.resize(edges.ncentres * size);
   loops().square<T>().backward({plan.packed, edges.ncentres}, t_.data(), plan.scale, work_.data(), grad,
                                padded(edges.ncentres), t_grad_.data());
   rows_grad_.assign(4 * edges.nedge(), 0.0);
-  for (int64_t i = 0; i < edges.ncentres; ++i) {
-    loops().contract<T>().to_rows(contraction, run_splits_[i], run_splits_[i + 1], t_grad_.data() + i * size, d.table,
-                                  rows_grad_.data());
-  }
+  loops().contract<T>().to_rows(shape(plan, edges), by_cell_.data(), int64_t(by_cell_.size()), t_grad_.data(), d.table,
+                                rows_grad_.data());
   edge_rows_grad(CpuDevice(),
                  {edges.ncentres, edges.splits.data(), edges.centre_type.data(), edges.rows.edge_vec.data(),
                   d.codes.ntypes, d.avg, d.std_radial, d.std_angular, d.cutoff},

@@ -53,12 +53,16 @@ class BlockDescriptor {
   void find_rows(const DescriptorPlan<T>& plan, const BlockEdges& edges);
   void find_runs(const DescriptorPlan<T>& plan, const BlockEdges& edges, int64_t centre);
   void add_empty(const DescriptorPlan<T>& plan, int centre_type, T* t) const;
+  void sort_runs(const DescriptorPlan<T>& plan);
   Contraction shape(const DescriptorPlan<T>& plan, const BlockEdges& edges) const;
 
   Buffer<double> rows_, rows_grad_;  // [nedge, 4]
-  std::vector<int64_t> run_splits_;  // [ncentres + 1]
   std::vector<int64_t> run_edges_;   // [nrun, 2]
   std::vector<int32_t> run_cell_;    // [nrun]
+  std::vector<int32_t> run_centre_;  // [nrun]
+  std::vector<int32_t> by_cell_;     // [nrun], runs sorted by cell
+  std::vector<int32_t> cell_begin_;  // [ncell + 1]
+  std::vector<uint8_t> cell_terms_;  // [ncell], once a cell has had runs
   std::vector<int32_t> filled_;      // [ntypes], slots that a centre fills
   Buffer<T> t_, t_grad_;             // [ncentres, 4, columns]
   Buffer<T> work_;

@@ -1,6 +1,7 @@
 #include "deepmd/contraction.h"
 
 #include <algorithm>
+#include <cmath>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,8 @@ namespace {
 
 // A cell's share of the derivative by the table is summed over pieces of this many runs, whatever the threads.
 constexpr int64_t kRunsPerPiece = 512;
+// Centres whose runs are taken cell by cell: few enough that their t stay in the second cache.
+constexpr int64_t kCentresPerBlock = 32;
 
 void check(const Contraction& shape) {
   if (shape.terms < 2 || shape.terms > kMaxTerms) {
@@ -23,20 +26,62 @@ void check(const Contraction& shape) {
 /// Nanoseconds of the products of a run with a cell.
 int64_t run_cost(const Contraction& shape) { return shape.terms * shape.columns / 4 + 100; }
 
-int64_t centre_cost(const Contraction& shape) {
-  const int64_t runs = shape.run_splits[shape.ncentres];
-  return run_cost(shape) * (runs / std::max<int64_t>(shape.ncentres, 1) + 1);
+/// The shape with the numbers of terms that count, which are put into `counts`.
+template <typename T>
+Contraction with_cell_terms(const CpuDevice& device, const Contraction& shape, const T* table,
+                            std::vector<uint8_t>& counts) {
+  if (shape.terms <= 4) return shape;
+  counts.resize(shape.ncell);
+  const int64_t size = shape.terms * shape.columns;
+  device.parallel_for(shape.ncell, size / 8, [&](int64_t begin, int64_t end) {
+    for (int64_t c = begin; c < end; ++c) {
+      counts[c] = uint8_t(significant_terms(shape.terms, shape.columns, table + c * size));
+    }
+  });
+  Contraction result = shape;
+  result.cell_terms = counts.data();
+  return result;
+}
+
+/// The runs of blocks of centres, in each of which they are sorted by cell.
+struct BlockRuns {
+  std::vector<int64_t> splits;  ///< [nblocks + 1]
+  std::vector<int32_t> runs;    ///< [nrun]
+};
+
+BlockRuns sort_by_block(const Contraction& shape) {
+  BlockRuns result;
+  const int64_t nblocks = (shape.ncentres + kCentresPerBlock - 1) / kCentresPerBlock;
+  for (int64_t b = 0; b <= nblocks; ++b) {
+    result.splits.push_back(shape.run_splits[std::min(b * kCentresPerBlock, shape.ncentres)]);
+  }
+  std::vector<int64_t> next(result.splits.begin(), result.splits.end());
+  result.runs.resize(shape.run_splits[shape.ncentres]);
+  for (size_t k = 0; k < result.runs.size(); ++k) {
+    const int32_t run = shape.cell_runs[k];
+    result.runs[next[shape.run_centre[run] / kCentresPerBlock]++] = run;
+  }
+  return result;
+}
+
+int64_t block_cost(const Contraction& shape, const BlockRuns& blocks) {
+  const int64_t nblocks = int64_t(blocks.splits.size()) - 1;
+  return run_cost(shape) * (int64_t(blocks.runs.size()) / std::max<int64_t>(nblocks, 1) + 1);
 }
 
 template <typename T>
-void forward(const CpuDevice& device, const Contraction& shape, const double* v, const T* table, T* t) {
-  check(shape);
+void forward(const CpuDevice& device, const Contraction& all, const double* v, const T* table, T* t) {
+  check(all);
+  std::vector<uint8_t> counts;
+  const Contraction shape = with_cell_terms(device, all, table, counts);
   const auto loop = loops().contract<T>().forward;
   const int64_t size = 4 * shape.columns;
-  device.parallel_for(shape.ncentres, centre_cost(shape), [&](int64_t begin, int64_t end) {
-    std::fill(t + begin * size, t + end * size, T(0));
-    for (int64_t i = begin; i < end; ++i) {
-      loop(shape, shape.run_splits[i], shape.run_splits[i + 1], v, table, t + i * size);
+  const BlockRuns blocks = sort_by_block(shape);
+  device.parallel_for(int64_t(blocks.splits.size()) - 1, block_cost(shape, blocks), [&](int64_t begin, int64_t end) {
+    const int64_t last = std::min(end * kCentresPerBlock, shape.ncentres);
+    std::fill(t + begin * kCentresPerBlock * size, t + last * size, T(0));
+    for (int64_t b = begin; b < end; ++b) {
+      loop(shape, blocks.runs.data() + blocks.splits[b], blocks.splits[b + 1] - blocks.splits[b], v, table, t);
     }
   });
 }
@@ -69,7 +114,7 @@ void to_table(const CpuDevice& device, const Contraction& shape, const double* v
   device.parallel_for(int64_t(pieces.size()), cost, [&](int64_t begin, int64_t end) {
     for (int64_t k = begin; k < end; ++k) {
       T* out = offset[k] < 0 ? table_grad + pieces[k].cell * size : sums.data() + offset[k];
-      loop(shape, pieces[k].begin, pieces[k].end, v, t_grad, out);
+      loop(shape, shape.cell_runs + pieces[k].begin, pieces[k].end - pieces[k].begin, v, t_grad, out);
     }
   });
   for (size_t k = 0; k < pieces.size(); ++k) {
@@ -79,6 +124,24 @@ void to_table(const CpuDevice& device, const Contraction& shape, const double* v
 }
 
 }  // namespace
+
+template <typename T>
+int significant_terms(int terms, int64_t columns, const T* coefficients) {
+  // A term is |c| in G and up to k^2 |c| in the derivative, of which round-off in c is as much.
+  if (terms <= 4) return terms;
+  constexpr T kRoundOff = sizeof(T) == sizeof(double) ? T(4e-13) : T(2e-7);
+  T largest = 0;
+  for (int64_t m = 0; m < columns; ++m) largest = std::max(largest, std::abs(coefficients[m]));
+  int kept = terms;
+  while (kept > 1) {
+    const T* c = coefficients + (kept - 1) * columns;
+    T most = 0;
+    for (int64_t m = 0; m < columns; ++m) most = std::max(most, std::abs(c[m]));
+    if (!(most * T((kept - 1) * (kept - 1)) <= kRoundOff * largest)) break;
+    --kept;
+  }
+  return std::min((kept + 3) / 4 * 4, terms);
+}
 
 template <typename T>
 void contract_cells(const CpuDevice& device, const Contraction& shape, const T* table, T* t) {
@@ -91,14 +154,18 @@ void contract_cells_tangent(const CpuDevice& device, const Contraction& shape, c
 }
 
 template <typename T>
-void contract_cells_grad_rows(const CpuDevice& device, const Contraction& shape, const T* t_grad, const T* table,
+void contract_cells_grad_rows(const CpuDevice& device, const Contraction& all, const T* t_grad, const T* table,
                               double* rows_grad) {
-  check(shape);
+  check(all);
+  std::vector<uint8_t> counts;
+  const Contraction shape = with_cell_terms(device, all, table, counts);
   const auto loop = loops().contract<T>().to_rows;
   std::fill(rows_grad, rows_grad + 4 * shape.nedge, 0.0);
-  device.parallel_for(shape.ncentres, centre_cost(shape), [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      loop(shape, shape.run_splits[i], shape.run_splits[i + 1], t_grad + i * 4 * shape.columns, table, rows_grad);
+  const BlockRuns blocks = sort_by_block(shape);
+  device.parallel_for(int64_t(blocks.splits.size()) - 1, block_cost(shape, blocks), [&](int64_t begin, int64_t end) {
+    for (int64_t b = begin; b < end; ++b) {
+      loop(shape, blocks.runs.data() + blocks.splits[b], blocks.splits[b + 1] - blocks.splits[b], t_grad, table,
+           rows_grad);
     }
   });
 }
@@ -115,6 +182,7 @@ void contract_cells_tangent_grad_table(const CpuDevice& device, const Contractio
 }
 
 #define DEEPMD_INSTANTIATE(T)                                                                                   \
+  template int significant_terms<T>(int, int64_t, const T*);                                                    \
   template void contract_cells<T>(const CpuDevice&, const Contraction&, const T*, T*);                          \
   template void contract_cells_grad_rows<T>(const CpuDevice&, const Contraction&, const T*, const T*, double*); \
   template void contract_cells_grad_table<T>(const CpuDevice&, const Contraction&, const T*, T*);               \

@@ -33,4 +33,22 @@ DEEPMD_HOST_DEVICE DEEPMD_ALWAYS_INLINE void chebyshev_derivative(double u, int 
   }
 }
 
+/// T_k [terms] and, unless `slope` is null, dT_k/du of a single u in arrays, each from those of half its index:
+/// T_{a + b} = 2 T_a T_b - T_{a - b}. Nothing waits long for what is before it.
+DEEPMD_HOST_DEVICE DEEPMD_ALWAYS_INLINE void chebyshev_of(double u, int terms, double* value, double* slope) {
+  value[0] = 1;
+  value[1] = u;
+  for (int k = 2; k < terms; ++k) {
+    const int a = (k + 1) / 2, b = k / 2;
+    value[k] = 2 * value[a] * value[b] - value[a - b];
+  }
+  if (slope == nullptr) return;
+  slope[0] = 0;
+  slope[1] = 1;
+  for (int k = 2; k < terms; ++k) {
+    const int a = (k + 1) / 2, b = k / 2;
+    slope[k] = 2 * (slope[a] * value[b] + value[a] * slope[b]) - slope[a - b];
+  }
+}
+
 }  // namespace deepmd

@@ -34,13 +34,15 @@ struct Loops {
 
   template <typename T>
   struct Contract {
-    /// Adds what runs [begin, end) of a centre give to t [4, columns]; v is null, or [nedge, 4] for the tangent.
-    void (*forward)(const Contraction& shape, int64_t begin, int64_t end, const double* v, const T* table, T* t);
-    /// rows_grad of the edges in runs [begin, end) of a centre with t_grad [4, columns].
-    void (*to_rows)(const Contraction& shape, int64_t begin, int64_t end, const T* t_grad, const T* table,
+    /// Adds what some runs give to t [ncentres, 4, columns]; v is null, or [nedge, 4] for the tangent. Runs of one cell
+    /// after another find its part of the table near.
+    void (*forward)(const Contraction& shape, const int32_t* runs, int64_t count, const double* v, const T* table,
+                    T* t);
+    /// rows_grad [nedge, 4] of the edges in some runs, with t_grad [ncentres, 4, columns].
+    void (*to_rows)(const Contraction& shape, const int32_t* runs, int64_t count, const T* t_grad, const T* table,
                     double* rows_grad);
-    /// Adds what the runs listed in cell_runs [begin, end) of one cell give to table_grad [terms, columns].
-    void (*to_table)(const Contraction& shape, int64_t begin, int64_t end, const double* v, const T* t_grad,
+    /// Adds what some runs of one cell give to table_grad [terms, columns].
+    void (*to_table)(const Contraction& shape, const int32_t* runs, int64_t count, const double* v, const T* t_grad,
                      T* table_grad);
   };
   Contract<float> contract_float;

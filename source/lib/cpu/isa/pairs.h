@@ -1,4 +1,4 @@
-// Included by variant.cc once for every instruction set, inside its namespace; uses the vectors of contraction.h.
+// Included by variant.cc once for every instruction set, inside its namespace; uses vectors.h.
 
 typedef Lanes<double>::type Doubles;
 typedef uint64_t Words __attribute__((vector_size(kVectorBytes)));

@@ -10,12 +10,16 @@ namespace deepmd {
 namespace {
 
 #include "cpu/isa/activation.h"
-#include "cpu/isa/contraction.h"
-// They use the vectors of contraction.h.
+#include "cpu/isa/gemm.h"
+#include "cpu/isa/vectors.h"
+// They use vectors.
 #include "cpu/isa/column_product.h"
 #include "cpu/isa/descriptor.h"
-#include "cpu/isa/gemm.h"
+#include "cpu/isa/moments.h"
 #include "cpu/isa/pairs.h"
+// They use moments.
+#include "cpu/isa/contraction.h"
+#include "cpu/isa/rows_gradient.h"
 
 #define DEEPMD_STRING_OF(x) #x
 #define DEEPMD_STRING(x) DEEPMD_STRING_OF(x)

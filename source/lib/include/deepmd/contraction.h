@@ -28,9 +28,18 @@ struct Contraction {
   const int32_t* cell_runs;    ///< [nrun]
   int terms;                   ///< of the polynomials, from 2 to kMaxTerms
   int64_t columns;             ///< components of G
+
+  /// [ncell], how many terms of a cell count, the rest being round-off (see significant_terms), or 0 for all; null for
+  /// all in every cell. Only the derivatives by the table do not ask.
+  const uint8_t* cell_terms = nullptr;
 };
 
 constexpr int kMaxTerms = 32;
+
+/// How many of the terms of a cell's coefficients [terms, columns], rounded up to a multiple of four, must be kept so
+/// that what the rest adds to G and to its derivative by u is round-off in this precision.
+template <typename T>
+int significant_terms(int terms, int64_t columns, const T* coefficients);
 
 /// table [ncell, terms, columns] -> t [ncentres, 4, columns].
 template <typename T>
