@@ -105,12 +105,26 @@ std::unique_ptr<FittingArrays<F>> make_fitting(const std::string& activation, st
                                                              std::move(atom_bias), view});
 }
 
+/// A fitting net for all types, or one for each.
+template <typename F>
+using Nets = std::vector<const FittingArrays<F>*>;
+
 /// Both parts of a model, which must fit each other.
 template <typename T, typename F>
-TabulatedModel<T, F> make_model(const DescriptorArrays<T>& descriptor, const FittingArrays<F>& fitting) {
-  check_shape("matrices", fitting.matrices[0], {descriptor.view.width(), -1});
-  check_shape("atom_bias", fitting.atom_bias, {descriptor.avg.size()});
-  return {descriptor.view, {fitting.view}};
+TabulatedModel<T, F> make_model(const DescriptorArrays<T>& descriptor, const Nets<F>& nets) {
+  const pb::ssize_t ntypes = descriptor.avg.size();
+  if (nets.size() != 1 && pb::ssize_t(nets.size()) != ntypes) {
+    throw InputError("fitting: expected one net, or one for each of " + std::to_string(ntypes) + " types, got " +
+                     std::to_string(nets.size()));
+  }
+  TabulatedModel<T, F> model{descriptor.view, {}};
+  for (const FittingArrays<F>* net : nets) {
+    check_shape("matrices", net->matrices[0], {descriptor.view.width(), -1});
+    check_shape("atom_bias", net->atom_bias, {ntypes});
+    if (net->view.nextra != nets[0]->view.nextra) throw InputError("extra_matrix: expected as many rows in all nets");
+    model.fitting.push_back(net->view);
+  }
+  return model;
 }
 
 /// What an evaluation writes.
@@ -143,7 +157,7 @@ pb::tuple run(const TabulatedModel<T, F>& model, const Geometry& geometry, const
 }
 
 template <typename T, typename F>
-pb::tuple batch(const DescriptorArrays<T>& descriptor, const FittingArrays<F>& fitting, const Array<double>& coord,
+pb::tuple batch(const DescriptorArrays<T>& descriptor, const Nets<F>& fitting, const Array<double>& coord,
                 const Array<int>& type, const Array<int>& frame_splits, const Array<double>& cell,
                 const Array<bool>& periodic, const Array<F>& extra, int threads) {
   const TabulatedModel<T, F> model = make_model(descriptor, fitting);
@@ -153,7 +167,7 @@ pb::tuple batch(const DescriptorArrays<T>& descriptor, const FittingArrays<F>& f
 }
 
 template <typename T, typename F>
-pb::tuple listed(const DescriptorArrays<T>& descriptor, const FittingArrays<F>& fitting, const Array<double>& coord,
+pb::tuple listed(const DescriptorArrays<T>& descriptor, const Nets<F>& fitting, const Array<double>& coord,
                  const Array<int>& type, const Array<int64_t>& list_splits, const Array<int32_t>& list_neighbor,
                  const Array<F>& extra, int threads) {
   const TabulatedModel<T, F> model = make_model(descriptor, fitting);
@@ -187,12 +201,14 @@ void bind_evaluation(pb::module_& module) {
   using pb::arg;
   module.def("evaluate_batch", &batch<T, F>, arg("descriptor"), arg("fitting"), arg("coord"), arg("type"),
              arg("frame_splits"), arg("cell"), arg("periodic"), arg("extra").noconvert(), arg("threads") = 1,
-             "a model, frames as neighbors_batch takes them, extra [natoms, nextra] -> (atom_energy [natoms], force "
-             "[natoms, 3], virial [nframes, 9], atom_virial [natoms, 9], max_neighbors [ntypes])");
-  module.def("evaluate_listed", &listed<T, F>, arg("descriptor"), arg("fitting"), arg("coord"), arg("type"),
-             arg("list_splits"), arg("list_neighbor"), arg("extra").noconvert(), arg("threads") = 1,
-             "a model, atoms as neighbors_listed takes them, extra [nloc, nextra] -> as evaluate_batch, "
-             "atom_energy [nloc], force and atom_virial of all atoms");
+             "a descriptor and a list of fitting nets, frames as neighbors_batch takes them, extra [natoms, nextra] -> "
+             "(atom_energy [natoms], force [natoms, 3], virial [nframes, 9], atom_virial [natoms, 9], max_neighbors "
+             "[ntypes])");
+  module.def(
+      "evaluate_listed", &listed<T, F>, arg("descriptor"), arg("fitting"), arg("coord"), arg("type"),
+      arg("list_splits"), arg("list_neighbor"), arg("extra").noconvert(), arg("threads") = 1,
+      "a descriptor and a list of fitting nets, atoms as neighbors_listed takes them, extra [nloc, nextra] -> as "
+      "evaluate_batch, atom_energy [nloc], force and atom_virial of all atoms");
 }
 
 }  // namespace

@@ -54,6 +54,8 @@ class Tabulated:
     extra_matrix: np.ndarray
     final_matrix: np.ndarray
     atom_bias: np.ndarray
+    nets: tuple[Tabulated, ...] = ()
+    """Whose fitting nets the types have, where each has its own."""
 
     def in_precision(self, descriptor, fitting) -> Tabulated:
         """The same numbers rounded to these dtypes."""
@@ -66,10 +68,11 @@ class Tabulated:
             idts=[None if each is None else each.astype(fitting) for each in self.idts],
             extra_matrix=self.extra_matrix.astype(fitting),
             final_matrix=self.final_matrix.astype(fitting),
+            nets=tuple(net.in_precision(descriptor, fitting) for net in self.nets),
         )
 
     def kernels(self):
-        """The descriptor and the fitting net that the kernels take."""
+        """The descriptor and the fitting nets that the kernels take."""
         names = ("rcut_smth", "rcut", "avg", "std_radial", "std_angular", "sel", "one_side", "interacting", "lowest")
         descriptor = _kernels.tabulated_descriptor(
             **{name: getattr(self, name) for name in (*names, "table", "empty", "axis")},
@@ -77,7 +80,8 @@ class Tabulated:
             per_octave=PER_OCTAVE,
         )
         names = ("activation", "matrices", "biases", "idts", "extra_matrix", "final_matrix", "atom_bias")
-        return descriptor, _kernels.fitting_net(**{name: getattr(self, name) for name in names})
+        nets = self.nets or (self,)
+        return descriptor, [_kernels.fitting_net(**{name: getattr(net, name) for name in names}) for net in nets]
 
     def energy(self, centre_type: int, types: np.ndarray, vec: np.ndarray, extra: np.ndarray) -> np.ndarray:
         """Energies [...] of a centre with neighbours of these types [n] at vec [..., n, 3], which may be complex."""
@@ -93,7 +97,8 @@ class Tabulated:
         t[..., 0, :] += (self.sel - count) @ self.empty[centre_type]
         t = t / self.sel.sum()
         d = np.einsum("...am,...ak->...mk", t, t[..., : self.axis])
-        return self._fit(centre_type, d.reshape(*d.shape[:-2], len(self.matrices[0])), extra)
+        net = self.nets[centre_type] if self.nets else self
+        return net._fit(centre_type, d.reshape(*d.shape[:-2], len(self.matrices[0])), extra)
 
     def _weight(self, r: np.ndarray) -> np.ndarray:
         """The smooth weight, whose pieces are chosen by the real part."""

@@ -82,6 +82,18 @@ def test_equals_definition(shape, rng):
     np.testing.assert_array_equal(got[4], batch()[3])
 
 
+def test_a_net_for_each_type(rng):
+    """Of several blocks of centres, whose types are mixed."""
+    nets = tuple(make_tabulated(rng, nextra=1, resnet_dt=k == 1) for k in range(NTYPES))
+    model, batch = replace(nets[0], nets=nets), Batch(["larger_than_twice_the_cutoff", "cluster"])
+    extra = rng.normal(size=(len(batch.coord), 1))
+    assert_close(on_batch(model, batch, extra), model.evaluate(batch.frames, extra))
+    with pytest.raises(InputError, match="fitting: expected one net, or one for each of 3 types, got 2"):
+        on_batch(replace(model, nets=nets[:2]), batch, extra)
+    with pytest.raises(InputError, match="extra_matrix: expected as many rows in all nets"):
+        on_batch(replace(model, nets=(*nets[:2], make_tabulated(rng))), batch, extra)
+
+
 @pytest.mark.parametrize("fitting", [np.float32, np.float64])
 @pytest.mark.parametrize("descriptor", [np.float32, np.float64])
 def test_precisions(descriptor, fitting, rng):
