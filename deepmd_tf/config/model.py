@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from deepmd_tf.config.descriptor import DescriptorConfig
 from deepmd_tf.config.energy_fitting import EnergyFittingConfig
 from deepmd_tf.config.fields import NOT_EMPTY, POSITIVE, option
-from deepmd_tf.config.se_e2_a import SeE2AConfig
 from deepmd_tf.config.type_embedding import TypeEmbeddingConfig
 from deepmd_tf.config.variants import DESCRIPTORS, FITTINGS
 
@@ -20,7 +20,7 @@ class ModelConfig:
     type_map: tuple[str, ...] = option(
         "Names of the species, in the order of the model's type indices.", limits=NOT_EMPTY
     )
-    descriptor: SeE2AConfig = option("The descriptor of the environment of an atom.", variants=DESCRIPTORS)
+    descriptor: DescriptorConfig = option("The descriptor of the environment of an atom.", variants=DESCRIPTORS)
     fitting_net: EnergyFittingConfig = option("The fitting net.", variants=FITTINGS)
     type_embedding: TypeEmbeddingConfig | None = option(
         "The type embedding: one short vector per species, by which the nets are shared by all of them. Without this "

@@ -20,20 +20,17 @@ import numpy as np
 import tensorflow as tf
 
 from deepmd_tf import ops
-from deepmd_tf.descriptor.edges import EdgeEnvironment, Normalisation, edge_environment
+from deepmd_tf.descriptor.edges import EdgeEnvironment
 from deepmd_tf.descriptor.embeddings import make_embedding
-from deepmd_tf.descriptor.frames import Frames, PaddedFrames
-from deepmd_tf.descriptor.padded import PaddedEnvironment, padded_environment
-from deepmd_tf.descriptor.radial_embedding import RESOLVED, TERMS
+from deepmd_tf.descriptor.padded import PaddedEnvironment
+from deepmd_tf.descriptor.radial_embedding import TERMS
 from deepmd_tf.descriptor.registry import DESCRIPTORS
-from deepmd_tf.nn.parameters import Fixed, Parameters
+from deepmd_tf.descriptor.tabulated import TabulatedDescriptor
+from deepmd_tf.nn.parameters import Parameters
 from deepmd_tf.statistics import EnvironmentStatistics
 
 UNIT = 2.0
 """Width of the first octave of s, which has deviation one (see `ops.radial_cells`)."""
-
-MOST_PANELS = 64
-"""Panels of an octave beyond which tabulating costs more than it saves."""
 
 
 class EmbeddingTable(NamedTuple):
@@ -61,7 +58,7 @@ class EmbeddingTable(NamedTuple):
 
 @DESCRIPTORS.register("se_a_ebd_v2")
 @DESCRIPTORS.register("se_e2_a")
-class SeE2A(tf.Module):
+class SeE2A(TabulatedDescriptor):
     """``se_e2_a``, and ``se_a_ebd_v2`` with the embedding of strip mode.
 
     Parameters
@@ -74,67 +71,13 @@ class SeE2A(tf.Module):
         Normalisation per centre type.
     parameters : Parameters
         The source of parameters (``filter_type_*``, ``descrpt_attr/t_avg``, ``descrpt_attr/t_std``).
-
-    Attributes
-    ----------
-    panels : int
-        Panels of an octave of the radial axis, on which the embedding net is tabulated; 0 for none, when it is
-        evaluated at every edge.
     """
 
     def __init__(self, config, *, type_width: int | None, statistics: EnvironmentStatistics, parameters: Parameters):
-        super().__init__(name="se_e2_a")
-        self.config = config
-        self.sel = tuple(config.sel)
-        self.nnei = sum(self.sel)
-        self.ntypes = len(self.sel)
+        super().__init__("se_e2_a", config, statistics=statistics, parameters=parameters)
         self.embedding = make_embedding(config, type_width=type_width, ntypes=self.ntypes, parameters=parameters)
-        avg, std = statistics.tables(self.nnei)
-        shape = (self.ntypes, 4 * self.nnei)
-        self.avg = parameters("descrpt_attr/t_avg", shape, Fixed(avg), "float64", False)
-        self.std = parameters("descrpt_attr/t_std", shape, Fixed(std), "float64", False)
-        self.slot_type = np.repeat(np.arange(self.ntypes, dtype=np.int32), self.sel)
         self.width = config.neuron[-1] * config.axis_neuron
-        # A variable, so that a compiled function need not be made again for other panels. A frozen graph has none.
-        self._per_octave = tf.Variable(0, trainable=False, dtype=tf.int32) if tf.executing_eagerly() else None
         self.panels = 2 if self.embedding.smooth else 0
-
-    @property
-    def panels(self) -> int:
-        """Panels of an octave; a function made where they were 0 must be made again where they are not."""
-        return self._panels
-
-    @panels.setter
-    def panels(self, number: int) -> None:
-        self._panels = number
-        if self._per_octave is not None:
-            self._per_octave.assign(number)
-
-    def refine(self) -> None:
-        """Tabulate on half as wide panels; beyond `MOST_PANELS` evaluate the net at every edge."""
-        self.panels = 2 * self.panels if self.panels < MOST_PANELS else 0
-
-    @property
-    def resolution(self) -> str:
-        """What the embedding is tabulated on, in words."""
-        return f"{self.panels} panels an octave" if self.panels else "nothing: it is evaluated at every edge"
-
-    @property
-    def tolerance(self) -> float:
-        """Largest relative error of the tabulated embedding that counts as round-off."""
-        return RESOLVED[self.config.precision]
-
-    @property
-    def normalisation(self) -> Normalisation:
-        """Of every slot alike."""
-        return Normalisation(self.avg[:, 0], self.std[:, 0], self.std[:, 1])
-
-    def environment(self, frames: Frames | PaddedFrames) -> EdgeEnvironment | PaddedEnvironment:
-        """Environment rows of a batch, in the form of its frames."""
-        rcut, rcut_smth = self.config.rcut, self.config.rcut_smth
-        if isinstance(frames, Frames):
-            return edge_environment(frames, self.normalisation, self.ntypes, rcut, rcut_smth)
-        return padded_environment(frames, self.avg, self.std, self.sel, rcut, rcut_smth)
 
     def __call__(
         self, environment: EdgeEnvironment | PaddedEnvironment, type_table: tf.Tensor | None
@@ -215,7 +158,7 @@ class SeE2A(tf.Module):
             center_type,
             self._lowest,
             UNIT,
-            self.panels if self._per_octave is None else self._per_octave.value(),
+            self.per_octave,
             ntypes=self.ntypes,
             one_side=self.config.type_one_side,
             exclude_types=self.config.exclude_types,
@@ -270,10 +213,3 @@ class SeE2A(tf.Module):
         if self.embedding.empty_type is not None:
             neighbor_type = tf.fill([1, self.ntypes], self.embedding.empty_type)
         return s0 * self.embedding(s0, neighbor_type, types[:, None], type_table)
-
-    def _interacting(self, precision) -> tf.Tensor:
-        """0 for pairs of types that are excluded from interacting, else 1, ``[ntypes, ntypes]``."""
-        keep = np.ones((self.ntypes, self.ntypes))
-        for a, b in self.config.exclude_types:
-            keep[a, b] = keep[b, a] = 0.0
-        return tf.constant(keep, precision)

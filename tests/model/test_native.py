@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from deepmd_tf.config import LossConfig
 from deepmd_tf.descriptor.frames import Frames, PaddedFrames
-from deepmd_tf.descriptor.se_e2_a import MOST_PANELS
+from deepmd_tf.descriptor.tabulated import MOST_PANELS
 from deepmd_tf.loss import EnergyLoss
 
 from ..frames import make_frame

@@ -1,0 +1,102 @@
+"""What descriptors of environment rows and a tabulated embedding have in common."""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+
+from deepmd_tf.descriptor.edges import EdgeEnvironment, Normalisation, edge_environment
+from deepmd_tf.descriptor.frames import Frames, PaddedFrames
+from deepmd_tf.descriptor.padded import PaddedEnvironment, padded_environment
+from deepmd_tf.descriptor.radial_embedding import RESOLVED
+from deepmd_tf.nn.parameters import Fixed, Parameters
+from deepmd_tf.statistics import EnvironmentStatistics
+
+MOST_PANELS = 64
+"""Panels of an octave beyond which tabulating costs more than it saves."""
+
+
+class TabulatedDescriptor(tf.Module):
+    """The normalisation, the geometry, and how finely the embedding is tabulated.
+
+    Parameters
+    ----------
+    name : str
+        Of the module.
+    config : DescriptorConfig
+        The section ``model.descriptor``.
+    statistics : EnvironmentStatistics
+        Normalisation per centre type.
+    parameters : Parameters
+        The source of parameters (``descrpt_attr/t_avg``, ``descrpt_attr/t_std``).
+
+    Attributes
+    ----------
+    panels : int
+        Panels of an octave of the axis of the embedding, on which its nets are tabulated; 0 for none, when they are
+        evaluated wherever the sum asks for them.
+    """
+
+    def __init__(self, name: str, config, *, statistics: EnvironmentStatistics, parameters: Parameters):
+        super().__init__(name=name)
+        self.config = config
+        self.sel = tuple(config.sel)
+        self.nnei = sum(self.sel)
+        self.ntypes = len(self.sel)
+        avg, std = statistics.tables(self.nnei)
+        shape = (self.ntypes, 4 * self.nnei)
+        self.avg = parameters("descrpt_attr/t_avg", shape, Fixed(avg), "float64", False)
+        self.std = parameters("descrpt_attr/t_std", shape, Fixed(std), "float64", False)
+        self.slot_type = np.repeat(np.arange(self.ntypes, dtype=np.int32), self.sel)
+        # A variable, so that a compiled function need not be made again for other panels. A frozen graph has none.
+        self._per_octave = tf.Variable(0, trainable=False, dtype=tf.int32) if tf.executing_eagerly() else None
+        self.panels = 0
+
+    @property
+    def panels(self) -> int:
+        """Panels of an octave; a function made where they were 0 must be made again where they are not."""
+        return self._panels
+
+    @panels.setter
+    def panels(self, number: int) -> None:
+        self._panels = number
+        if self._per_octave is not None:
+            self._per_octave.assign(number)
+
+    @property
+    def per_octave(self) -> tf.Tensor | int:
+        """The same, as what is computed follows it."""
+        return self.panels if self._per_octave is None else self._per_octave.value()
+
+    def refine(self) -> None:
+        """Tabulate on half as wide panels; beyond `MOST_PANELS` not at all."""
+        self.panels = 2 * self.panels if self.panels < MOST_PANELS else 0
+
+    @property
+    def resolution(self) -> str:
+        """What the embedding is tabulated on, in words."""
+        return f"{self.panels} panels an octave" if self.panels else "nothing: it is evaluated at every edge"
+
+    @property
+    def tolerance(self) -> float:
+        """Largest relative error of the tabulated embedding that counts as round-off."""
+        return RESOLVED[self.config.precision]
+
+    @property
+    def normalisation(self) -> Normalisation:
+        """Of every slot alike."""
+        return Normalisation(self.avg[:, 0], self.std[:, 0], self.std[:, 1])
+
+    def environment(self, frames: Frames | PaddedFrames) -> EdgeEnvironment | PaddedEnvironment:
+        """Environment rows of a batch, in the form of its frames."""
+        rcut, rcut_smth = self.config.rcut, self.config.rcut_smth
+        if isinstance(frames, Frames):
+            return edge_environment(frames, self.normalisation, self.ntypes, rcut, rcut_smth)
+        return padded_environment(frames, self.avg, self.std, self.sel, rcut, rcut_smth)
+
+    def _interacting(self, precision) -> tf.Tensor:
+        """0 for pairs of types that are excluded from interacting, else 1, ``[ntypes, ntypes]``."""
+        keep = np.ones((self.ntypes, self.ntypes))
+        for a, b in self.config.exclude_types:
+            keep[a, b] = keep[b, a] = 0.0
+        return tf.constant(keep, precision)
