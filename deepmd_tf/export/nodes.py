@@ -7,11 +7,14 @@ import json
 import numpy as np
 import tensorflow as tf
 
+import deepmd_tf
 from deepmd_tf.config import Config, config_to_dict
 from deepmd_tf.descriptor.frames import PaddedFrames
 from deepmd_tf.model.energy_model import Prediction
 
 MODEL_VERSION = "1.1"
+PROGRAM = "train_attr/program"
+"""Constant that names the program that wrote a graph; only graphs of this program have it."""
 
 
 def placeholders(ntypes: int, numb_fparam: int, numb_aparam: int) -> PaddedFrames:
@@ -61,6 +64,7 @@ def attributes(config: Config, min_distance: float) -> None:
         "model_attr/model_type": "ener",
         "model_attr/model_version": MODEL_VERSION,
         "model_type": "original_model",
+        PROGRAM: f"deepmd_tf {deepmd_tf.__version__}",
         "train_attr/training_script": json.dumps(config_to_dict(config)),
         "train_attr/min_nbor_dist": np.float64(min_distance),
     }

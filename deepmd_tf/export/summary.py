@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from deepmd_tf.errors import InputError
+from deepmd_tf.export import nodes
 from deepmd_tf.export.facts import graph_facts
 from deepmd_tf.export.graph_def import constants, read_graph_def
 
@@ -39,6 +40,8 @@ def graph_summary(path: str | Path) -> dict:
         return value.decode("utf-8", errors="replace") if isinstance(value, bytes) else value
 
     return {
+        "form": _form({node.op for node in graph.node}, nodes.PROGRAM in values),
+        "written by": scalar(nodes.PROGRAM),
         "type map": list(facts.type_map),
         "cutoff (Å)": facts.rcut,
         "sel": list(facts.sel),
@@ -58,6 +61,15 @@ def graph_summary(path: str | Path) -> dict:
         "nodes": len(graph.node),
         "bytes": Path(path).stat().st_size,
     }
+
+
+def _form(operations: set[str], ours: bool) -> str:
+    """Say which programs can run a graph of these operations, and how."""
+    if "EvaluateModel" in operations:
+        return "native: one operation of deepmd_tf, with the embedding tabulated"
+    if not any(name.startswith("ProdEnvMat") for name in operations):
+        return "native: the operations that deepmd_tf trains with"
+    return f"portable: {'also for DeePMD-kit' if ours else 'written by DeePMD-kit'}"
 
 
 def _key(tree, *path: str):

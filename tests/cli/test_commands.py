@@ -135,6 +135,7 @@ class TestShow:
     def test_json(self, finished):
         facts = json.loads(run("show", "graph.pb", "--json"))
         values = StoredCheckpoint("model.ckpt-6").values()
+        assert facts["form"].startswith("native: one operation")
         assert facts["type map"] == ["O", "H"]
         assert facts["cutoff (Å)"] == 4.0
         assert facts["sel"] == [6, 6]

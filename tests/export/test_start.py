@@ -7,8 +7,12 @@ import json
 import numpy as np
 import pytest
 
+import deepmd_tf
 from deepmd_tf.config import config_to_dict
 from deepmd_tf.errors import InputError
+from deepmd_tf.export.graph_def import read_graph_def
+from deepmd_tf.export.native import native_graph
+from deepmd_tf.export.nodes import PROGRAM
 from deepmd_tf.export.portable import portable_graph
 from deepmd_tf.export.start import start_from_graph
 from deepmd_tf.export.summary import graph_summary, stored_input
@@ -123,6 +127,27 @@ def test_summary():
     }
     assert {key: summary[key] for key in expected} == expected
     assert json.loads(json.dumps(summary)) == summary
+
+
+def test_summary_names_the_form(tmp_path):
+    """Relu has no table: its native graph holds the operations of training."""
+    native, summary = "native: one operation of deepmd_tf, with the embedding tabulated", {}
+    for name in ("one_side", "relu"):
+        path = tmp_path / f"{name}.pb"
+        path.write_bytes(native_graph(variant_config(name), variant_values(name), 0.9).SerializeToString())
+        summary[name] = graph_summary(path)
+    assert summary["one_side"]["form"] == native
+    assert summary["relu"]["form"] == "native: the operations that deepmd_tf trains with"
+    own = graph_summary(graph_file("one_side"))
+    assert own["form"] == "portable: also for DeePMD-kit"
+    assert own["written by"] == summary["relu"]["written by"] == f"deepmd_tf {deepmd_tf.__version__}"
+    graph = read_graph_def(graph_file("one_side"))
+    kept = [node for node in graph.node if node.name != PROGRAM]
+    del graph.node[:]
+    graph.node.extend(kept)
+    (tmp_path / "theirs.pb").write_bytes(graph.SerializeToString())
+    theirs = graph_summary(tmp_path / "theirs.pb")
+    assert theirs["form"] == "portable: written by DeePMD-kit" and theirs["written by"] is None
 
 
 def test_summary_of_mixed_precision():
