@@ -104,6 +104,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run `dp`; return its exit status: 0, 2 when the input or the installation is wrong, 130 when interrupted."""
     parsed = _parser().parse_args(arguments)
     _configure_log(parsed.log_level)
+    # TensorFlow imports Keras, which imports matplotlib, unless told to look for another: half a second and 46 MiB for
+    # nothing. Set here and not in the package, as a program that imports it may want its Keras.
+    os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
     try:
         _module(parsed.command).run(parsed)
         sys.stdout.flush()

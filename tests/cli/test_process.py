@@ -140,6 +140,19 @@ def test_light_commands_do_not_import_tensorflow(place, arguments):
     assert done.stderr == ""
 
 
+def test_training_imports_tensorflow_without_keras(place):
+    write_input(place, {"training.numb_steps": 1})
+    done = python(
+        "import os, sys\n"
+        "os.environ.pop('TF_USE_LEGACY_KERAS', None)\n"
+        "from deepmd_tf.cli import main\n"
+        "status = main(['train', 'input.json'])\n"
+        "assert 'tensorflow' in sys.modules\n"
+        "sys.exit(status or ', '.join({'keras', 'tf_keras', 'matplotlib'} & set(sys.modules)))\n"
+    )
+    assert done.returncode == 0, done.stderr
+
+
 def test_installed_command(place):
     done = subprocess.run(
         [os.path.join(os.path.dirname(sys.executable), "dp"), "--version"], capture_output=True, text=True, timeout=600
