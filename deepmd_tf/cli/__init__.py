@@ -22,6 +22,7 @@ from deepmd_tf.train.report import CONSOLE
 COMMANDS = {
     "train": "train a model",
     "freeze": "write a checkpoint's model as a graph file (.pb)",
+    "compress": "make the table of a frozen graph smaller, as accurate as asked",
     "test": "compare a graph with labelled data",
     "show": "say what is in a graph",
     "neighbor-stat": "count neighbours in data, to choose sel",

@@ -79,7 +79,7 @@ class RadialEmbedding(tf.Module):
         """Number of codes: types, or pairs of types."""
         return self.ntypes if self.one_side else self.ntypes**2
 
-    def _types(self, code: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def types_of(self, code: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Types of neighbour and centre of a code."""
         return (code, code) if self.one_side else (code % self.ntypes, code // self.ntypes)
 
@@ -101,7 +101,7 @@ class RadialEmbedding(tf.Module):
         """
         points, to_coefficients = chebyshev(TERMS)
         s = cells.cell_start[:, None] + cells.cell_width[:, None] * (points + 1) / 2
-        neighbor_type, center_type = self._types(cells.cell_code[:, None])
+        neighbor_type, center_type = self.types_of(cells.cell_code[:, None])
         values = self(s[:, :, None], neighbor_type, center_type, type_table)
         table = tf.einsum("kq,cqm->ckm", to_coefficients, values)
         last, largest = tf.reduce_max(tf.abs(table[:, -2:])), tf.reduce_max(tf.abs(table))
@@ -113,7 +113,7 @@ class RadialEmbedding(tf.Module):
         For cells of width 2 around single edges this is the embedding itself at every edge: slow, but for any net.
         """
         s = tf.stop_gradient(cells.cell_start + cells.cell_width / 2)[:, None]
-        neighbor_type, center_type = self._types(cells.cell_code)
+        neighbor_type, center_type = self.types_of(cells.cell_code)
         value = self(s, neighbor_type, center_type, type_table)
         # The derivative by s forwards, as the derivative of the derivative backwards, which is linear in `any_grad`.
         any_grad = tf.zeros_like(value)

@@ -55,6 +55,10 @@ class EmbeddingTable(NamedTuple):
     empty: tf.Tensor
     unresolved: tf.Tensor
 
+    def arrays(self) -> EmbeddingTable:
+        """The same with arrays instead of tensors, to be written into another graph."""
+        return EmbeddingTable(*(np.asarray(part) for part in self))
+
 
 @DESCRIPTORS.register("se_a_ebd_v2")
 @DESCRIPTORS.register("se_e2_a")
@@ -116,18 +120,26 @@ class SeE2A(TabulatedDescriptor):
             Positive and below `rcut_smth`.
         """
         ncodes, npanels = self._table_shape(shortest)
-        lowest = self._lowest
-        cells = ops.every_cell(ncodes, npanels, lowest, UNIT, self.panels)
+        cells = ops.every_cell(ncodes, npanels, self._lowest, UNIT, self.panels)
         table, unresolved = self.embedding.tabulated(cells, type_table)
+        table = tf.reshape(table, [ncodes, npanels, -1, self.embedding.width])
+        return self.as_table(table, self.panels, type_table, unresolved)
+
+    def as_table(self, table, per_octave: int, type_table: tf.Tensor | None, unresolved) -> EmbeddingTable:
+        """Put coefficients ``[ncodes, npanels, terms, M]`` on these panels together with what else belongs to them."""
         precision = self.config.precision
-        return EmbeddingTable(
-            lowest,
-            UNIT,
-            self.panels,
-            tf.cast(tf.reshape(table, [ncodes, npanels, -1, self.embedding.width]), precision),
-            tf.cast(self._empty_slot(type_table, tf.float64), precision),
-            unresolved,
-        )
+        empty = tf.cast(self._empty_slot(type_table, tf.float64), precision)
+        return EmbeddingTable(self._lowest, UNIT, per_octave, tf.cast(table, precision), empty, unresolved)
+
+    @property
+    def lowest(self) -> float:
+        """The least normalised radial column, where the panels begin; for a model of constants."""
+        return float(self._lowest)
+
+    def highest(self, shortest: float) -> float:
+        """The largest normalised radial column of atoms at least `shortest` (Å) apart; for a model of constants."""
+        normalisation = self.normalisation
+        return float(tf.reduce_max((1.0 / shortest - normalisation.avg) / normalisation.std_radial))
 
     def table_bytes(self, shortest: float) -> int:
         """What `whole_table` would take."""
@@ -136,9 +148,7 @@ class SeE2A(TabulatedDescriptor):
 
     def _table_shape(self, shortest: float) -> tuple[int, int]:
         """Numbers of codes and of panels that reach to `shortest` (Å)."""
-        normalisation = self.normalisation
-        highest = tf.reduce_max((1.0 / shortest - normalisation.avg) / normalisation.std_radial)
-        octaves = int(np.floor(np.log2((highest - self._lowest) / UNIT + 1))) + 1
+        octaves = int(np.floor(np.log2((self.highest(shortest) - self.lowest) / UNIT + 1))) + 1
         return self.embedding.ncodes, octaves * self.panels
 
     @property

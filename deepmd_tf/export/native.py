@@ -45,19 +45,44 @@ def native_graph(config: Config, values: Mapping[str, np.ndarray], min_distance:
     GraphDef
         With the placeholders and outputs of the portable graph, and its numbers; neighbours beyond `sel` count too.
     """
+    model = eager_model(config, values)
+    table = _table(model)
+    return write_graph(config, values, min_distance, table, panels=model.descriptor.panels)
+
+
+def eager_model(config: Config, values: Mapping[str, np.ndarray]) -> EnergyModel:
+    """The model of these parameters, on constants of the default graph."""
     statistics = ModelStatistics.blank(config.model)
+    return EnergyModel(config.model, statistics=statistics, parameters=FrozenParameters(values))
 
-    def make_model() -> EnergyModel:
-        return EnergyModel(config.model, statistics=statistics, parameters=FrozenParameters(values))
 
-    eager = make_model()
-    table = _table(eager)
+def write_graph(
+    config: Config,
+    values: Mapping[str, np.ndarray],
+    min_distance: float,
+    table: EmbeddingTable | None,
+    *,
+    panels=None,
+    model_type: str = "original_model",
+) -> tf.compat.v1.GraphDef:
+    """Write a model with the table of its embedding; see `native_graph`.
+
+    Parameters
+    ----------
+    table : EmbeddingTable or None
+        In arrays; None for a graph that evaluates the embedding as training does.
+    panels
+        On which the embedding is tabulated in an evaluation where there is no table, as the descriptor's `panels`.
+    model_type : str
+        What the graph says of itself.
+    """
     fitting = config.model.fitting_net
     with tf.Graph().as_default() as graph:
         frames = nodes.placeholders(len(config.model.type_map), fitting.numb_fparam, fitting.numb_aparam)
-        nodes.attributes(config, min_distance)
-        model = make_model()
-        model.descriptor.panels = eager.descriptor.panels
+        nodes.attributes(config, min_distance, model_type)
+        model = eager_model(config, values)
+        if panels is not None:
+            model.descriptor.panels = panels
         flat = frames.flat()
         nodes.outputs(model(flat) if table is None else model.evaluate(flat, table), frames)
         return graph.as_graph_def()
@@ -76,7 +101,7 @@ def _table(model: EnergyModel) -> EmbeddingTable | None:
             return None
         table = descriptor.whole_table(type_table, NEAREST)
         if not table.unresolved > descriptor.tolerance:
-            return EmbeddingTable(*(np.asarray(part) for part in table))
+            return table.arrays()
         descriptor.refine()
     log.info("the embedding net has kinks or is too steep for a table; the graph evaluates it at every edge")
     return None

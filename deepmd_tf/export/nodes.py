@@ -42,7 +42,7 @@ def placeholders(ntypes: int, numb_fparam: int, numb_aparam: int) -> PaddedFrame
     )
 
 
-def attributes(config: Config, min_distance: float) -> None:
+def attributes(config: Config, min_distance: float, model_type: str = "original_model") -> None:
     """Write what a graph says of its model as constants.
 
     Parameters
@@ -51,6 +51,8 @@ def attributes(config: Config, min_distance: float) -> None:
         The run that made the model; stored in the graph as provenance.
     min_distance : float
         Shortest distance between two atoms of the training data (Å).
+    model_type : str
+        ``"original_model"`` or ``"compressed_model"``.
     """
     model = config.model
     constants = {
@@ -63,7 +65,7 @@ def attributes(config: Config, min_distance: float) -> None:
         "model_attr/tmap": " ".join(model.type_map),
         "model_attr/model_type": "ener",
         "model_attr/model_version": MODEL_VERSION,
-        "model_type": "original_model",
+        "model_type": model_type,
         PROGRAM: f"deepmd_tf {deepmd_tf.__version__}",
         "train_attr/training_script": json.dumps(config_to_dict(config)),
         "train_attr/min_nbor_dist": np.float64(min_distance),

@@ -35,4 +35,5 @@ def start_from_graph(path: str | Path) -> Start:
         values={name: value for name, value in values.items() if name.startswith(_SCOPES)},
         facts={"min_nbor_dist": facts.min_distance},
         model=model,
+        script=facts.script,
     )

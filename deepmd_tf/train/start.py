@@ -45,6 +45,8 @@ class Start:
         What the frozen graph will carry on about the data.
     model : dict
         What is known of its section ``model``, as in an input file.
+    script : dict
+        The whole input file it was trained with, where it is known.
     """
 
     origin: str
@@ -53,6 +55,7 @@ class Start:
     values: dict[str, np.ndarray]
     facts: dict
     model: dict
+    script: dict = dataclasses.field(default_factory=dict)
 
     def check_used(self, names: Collection[str]) -> None:
         """Raise `InputError` when there are more weights than a model with the parameters `names` takes."""
