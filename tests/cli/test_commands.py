@@ -238,3 +238,35 @@ def test_yaml_is_what_is_loaded(finished):
 
     (finished / "out.yaml").write_text(yaml.safe_dump(json.loads((finished / "out.json").read_text())))
     assert load_config("out.yaml") == load_config("out.json")
+
+
+class TestCompress:
+    def test_same_numbers_in_a_smaller_file(self, finished):
+        result = dp("compress", "-o", "small.pb")
+        assert (result.status, result.out) == (0, "")
+        words = ["panels", "terms", "shortest distance of the training data", "made-up atoms", "eV/atom"]
+        assert all(word in result.err for word in words)
+        frames = load_system("data_0", ["O", "H"]).frames(slice(None))
+        evaluated = [DeepPot(pb).eval(frames.coord, frames.box, frames.type[0]) for pb in ("small.pb", "graph.pb")]
+        for got, expected in zip(*evaluated, strict=True):
+            np.testing.assert_allclose(got, expected, rtol=0, atol=1e-8 * np.abs(expected).max())
+        small, large = ((finished / name).stat().st_size for name in ("small.pb", "graph.pb"))
+        assert small < large
+        shown = run("show", "small.pb")
+        assert "compressed" in shown
+
+    def test_compares_on_data(self, finished):
+        result = dp("compress", "--system", "data_0", "data_1", "--fitting-precision", "float32", "-a", "1e-6")
+        assert result.status == 0
+        assert "largest differences on 7 frames of the data" in result.err
+        assert (finished / "graph-compress.pb").exists()
+
+    def test_the_shortest_distance_may_come_from_the_data(self, finished):
+        graph = read_graph_def("graph.pb")
+        for node in graph.node:
+            if node.name == "train_attr/min_nbor_dist":
+                node.name = "forgotten"
+        (finished / "other.pb").write_bytes(graph.SerializeToString())
+        result = dp("compress", "-i", "other.pb", "-o", "small.pb")
+        assert result.status == 2 and "--system" in result.err and not (finished / "small.pb").exists()
+        assert dp("compress", "-i", "other.pb", "-o", "small.pb", "--system", "data_0").status == 0

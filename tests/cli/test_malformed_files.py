@@ -15,6 +15,7 @@ from .refusals import refused
 COMMANDS = {
     "test": lambda pb: ["test", "-m", pb, "-s", "data_0", "--plot", "p.png"],
     "show": lambda pb: ["show", pb],
+    "compress": lambda pb: ["compress", "-i", pb, "-o", "small.pb"],
     "train": lambda pb: ["train", "input.json", "--init-frz-model", pb],
 }
 

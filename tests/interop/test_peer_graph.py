@@ -7,6 +7,8 @@ import pytest
 
 from deepmd_tf import DeepPot
 from deepmd_tf.errors import InputError
+from deepmd_tf.export.compress import CompressOptions, compress_graph
+from deepmd_tf.files import atomic_write
 
 from .comparison import assert_equal, evaluate
 from .inputs import train_ours, water_frames, water_input
@@ -27,6 +29,11 @@ INPUTS = {
     "gelu_tf": all_nets("activation_function", "gelu_tf"),
     "softplus_two_sides": all_nets("activation_function", "softplus") | {"model.descriptor.type_one_side": False},
     "float32": all_nets("precision", "float32"),
+    "plain": {"model.type_embedding": None, "model.descriptor.type_one_side": False},
+    "plain_one_side": {"model.type_embedding": None, "model.fitting_net.resnet_dt": False},
+    "strip": {"model.descriptor.type": "se_a_ebd_v2", "model.descriptor.type_one_side": False},
+    "strip_one_side": {"model.descriptor.type": "se_a_ebd_v2", "model.descriptor.exclude_types": [[0, 1]]},
+    "strip_defaults": {"model.descriptor.type": "se_a_ebd_v2", "model.type_embedding": None},
 }
 # Nothing to speak of changes in a step of this rate, so the graph holds the parameters that the run began with.
 STANDSTILL = {"training.numb_steps": 1, "learning_rate.start_lr": 1e-20, "learning_rate.stop_lr": 1e-21}
@@ -83,6 +90,15 @@ def test_initial_parameters(trained, name, tmp_path, monkeypatch):
     graph = train_ours(tmp_path, table, monkeypatch, "--init-frz-model", str(trained(name)))
     frames = water_frames()
     assert_equal(evaluate(graph, **frames), evaluate(trained(name), **frames), TOLERANCES.get(name, 1e-10))
+
+
+@pytest.mark.parametrize("name", ["one_side", "two_sides", "resnet_dt", "econf", "plain", "strip", "strip_one_side"])
+def test_compressed(trained, name, tmp_path):
+    """Also with a type embedding that is concatenated, which DeePMD-kit cannot compress itself."""
+    result = compress_graph(trained(name), CompressOptions(), shortest=0.8)
+    atomic_write(tmp_path / "compressed.pb", result.graph.SerializeToString())
+    frames = water_frames()
+    assert_equal(evaluate(tmp_path / "compressed.pb", **frames), evaluate(trained(name), **frames), 1e-9)
 
 
 def test_foreign_op_is_named(peer, tmp_path):
