@@ -13,6 +13,10 @@ from deepmd_tf.config.type_embedding import TypeEmbeddingConfig
 from deepmd_tf.config.variants import DESCRIPTORS, FITTINGS
 
 
+STRIP_DEFAULT = TypeEmbeddingConfig(neuron=(8,), activation_function="linear")
+"""The type embedding of strip mode when the section is absent, as in DeePMD-kit."""
+
+
 @dataclass(frozen=True)
 class ModelConfig:
     """The potential."""
@@ -25,7 +29,7 @@ class ModelConfig:
     type_embedding: TypeEmbeddingConfig | None = option(
         "The type embedding: one short vector per species, by which the nets are shared by all of them. Without this "
         "section every species, or pair of species, has an embedding net and every species a fitting net of its own, "
-        "but for descriptors in strip mode, which then take its defaults; so does `{}`.",
+        "but for descriptors in strip mode, which then have a linear one of width 8; `{}` takes its defaults.",
         None,
         section=TypeEmbeddingConfig,
     )
@@ -46,7 +50,7 @@ class ModelConfig:
     def __post_init__(self) -> None:
         # Frozen, so set as dataclasses themselves do.
         if self.type_embedding is None and self.descriptor.needs_type_embedding:
-            object.__setattr__(self, "type_embedding", TypeEmbeddingConfig())
+            object.__setattr__(self, "type_embedding", STRIP_DEFAULT)
 
     def problems(self) -> Iterator[tuple[str, str]]:
         """Yield `(key, message)` for values that do not go together."""

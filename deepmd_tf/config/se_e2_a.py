@@ -33,7 +33,7 @@ class SeE2AConfig(DescriptorConfig):
 
     @property
     def needs_type_embedding(self) -> bool:
-        """Whether it cannot be had without one, so that an absent section means its defaults."""
+        """Whether it cannot be had without one, so that an absent section does not mean none."""
         return self.type == "se_a_ebd_v2"
 
     def problems(self) -> Iterator[tuple[str, str]]:

@@ -114,6 +114,10 @@ class DeepPot:
         """Descriptors ``[nframes, natoms, width]``; arguments as in `eval`."""
         return self._eval(("o_descriptor",), coords, cells, atom_types, fparam, aparam, pbc)[0]
 
+    def has_typeebd(self) -> bool:
+        """Whether the model has a type embedding."""
+        return self._runner.has("t_typeebd")
+
     def eval_typeebd(self) -> np.ndarray:
         """The type embedding ``[ntypes, width]``."""
         return self._runner.run_only("t_typeebd")

@@ -194,4 +194,4 @@ def test_without_type_embedding(water):
     del water["model"]["type_embedding"]
     assert parse_config(water).model.type_embedding is None
     water["model"]["descriptor"]["type"] = "se_a_ebd_v2"
-    assert parse_config(water).model.type_embedding == TypeEmbeddingConfig()
+    assert parse_config(water).model.type_embedding == TypeEmbeddingConfig(activation_function="linear")

@@ -48,7 +48,7 @@ SMALL: dict[str, Any] = {
 
 
 def water_input(changes: Mapping[str, Any] = {}) -> dict[str, Any]:
-    """`SMALL` with keys set by their dotted paths."""
+    """`SMALL` with keys set by their dotted paths, or removed by None."""
     table = copy.deepcopy(SMALL)
     for path, value in changes.items():
         *sections, key = path.split(".")
@@ -56,6 +56,8 @@ def water_input(changes: Mapping[str, Any] = {}) -> dict[str, Any]:
         for name in sections:
             section = section[name]
         section[key] = value
+        if value is None:
+            del section[key]
     return table
 
 

@@ -64,6 +64,7 @@ class Peer:
     def evaluate(self, graph: Path, coord, cells, types, fparam=None, aparam=None) -> dict[str, np.ndarray]:
         """Outputs of DeePMD-kit's `DeepPot`, by the names `FIELDS`."""
         given = {"coord": coord, "cells": cells, "types": types, "fparam": fparam, "aparam": aparam}
+        given["has_typeebd"] = b"t_typeebd" in graph.read_bytes()
         source, target = self._directory / "given.npz", self._directory / "results.npz"
         np.savez(source, **{name: value for name, value in given.items() if value is not None})
         request = {"graph": str(graph), "input": str(source), "output": str(target)}

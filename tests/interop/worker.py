@@ -1,7 +1,7 @@
 """Runs in DeePMD-kit's environment and evaluates graphs on request.
 
-Each line of standard input is a JSON object with the files ``graph``, ``input`` (.npz: coord, types and, where given,
-cells, fparam, aparam) and ``output`` (.npz: what `FIELDS` lists); each line of standard output is ``{"error": null}``
+Each line of standard input is a JSON object with the files ``graph``, ``input`` (.npz: coord, types, whether the model
+has a type embedding, and, where given, cells, fparam, aparam) and ``output`` (.npz: what `FIELDS` lists); each line of standard output is ``{"error": null}``
 or says what went wrong. Imports nothing of this project.
 """
 
@@ -42,7 +42,10 @@ def evaluate(potential, frames):
     extras = {name: frames[name] for name in ("fparam", "aparam") if name in frames}
     results = potential.eval(*arguments, atomic=True, **extras)
     descriptor = potential.eval_descriptor(*arguments, **extras)
-    return dict(zip(FIELDS, (*results, descriptor, potential.eval_typeebd()), strict=True))
+    named = dict(zip(FIELDS, (*results, descriptor), strict=False))
+    if frames["has_typeebd"]:
+        named["typeebd"] = potential.eval_typeebd()
+    return named
 
 
 if __name__ == "__main__":
