@@ -12,7 +12,6 @@ from deepmd_tf.config.fields import NOT_EMPTY, POSITIVE, option
 from deepmd_tf.config.type_embedding import TypeEmbeddingConfig
 from deepmd_tf.config.variants import DESCRIPTORS, FITTINGS
 
-
 STRIP_DEFAULT = TypeEmbeddingConfig(neuron=(8,), activation_function="linear")
 """The type embedding of strip mode when the section is absent, as in DeePMD-kit."""
 

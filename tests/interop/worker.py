@@ -1,8 +1,8 @@
 """Runs in DeePMD-kit's environment and evaluates graphs on request.
 
-Each line of standard input is a JSON object with the files ``graph``, ``input`` (.npz: coord, types, whether the model
-has a type embedding, and, where given, cells, fparam, aparam) and ``output`` (.npz: what `FIELDS` lists); each line of standard output is ``{"error": null}``
-or says what went wrong. Imports nothing of this project.
+Each line of standard input is a JSON object with the files ``graph``, ``input`` (.npz: coord, types, has_typeebd and,
+where given, cells, fparam, aparam) and ``output`` (.npz: what `FIELDS` lists, typeebd only where the model has a type
+embedding); each line of standard output is ``{"error": null}`` or says what went wrong. Imports nothing of this project.
 """
 
 import json
