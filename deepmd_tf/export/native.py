@@ -16,6 +16,7 @@ import tensorflow as tf
 from deepmd_tf.config import Config
 from deepmd_tf.descriptor.se_e2_a import EmbeddingTable, SeE2A
 from deepmd_tf.export import nodes
+from deepmd_tf.export.folding import fold_inputs
 from deepmd_tf.model.energy_model import EnergyModel
 from deepmd_tf.nn.parameters import FrozenParameters
 from deepmd_tf.statistics import ModelStatistics
@@ -85,7 +86,9 @@ def write_graph(
             model.descriptor.panels = panels
         flat = frames.flat()
         nodes.outputs(model(flat) if table is None else model.evaluate(flat, table), frames)
-        return graph.as_graph_def()
+        result = graph.as_graph_def()
+    fold_inputs(result, "EvaluateModel")
+    return result
 
 
 def _table(model: EnergyModel) -> EmbeddingTable | None:
