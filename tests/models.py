@@ -199,9 +199,15 @@ def potential(name: str) -> DeepPot:
 
 
 @functools.cache
-def native_potential(name: str) -> DeepPot:
-    """A potential on the native graph of a listed variant; one for all tests."""
+def native_file(name: str) -> Path:
+    """The native graph of a listed variant; one file for all tests, not to be changed."""
     path = _directory() / f"{name}-native.pb"
     graph = native_graph(variant_config(name), variant_values(name), 0.9)
     atomic_write(path, graph.SerializeToString(deterministic=True))
-    return DeepPot(path)
+    return path
+
+
+@functools.cache
+def native_potential(name: str) -> DeepPot:
+    """A potential on the native graph of a listed variant; one for all tests."""
+    return DeepPot(native_file(name))

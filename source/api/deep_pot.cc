@@ -39,8 +39,8 @@ struct Results {
   }
 
   Evaluation view(int64_t nframes, int64_t ncentres, int64_t natoms, int ntypes) {
-    std::vector<double>*all[4] = {&of(prediction.atom_energy, copies[0]), &of(prediction.force, copies[1]),
-                                  &of(prediction.virial, copies[2]), &of(prediction.atom_virial, copies[3])};
+    std::vector<double>* all[4] = {&of(prediction.atom_energy, copies[0]), &of(prediction.force, copies[1]),
+                                   &of(prediction.virial, copies[2]), &of(prediction.atom_virial, copies[3])};
     const int64_t sizes[4] = {ncentres, 3 * natoms, 9 * nframes, 9 * natoms};
     for (int k = 0; k < 4; ++k) all[k]->resize(size_t(sizes[k]));
     prediction.max_neighbors.resize(size_t(ntypes));
@@ -90,8 +90,8 @@ void check_given(const char* name, const void* values, int64_t count) {
 void check_box(const double* box, int64_t nframes) {
   for (int64_t f = 0; f < nframes; ++f) {
     const double* b = box + 9 * f;
-    const double volume = b[0] * (b[4] * b[8] - b[5] * b[7]) - b[1] * (b[3] * b[8] - b[5] * b[6]) +
-                          b[2] * (b[3] * b[7] - b[4] * b[6]);
+    const double volume =
+        b[0] * (b[4] * b[8] - b[5] * b[7]) - b[1] * (b[3] * b[8] - b[5] * b[6]) + b[2] * (b[3] * b[7] - b[4] * b[6]);
     if (!(std::abs(volume) > 1e-8)) {
       throw InputError("box: frame " + std::to_string(f) + " has the volume " + std::to_string(volume) +
                        " Å^3; null stands for open boundaries");
@@ -155,9 +155,8 @@ void DeepPot::evaluate(const Frames<T>& frames, Prediction<T>& prediction) const
   for (int64_t k = 0; k < total; ++k) types[size_t(k)] = frames.type[k % natoms];
   const std::unique_ptr<bool[]> periodic(new bool[size_t(nframes) + 1]);
   std::fill_n(periodic.get(), nframes, cells != nullptr);
-  const FrameBatch batch{int(nframes),   splits.data(), as_double(frames.coord, 3 * total, coord),
-                         types.data(),   cells,         periodic.get(),
-                         facts.ntypes()};
+  const FrameBatch batch{int(nframes),   splits.data(), as_double(frames.coord, 3 * total, coord), types.data(), cells,
+                         periodic.get(), facts.ntypes()};
   Results<T> results(prediction);
   const Evaluation out = results.view(nframes, total, total, facts.ntypes());
   if (total == 0) {
@@ -192,8 +191,14 @@ void DeepPot::evaluate(const Domain<T>& domain, Prediction<T>& prediction) const
     std::vector<double> coord, fparam, aparam;
     const int64_t length = domain.list_splits[nloc];
     check_given("neighbor", domain.neighbor, length);
-    const NeighborList list{nloc,        nall,   as_double(domain.coord, 3 * nall, coord), domain.type,
-                            domain.list_splits, domain.neighbor, length, facts.ntypes()};
+    const NeighborList list{nloc,
+                            nall,
+                            as_double(domain.coord, 3 * nall, coord),
+                            domain.type,
+                            domain.list_splits,
+                            domain.neighbor,
+                            length,
+                            facts.ntypes()};
     impl_->backend->evaluate(list,
                              {as_double(domain.fparam, facts.numb_fparam, fparam),
                               as_double(domain.aparam, nloc * facts.numb_aparam, aparam)},

@@ -2,6 +2,7 @@
 
 #include "backend.h"
 #include "deepmd/error.h"
+#include "wire.h"
 
 namespace deepmd {
 namespace {
@@ -41,7 +42,8 @@ std::vector<std::string> words(const GraphFile& graph, const char* name) {
   if (node == nullptr) graph.fail(std::string("not the graph of an energy model, it lacks the constant ") + name);
   const Tensor tensor = graph.constant(*node);
   const auto* strings = std::get_if<std::vector<std::string>>(&tensor.values);
-  if (strings == nullptr || strings->size() != 1) graph.fail(std::string("the constant ") + name + " is not one string");
+  if (strings == nullptr || strings->size() != 1 || !is_text(strings->front()))
+    graph.fail(std::string("the constant ") + name + " is not one string");
   std::istringstream stream(strings->front());
   std::vector<std::string> result;
   for (std::string word; stream >> word;) result.push_back(word);

@@ -89,7 +89,7 @@ void GraphFile::parse() {
   }
   for (size_t k = 0; k < nodes_.size(); ++k) {
     if (!index_.emplace(nodes_[k].name, k).second) {
-      throw InputError("two nodes of the name " + std::string(nodes_[k].name));
+      throw InputError("two nodes of the name " + printable(nodes_[k].name));
     }
   }
   if (nodes_.empty()) throw InputError("no nodes");
@@ -100,7 +100,7 @@ void GraphFile::check_operations() const {
   std::set<std::string> foreign;
   for (const GraphNode& node : nodes_) {
     if (allowed.count(node.op)) continue;
-    foreign.insert(std::string(node.op) + " (node " + std::string(node.name) + ")");
+    foreign.insert(printable(node.op) + " (node " + printable(node.name) + ")");
   }
   if (!functions_.empty()) foreign.insert(std::to_string(functions_.size()) + " function(s)");
   if (foreign.empty()) return;
@@ -124,32 +124,32 @@ GraphOutput GraphFile::source(std::string_view input, bool reshaped) const {
     int index = 0;
     if (colon != std::string_view::npos) {
       for (const char digit : input.substr(colon + 1)) {
-        if (digit < '0' || digit > '9' || index > 1000000) fail("a damaged input: " + std::string(input));
+        if (digit < '0' || digit > '9' || index > 1000000) fail("a damaged input: " + printable(input));
         index = 10 * index + (digit - '0');
       }
     }
     const GraphNode* node = find(input.substr(0, colon));
-    if (node == nullptr) fail("the graph lacks the node " + std::string(input));
+    if (node == nullptr) fail("the graph lacks the node " + printable(input));
     const bool passes = node->op == "Identity" || (reshaped && node->op == "Reshape");
     if (!passes || node->inputs.empty()) return {node, index};
     input = node->inputs[0];
   }
-  fail("a chain of too many nodes ends at " + std::string(input));
+  fail("a chain of too many nodes ends at " + printable(input));
 }
 
 Tensor GraphFile::constant(const GraphNode& node) const {
-  if (node.op != "Const") fail("the node " + std::string(node.name) + " is not a constant but " + std::string(node.op));
+  if (node.op != "Const") fail("the node " + printable(node.name) + " is not a constant but " + printable(node.op));
   try {
     return read_tensor(value_of(attribute(node, "value"), 8).bytes());
   } catch (const InputError& error) {
-    fail("the constant " + std::string(node.name) + " is damaged: " + error.what());
+    fail("the constant " + printable(node.name) + " is damaged: " + error.what());
   }
 }
 
 std::string_view GraphFile::attribute(const GraphNode& node, std::string_view name) const {
   const auto found = node.attributes.find(name);
   if (found == node.attributes.end()) {
-    fail("the node " + std::string(node.name) + " lacks the attribute " + std::string(name));
+    fail("the node " + printable(node.name) + " lacks the attribute " + printable(name));
   }
   return found->second;
 }
@@ -160,8 +160,7 @@ auto GraphFile::read_attribute(const GraphNode& node, std::string_view name, con
   try {
     return read(message);
   } catch (const InputError& error) {
-    fail("the attribute " + std::string(name) + " of the node " + std::string(node.name) +
-         " is damaged: " + error.what());
+    fail("the attribute " + printable(name) + " of the node " + printable(node.name) + " is damaged: " + error.what());
   }
 }
 
@@ -176,8 +175,11 @@ int64_t GraphFile::integer(const GraphNode& node, std::string_view name) const {
 }
 
 std::string GraphFile::text(const GraphNode& node, std::string_view name) const {
-  return read_attribute(node, name,
-                        [](std::string_view message) { return std::string(value_of(message, 2).bytes()); });
+  return read_attribute(node, name, [](std::string_view message) {
+    const std::string_view result = value_of(message, 2).bytes();
+    if (!is_text(result)) throw InputError("not a text");
+    return std::string(result);
+  });
 }
 
 std::vector<int64_t> GraphFile::integers(const GraphNode& node, std::string_view name) const {

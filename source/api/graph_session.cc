@@ -135,7 +135,8 @@ class GraphSession : public Backend {
 
   void evaluate(const NeighborList& list, const Parameters& parameters, const Evaluation& out) override {
     if (!takes_ghosts_) {
-      throw InputError(path_ + ": this native graph is evaluated by TensorFlow and then takes no ghost atoms; freeze it "
+      throw InputError(path_ +
+                       ": this native graph is evaluated by TensorFlow and then takes no ghost atoms; freeze it "
                        "with --portable for molecular dynamics in domains");
     }
     run({1, list.nloc, list.nall, list.coord, list.type, nullptr}, parameters, out);

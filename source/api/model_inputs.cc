@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "wire.h"
+
 namespace deepmd {
 namespace {
 
@@ -13,14 +15,14 @@ struct SchemaInput {
 };
 
 constexpr SchemaInput kSchema[] = {
-    {"coord", nullptr, true},         {"type", nullptr, true},         {"frame_splits", nullptr, true},
-    {"box", nullptr, true},           {"periodic", nullptr, true},     {"extra", nullptr, true},
-    {"avg", nullptr, false},          {"std_radial", nullptr, false},  {"std_angular", nullptr, false},
-    {"rcut", nullptr, false},         {"rcut_smth", nullptr, false},   {"sel", nullptr, false},
-    {"lowest", nullptr, false},       {"unit", nullptr, false},        {"per_octave", nullptr, false},
-    {"table", nullptr, false},        {"empty", nullptr, false},       {"first_matrix", nullptr, false},
-    {"extra_matrix", nullptr, false}, {"first_bias", nullptr, false},  {"matrices", "N", false},
-    {"biases", "N", false},           {"idts", "NI", false},           {"final_matrix", nullptr, false},
+    {"coord", nullptr, true},         {"type", nullptr, true},        {"frame_splits", nullptr, true},
+    {"box", nullptr, true},           {"periodic", nullptr, true},    {"extra", nullptr, true},
+    {"avg", nullptr, false},          {"std_radial", nullptr, false}, {"std_angular", nullptr, false},
+    {"rcut", nullptr, false},         {"rcut_smth", nullptr, false},  {"sel", nullptr, false},
+    {"lowest", nullptr, false},       {"unit", nullptr, false},       {"per_octave", nullptr, false},
+    {"table", nullptr, false},        {"empty", nullptr, false},      {"first_matrix", nullptr, false},
+    {"extra_matrix", nullptr, false}, {"first_bias", nullptr, false}, {"matrices", "N", false},
+    {"biases", "N", false},           {"idts", "NI", false},          {"final_matrix", nullptr, false},
     {"atom_bias", nullptr, false},
 };
 
@@ -44,7 +46,7 @@ ModelInputs::ModelInputs(const GraphFile& graph, const GraphNode& node) : graph_
 }
 
 void ModelInputs::fail(const std::string& message) const {
-  graph_.fail("the node " + std::string(node_.name) + ": " + message);
+  graph_.fail("the node " + printable(node_.name) + ": " + message);
 }
 
 std::string_view ModelInputs::input(const std::string& name) const { return inputs_.at(name).at(0); }

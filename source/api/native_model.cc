@@ -8,6 +8,7 @@
 #include "deepmd/error.h"
 #include "model_inputs.h"
 #include "thread_pool.h"
+#include "wire.h"
 
 namespace deepmd {
 namespace {
@@ -96,8 +97,8 @@ FittingNet<F> read_fitting(ModelInputs& inputs, int ntypes, int64_t width) {
   const int64_t n1 = first.shape[1];
   net.extra_matrix = inputs.values<F>("extra_matrix", extra, {-1, n1});
   net.nextra = extra.shape[0];
-  net.layers.push_back({width, n1, first_matrix, inputs.values<F>("first_bias", {ntypes, n1}),
-                        read_idt<F>(inputs, *idts[0], n1)});
+  net.layers.push_back(
+      {width, n1, first_matrix, inputs.values<F>("first_bias", {ntypes, n1}), read_idt<F>(inputs, *idts[0], n1)});
   for (size_t k = 0; k < matrices.size(); ++k) {
     const int64_t n_in = net.layers.back().n_out;
     const F* matrix = inputs.values<F>("matrices", *matrices[k], {n_in, -1});
@@ -189,8 +190,8 @@ class NativeModel : public Backend {
   void set_extra(const Parameters& parameters, int64_t frame, int64_t begin, int64_t end) {
     if (standard_.width() == 0) return;
     for (int64_t i = begin; i < end; ++i) {
-      standard_.apply(parameters.fparam + frame * standard_.numb_fparam,
-                      parameters.aparam + i * standard_.numb_aparam, extra_.data() + i * standard_.width());
+      standard_.apply(parameters.fparam + frame * standard_.numb_fparam, parameters.aparam + i * standard_.numb_aparam,
+                      extra_.data() + i * standard_.width());
     }
   }
 
@@ -225,8 +226,8 @@ std::unique_ptr<Backend> read_native_model(const GraphFile& graph, const GraphFa
   const GraphNode* node = nullptr;
   for (const GraphNode& each : graph.nodes()) {
     if (each.op != "EvaluateModel") continue;
-    if (node != nullptr) graph.fail("expected one operation EvaluateModel, got " + std::string(node->name) + " and " +
-                                    std::string(each.name));
+    if (node != nullptr)
+      graph.fail("expected one operation EvaluateModel, got " + printable(node->name) + " and " + printable(each.name));
     node = &each;
   }
   if (node == nullptr) {

@@ -30,7 +30,9 @@ std::string variable_or(const char* variable, const std::string& otherwise) {
 }
 
 /// "2.21" of "2.21.0".
-std::string minor_version(const std::string& version) { return version.substr(0, version.find('.', version.find('.') + 1)); }
+std::string minor_version(const std::string& version) {
+  return version.substr(0, version.find('.', version.find('.') + 1));
+}
 
 /// The version of TensorFlow that the op library was built for, from the file beside it; empty when there is none.
 std::string built_for(const std::string& ops) {

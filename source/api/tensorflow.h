@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <string>
 
-// TensorFlow's C API (tensorflow/c/c_api.h), as far as it is used here. Its library is loaded while the program runs, so
-// that programs that use native graphs alone need none.
+// TensorFlow's C API (tensorflow/c/c_api.h), as far as it is used here. Its library is loaded while the program runs,
+// so that programs that use native graphs alone need none.
 extern "C" {
 struct TF_Buffer {
   const void* data;

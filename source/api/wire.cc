@@ -1,14 +1,62 @@
 #include "wire.h"
 
 #include <cstring>
-#include <string>
 
 #include "deepmd/error.h"
 
 namespace deepmd {
-
 namespace {
 constexpr int kLastField = (1 << 29) - 1;
+constexpr size_t kMostShown = 200;
+
+/// The number of bytes of the character that begins with this one, 0 where none does.
+size_t length_of(unsigned char first) {
+  if (first < 32 || first == 127) return 0;
+  if (first < 128) return 1;
+  if (first < 0xc2 || first > 0xf4) return 0;
+  return first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+}
+
+/// The number of bytes of the character in front, 0 where there is none.
+size_t front_length(std::string_view bytes) {
+  const size_t length = length_of(static_cast<unsigned char>(bytes.front()));
+  if (length > bytes.size()) return 0;
+  for (size_t k = 1; k < length; ++k) {
+    if ((static_cast<unsigned char>(bytes[k]) & 0xc0) != 0x80) return 0;
+  }
+  const auto second = length > 2 ? static_cast<unsigned char>(bytes[1]) : 0;
+  switch (static_cast<unsigned char>(bytes.front())) {
+    case 0xe0:
+      return second < 0xa0 ? 0 : length;  // longer than need be
+    case 0xed:
+      return second > 0x9f ? 0 : length;  // surrogates
+    case 0xf0:
+      return second < 0x90 ? 0 : length;
+    case 0xf4:
+      return second > 0x8f ? 0 : length;  // beyond Unicode
+    default:
+      return length;
+  }
+}
+}  // namespace
+
+bool is_text(std::string_view bytes) {
+  while (!bytes.empty()) {
+    const size_t length = front_length(bytes);
+    if (length == 0) return false;
+    bytes.remove_prefix(length);
+  }
+  return true;
+}
+
+std::string printable(std::string_view bytes) {
+  std::string result;
+  while (!bytes.empty() && result.size() < kMostShown) {
+    const size_t length = front_length(bytes);
+    result += length == 0 ? std::string_view("?") : bytes.substr(0, length);
+    bytes.remove_prefix(length == 0 ? 1 : length);
+  }
+  return bytes.empty() ? result : result + "...";
 }
 
 uint64_t WireReader::take_varint() {

@@ -1,12 +1,19 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace deepmd {
 
-/// Reads protobuf's wire format field by field (protobuf.dev/programming-guides/encoding). Nothing is copied and nothing
-/// outside the bytes is ever read; what is not a message is an InputError.
+/// Whether the bytes are UTF-8 without control characters.
+bool is_text(std::string_view bytes);
+
+/// What of the bytes can stand in a message: at most some hundred, with question marks for what is no text.
+std::string printable(std::string_view bytes);
+
+/// Reads protobuf's wire format field by field (protobuf.dev/programming-guides/encoding). Nothing is copied and
+/// nothing outside the bytes is ever read; what is not a message is an InputError.
 class WireReader {
  public:
   explicit WireReader(std::string_view bytes) : bytes_(bytes) {}

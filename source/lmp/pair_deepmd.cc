@@ -114,7 +114,8 @@ void PairDeepMD::init_style() {
   const bool bonded = atom->molecular != 0 && (atom->nbonds > 0 || atom->molecular == 2);
   for (int k = 1; bonded && k < 4; ++k) {
     if (force->special_lj[k] == 0.0 && force->special_coul[k] == 0.0) {
-      error->all(FLERR, "pair_style deepmd: special_bonds takes bonded neighbours away; set special_bonds lj/coul 1 1 1");
+      error->all(FLERR,
+                 "pair_style deepmd: special_bonds takes bonded neighbours away; set special_bonds lj/coul 1 1 1");
     }
   }
   if (atom->mass != nullptr && atom->rmass == nullptr) {
@@ -158,7 +159,8 @@ void PairDeepMD::update_list() {
   const int nlocal = atom->nlocal;
   if (list->inum != nlocal) {
     error->one(FLERR, "pair_style deepmd: expected a list of all " + std::to_string(nlocal) + " atoms, got " +
-                          std::to_string(list->inum) + "; it cannot be a part of pair_style hybrid for some types only");
+                          std::to_string(list->inum) +
+                          "; it cannot be a part of pair_style hybrid for some types only");
   }
   list_splits_.assign(1, 0);
   for (int i = 0; i < nlocal; ++i) list_splits_.push_back(list_splits_.back() + list->numneigh[i]);
@@ -227,8 +229,8 @@ void PairDeepMD::warn_of_sel() {
     if (most[t] <= model.sel()[t]) continue;
     warned_ = true;
     error->warning(FLERR, "pair_style deepmd: an atom has " + std::to_string(most[t]) + " neighbours " +
-                              model.type_map()[t] + " but this portable graph takes " +
-                              std::to_string(model.sel()[t]) + " and leaves out the farthest; a native graph does not");
+                              model.type_map()[t] + " but this portable graph takes " + std::to_string(model.sel()[t]) +
+                              " and leaves out the farthest; a native graph does not");
   }
 }
 
@@ -265,7 +267,7 @@ void PairDeepMD::write_deviation() {
 
 std::vector<double> PairDeepMD::sorted_by_tag(const std::vector<double>& values) const {
   const int nlocal = atom->nlocal;
-  std::vector<int> counts(size_t(comm->nprocs)), begins(size_t(comm->nprocs), 0);
+  std::vector<int> counts(size_t(comm->nprocs)), begins(size_t(comm -> nprocs), 0);
   MPI_Gather(&nlocal, 1, MPI_INT, counts.data(), 1, MPI_INT, 0, world);
   std::partial_sum(counts.begin(), counts.end() - 1, begins.begin() + 1);
   const size_t total = comm->me == 0 ? size_t(atom->natoms) : 0;

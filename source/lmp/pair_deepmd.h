@@ -12,8 +12,8 @@ namespace LAMMPS_NS {
 
 /// `pair_style deepmd`: one potential that drives the dynamics, and others to compare it with.
 ///
-/// Every rank evaluates its own atoms as centres among them and its ghosts; forces and virials of ghosts go home by LAMMPS's
-/// own communication.
+/// Every rank evaluates its own atoms as centres among them and its ghosts; forces and virials of ghosts go home by
+/// LAMMPS's own communication.
 class PairDeepMD : public Pair {
  public:
   explicit PairDeepMD(LAMMPS* lmp);
@@ -50,7 +50,7 @@ class PairDeepMD : public Pair {
   std::vector<int> type_;             // [nall], the model's
   std::vector<int64_t> list_splits_;  // [nlocal + 1]
   std::vector<int32_t> neighbor_;
-  std::vector<double> aparam_;                             // [nlocal, numb_aparam]
+  std::vector<double> aparam_;                           // [nlocal, numb_aparam]
   std::vector<deepmd::Prediction<double>> predictions_;  // of each model
   bool warned_ = false;
 };

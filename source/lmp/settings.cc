@@ -109,10 +109,12 @@ PairSettings read_settings(const std::vector<std::string>& line) {
     } else if (keyword == "aparam") {
       settings.aparam = words.numbers(keyword);
     } else if (is_keyword(keyword)) {
-      throw InputError(keyword + ": this keyword is not supported; there are out_freq, out_file, atomic, relative, "
-                                 "relative_v, fparam and aparam");
+      throw InputError(keyword +
+                       ": this keyword is not supported; there are out_freq, out_file, atomic, relative, "
+                       "relative_v, fparam and aparam");
     } else {
-      throw InputError("unknown keyword " + keyword + "; graph files come first, then out_freq, out_file, atomic, "
+      throw InputError("unknown keyword " + keyword +
+                       "; graph files come first, then out_freq, out_file, atomic, "
                        "relative, relative_v, fparam and aparam");
     }
   }
