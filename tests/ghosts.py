@@ -52,6 +52,8 @@ def domain_of(frame: Frame, reach: float, rng: np.random.Generator) -> Domain:
             owner.append(np.asarray(kept, int))
     coord, owner = np.concatenate(coord), np.concatenate(owner)
     distances = np.linalg.norm(coord[:nloc, None] - coord, axis=2)
-    lists = [rng.permutation(np.flatnonzero((row < reach) & (np.arange(len(coord)) != i))) for i, row in enumerate(distances)]
+    lists = [
+        rng.permutation(np.flatnonzero((row < reach) & (np.arange(len(coord)) != i))) for i, row in enumerate(distances)
+    ]
     splits = np.concatenate([[0], np.cumsum([len(each) for each in lists])])
     return Domain(coord, frame.types[owner], owner, splits, np.concatenate(lists).astype(np.int32))

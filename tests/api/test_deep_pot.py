@@ -32,7 +32,9 @@ SOME = ["two_sides", "fparam_aparam", "exclude_like", "three_types", "float32", 
 
 
 def expected_of(reference, frame: Frame) -> dict[str, np.ndarray]:
-    results = reference.eval(frame.coord, frame.cell, frame.types, atomic=True, fparam=frame.fparam, aparam=frame.aparam)
+    results = reference.eval(
+        frame.coord, frame.cell, frame.types, atomic=True, fparam=frame.fparam, aparam=frame.aparam
+    )
     return dict(zip(NAMES, results, strict=True))
 
 
@@ -65,7 +67,9 @@ def test_native_graphs(name):
 @pytest.mark.parametrize("name", ["two_sides", "fparam_aparam"])
 def test_cells(name, shape):
     frame = make_frame(shape, config=variant_config(name))
-    assert_same(evaluate(_api.DeepPot(str(native_file(name))), frame), expected_of(native_potential(name), frame), 1e-12)
+    assert_same(
+        evaluate(_api.DeepPot(str(native_file(name))), frame), expected_of(native_potential(name), frame), 1e-12
+    )
 
 
 @pytest.mark.parametrize("name", SOME)
@@ -142,7 +146,9 @@ def test_threads_do_not_change_a_bit(threads, rng):
     frame = make_frame("orthorhombic")
     domain = domain_of(frame.replace(coord=np.repeat(frame.coord, 1, axis=0)), 3.9, rng)
     arguments = (domain.coord, domain.types, domain.splits, domain.neighbor)
-    one, many = (_api.DeepPot(str(native_file("one_side")), count).evaluate_domain(*arguments) for count in (1, threads))
+    one, many = (
+        _api.DeepPot(str(native_file("one_side")), count).evaluate_domain(*arguments) for count in (1, threads)
+    )
     for name in NAMES:
         np.testing.assert_array_equal(one[name], many[name])
 
