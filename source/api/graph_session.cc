@@ -1,7 +1,7 @@
 #include "graph_session.h"
 
 #include <algorithm>
-#include <cstring>
+#include <iterator>
 #include <numeric>
 #include <string>
 #include <utility>
@@ -13,9 +13,10 @@ namespace deepmd {
 namespace {
 
 constexpr const char* kOutputs[] = {"o_atom_energy", "o_force", "o_virial", "o_atom_virial"};
-// The op of the field that finds neighbours, and ours that also counts them, a further output.
-constexpr const char* kSearch = "ProdEnvMatA";
-constexpr const char* kCountingSearch = "ProdEnvMatACounted";
+// Ops of the field that find neighbours have each one of ours, of this longer name, that also counts them, a further
+// output.
+constexpr const char* kSearches[] = {"ProdEnvMatA", "ProdEnvMatR"};
+constexpr const char* kCounted = "Counted";
 constexpr int kCounts = 4;
 
 /// A status that lives as long as it is looked at.
@@ -75,17 +76,17 @@ void append_bytes(std::vector<char>& bytes, int field, std::string_view value) {
   bytes.insert(bytes.end(), value.begin(), value.end());
 }
 
-/// The message GraphDef with the search replaced by the one that counts.
+/// The message GraphDef with searches replaced by those that count.
 std::vector<char> counting(const GraphFile& graph, std::vector<std::string>* searches) {
   std::vector<char> bytes;
   for (const GraphNode& node : graph.nodes()) {
-    if (node.op != kSearch) {
+    if (std::find(std::begin(kSearches), std::end(kSearches), node.op) == std::end(kSearches)) {
       append_bytes(bytes, 1, node.message);
       continue;
     }
     // The last value of a field holds.
     std::vector<char> message(node.message.begin(), node.message.end());
-    append_bytes(message, 2, kCountingSearch);
+    append_bytes(message, 2, std::string(node.op) + kCounted);
     append_bytes(bytes, 1, {message.data(), message.size()});
     searches->emplace_back(node.name);
   }

@@ -12,17 +12,18 @@ struct SchemaInput {
   const char* name;
   const char* count;  // the attribute that says how many tensors it is; null for one
   bool fed;           // by whoever evaluates, else a number of the model
+  int least = 1;      // number of tensors
 };
 
 constexpr SchemaInput kSchema[] = {
-    {"coord", nullptr, true},         {"type", nullptr, true},        {"frame_splits", nullptr, true},
-    {"box", nullptr, true},           {"periodic", nullptr, true},    {"extra", nullptr, true},
-    {"avg", nullptr, false},          {"std_radial", nullptr, false}, {"std_angular", nullptr, false},
-    {"rcut", nullptr, false},         {"rcut_smth", nullptr, false},  {"sel", nullptr, false},
-    {"lowest", nullptr, false},       {"unit", nullptr, false},       {"per_octave", nullptr, false},
-    {"table", nullptr, false},        {"empty", nullptr, false},      {"first_matrix", nullptr, false},
-    {"extra_matrix", nullptr, false}, {"first_bias", nullptr, false}, {"matrices", "N", false},
-    {"biases", "N", false},           {"idts", "NI", false},          {"final_matrix", nullptr, false},
+    {"coord", nullptr, true},      {"type", nullptr, true},        {"frame_splits", nullptr, true},
+    {"box", nullptr, true},        {"periodic", nullptr, true},    {"extra", nullptr, true},
+    {"avg", nullptr, false},       {"std_radial", nullptr, false}, {"std_angular", nullptr, false},
+    {"rcut", nullptr, false},      {"rcut_smth", nullptr, false},  {"sel", nullptr, false},
+    {"lowest", nullptr, false},    {"unit", nullptr, false},       {"per_octave", nullptr, false},
+    {"table", nullptr, false},     {"empty", nullptr, false},      {"first_matrix", "NN", false},
+    {"extra_matrix", "NN", false}, {"first_bias", nullptr, false}, {"matrices", "N", false, 0},
+    {"biases", "N", false, 0},     {"idts", "NI", false},          {"final_matrix", "NN", false},
     {"atom_bias", nullptr, false},
 };
 
@@ -36,7 +37,8 @@ ModelInputs::ModelInputs(const GraphFile& graph, const GraphNode& node) : graph_
   size_t next = 0;
   for (const SchemaInput& expected : kSchema) {
     const int64_t count = expected.count ? graph.integer(node, expected.count) : 1;
-    if (count < 0 || uint64_t(count) > given.size() - next) fail(std::string("lacks the input ") + expected.name);
+    if (count < expected.least || uint64_t(count) > given.size() - next)
+      fail(std::string("lacks the input ") + expected.name);
     inputs_[expected.name].assign(given.begin() + next, given.begin() + next + count);
     next += size_t(count);
   }

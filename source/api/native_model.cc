@@ -83,35 +83,75 @@ const F* read_idt(const ModelInputs& inputs, const Tensor& idt, int64_t width) {
   return inputs.values<F>("idts", idt, {width});
 }
 
+/// The weights of all fitting nets, net after net.
+struct FittingInputs {
+  explicit FittingInputs(ModelInputs& inputs)
+      : first(inputs.list("first_matrix")),
+        extra(inputs.list("extra_matrix")),
+        final_matrix(inputs.list("final_matrix")),
+        matrices(inputs.list("matrices")),
+        biases(inputs.list("biases")),
+        idts(inputs.list("idts")) {}
+
+  size_t later() const { return matrices.size() / first.size(); }  ///< layers after the first
+
+  /// Throws InputError unless there is one net for all types or one for each, all of as many layers.
+  void check(const ModelInputs& inputs, int ntypes) const {
+    const size_t nets = first.size();
+    if (nets != 1 && nets != size_t(ntypes)) {
+      inputs.fail("first_matrix: expected one net or one for each of " + std::to_string(ntypes) + " types, got " +
+                  std::to_string(nets));
+    }
+    if (matrices.size() % nets != 0 || biases.size() != matrices.size() || idts.size() != matrices.size() + nets) {
+      inputs.fail("expected as many biases as matrices, " + std::to_string(matrices.size()) +
+                  ", and one more of idts for each of " + std::to_string(nets) + " nets, got " +
+                  std::to_string(biases.size()) + " and " + std::to_string(idts.size()));
+    }
+  }
+
+  std::vector<const Tensor*> first, extra, final_matrix, matrices, biases, idts;
+};
+
+/// Net number n, on descriptors of this width.
 template <typename F>
-FittingNet<F> read_fitting(ModelInputs& inputs, int ntypes, int64_t width) {
+FittingNet<F> read_net(ModelInputs& inputs, const FittingInputs& from, size_t n, int ntypes, int64_t width) {
   FittingNet<F> net{};
   net.activation = activation_of(inputs.graph().text(inputs.node(), "activation"));
-  const Tensor &first = inputs.tensor("first_matrix"), &extra = inputs.tensor("extra_matrix");
-  const std::vector<const Tensor*> matrices = inputs.list("matrices"), biases = inputs.list("biases"),
-                                   idts = inputs.list("idts");
-  if (biases.size() != matrices.size() || idts.size() != matrices.size() + 1) {
-    inputs.fail("expected as many biases as matrices and one more of idts");
-  }
-  const F* first_matrix = inputs.values<F>("first_matrix", first, {width, -1});
-  const int64_t n1 = first.shape[1];
-  net.extra_matrix = inputs.values<F>("extra_matrix", extra, {-1, n1});
-  net.nextra = extra.shape[0];
-  net.layers.push_back(
-      {width, n1, first_matrix, inputs.values<F>("first_bias", {ntypes, n1}), read_idt<F>(inputs, *idts[0], n1)});
-  for (size_t k = 0; k < matrices.size(); ++k) {
+  const F* first_matrix = inputs.values<F>("first_matrix", *from.first[n], {width, -1});
+  const int64_t n1 = from.first[n]->shape[1];
+  net.extra_matrix = inputs.values<F>("extra_matrix", *from.extra[n], {-1, n1});
+  net.nextra = from.extra[n]->shape[0];
+  const size_t later = from.later(), first_idt = n * (later + 1);
+  net.layers.push_back({width, n1, first_matrix, inputs.values<F>("first_bias", {ntypes, n1}),
+                        read_idt<F>(inputs, *from.idts[first_idt], n1)});
+  for (size_t k = 0; k < later; ++k) {
+    const Tensor &matrix = *from.matrices[n * later + k], &bias = *from.biases[n * later + k];
     const int64_t n_in = net.layers.back().n_out;
-    const F* matrix = inputs.values<F>("matrices", *matrices[k], {n_in, -1});
-    const int64_t n_out = matrices[k]->shape[1];
-    net.layers.push_back({n_in, n_out, matrix, inputs.values<F>("biases", *biases[k], {n_out}),
-                          read_idt<F>(inputs, *idts[k + 1], n_out)});
+    const F* values = inputs.values<F>("matrices", matrix, {n_in, -1});
+    const int64_t n_out = matrix.shape[1];
+    net.layers.push_back({n_in, n_out, values, inputs.values<F>("biases", bias, {n_out}),
+                          read_idt<F>(inputs, *from.idts[first_idt + 1 + k], n_out)});
   }
   for (const DenseLayer<F>& layer : net.layers) {
     if (layer.n_out < 1) inputs.fail("expected layers of at least one neuron");
   }
-  net.final_matrix = inputs.values<F>("final_matrix", {net.layers.back().n_out, 1});
+  net.final_matrix = inputs.values<F>("final_matrix", *from.final_matrix[n], {net.layers.back().n_out, 1});
   net.atom_bias = inputs.values<double>("atom_bias", {ntypes});
   return net;
+}
+
+template <typename F>
+std::vector<FittingNet<F>> read_fitting(ModelInputs& inputs, int ntypes, int64_t width, int64_t nextra) {
+  const FittingInputs from(inputs);
+  from.check(inputs, ntypes);
+  std::vector<FittingNet<F>> nets;
+  for (size_t n = 0; n < from.first.size(); ++n) {
+    nets.push_back(read_net<F>(inputs, from, n, ntypes, width));
+    if (nets.back().nextra == nextra) continue;
+    inputs.fail("extra_matrix: expected " + std::to_string(nextra) + " rows for frame and atomic parameters, got " +
+                std::to_string(nets.back().nextra));
+  }
+  return nets;
 }
 
 /// How frame and atomic parameters enter the net: (value - mean) / std, frame parameters first.
@@ -161,11 +201,7 @@ class NativeModel : public Backend {
         pool_(threads),
         device_(pool_.device()) {
     model_.descriptor = read_descriptor<T>(inputs, facts.ntypes(), interacting_.get());
-    model_.fitting = read_fitting<F>(inputs, facts.ntypes(), model_.descriptor.width());
-    if (model_.fitting.nextra != standard_.width()) {
-      inputs.fail("extra_matrix: expected " + std::to_string(standard_.width()) +
-                  " rows for frame and atomic parameters, got " + std::to_string(model_.fitting.nextra));
-    }
+    model_.fitting = read_fitting<F>(inputs, facts.ntypes(), model_.descriptor.width(), standard_.width());
     tensors_ = inputs.take_tensors();
   }
 

@@ -12,10 +12,11 @@ namespace deepmd {
 /// The file of model deviations, in the columns that DeePMD-kit writes.
 class DeviationFile {
  public:
-  /// Begins the file; throws InputError where it cannot be written.
-  explicit DeviationFile(const std::string& path);
+  /// Begins the file, whose lines will end with the deviation of every atom if `atomic`; throws InputError where it
+  /// cannot be written.
+  DeviationFile(const std::string& path, bool atomic);
 
-  /// Adds a line, with the deviations of all atoms behind where there are any.
+  /// Adds a line.
   void write(int64_t step, const Deviation& virial, const Deviation& force, const std::vector<double>& atoms);
 
  private:

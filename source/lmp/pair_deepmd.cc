@@ -62,7 +62,7 @@ void PairDeepMD::settings(int narg, char** arg) {
     check_parameters();
     deviation_file_.reset();
     if (models_->size() > 1 && settings_.out_freq > 0 && comm->me == 0) {
-      deviation_file_ = std::make_unique<deepmd::DeviationFile>(settings_.out_file);
+      deviation_file_ = std::make_unique<deepmd::DeviationFile>(settings_.out_file, settings_.atomic);
     }
   } catch (const InputError& problem) {
     error->all(FLERR, "pair_style deepmd: " + std::string(problem.what()));
@@ -94,10 +94,8 @@ void PairDeepMD::check_parameters() const {
 
 void PairDeepMD::coeff(int narg, char** arg) {
   if (!allocated) allocate();
-  if (narg < 2 || strcmp(arg[0], "*") != 0 || strcmp(arg[1], "*") != 0) {
-    error->all(FLERR, "pair_coeff: expected * * and the names of the elements, as in: pair_coeff * * O H");
-  }
   try {
+    // LAMMPS has seen that * * come first.
     map_ = deepmd::map_types({arg + 2, arg + narg}, atom->ntypes, (*models_)[0].type_map());
   } catch (const InputError& problem) {
     error->all(FLERR, "pair_coeff: " + std::string(problem.what()));

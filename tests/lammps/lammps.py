@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
@@ -74,7 +76,14 @@ class Lammps:
     def __init__(self, directory: Path):
         self._directory, self._count = directory, 0
 
-    def run(self, script: str, *, ranks: int = 1, files: dict[str, str] = {}, threads: int | None = None) -> Run:
+    def run(
+        self,
+        script: str,
+        *,
+        ranks: int = 1,
+        files: Mapping[str, str] = MappingProxyType({}),
+        threads: int | None = None,
+    ) -> Run:
         """Run a script; `files` are written beside it first."""
         self._count += 1
         directory = self._directory / str(self._count)
