@@ -7,18 +7,24 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
+from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
+from ase.data import chemical_symbols
 from ase.stress import full_3x3_to_voigt_6_stress
 
 from deepmd_tf.errors import InputError
 from deepmd_tf.infer.deep_pot import DeepPot
+from deepmd_tf.infer.same_atoms import SameAtoms
+
+# From the nine components of a tensor to Voigt's six, of its symmetric part.
+_VOIGT = full_3x3_to_voigt_6_stress(np.eye(9).reshape(9, 3, 3))
 
 
 class DP(Calculator):
     """A Deep Potential as an ASE calculator.
 
-    Energy and free energy (eV), forces (eV/Å), stress (eV/Å^3, Voigt order, ASE's sign: positive under tension) and
-    per-atom energies. Boundary conditions are taken per axis from ``atoms.pbc``.
+    Energy and free energy (eV), forces (eV/Å), stress (eV/Å^3, Voigt order, ASE's sign: positive under tension), and of
+    each atom its energy and its part of the stress. Boundary conditions are taken per axis from ``atoms.pbc``.
 
     Parameters
     ----------
@@ -28,11 +34,18 @@ class DP(Calculator):
         ASE's label.
     type_dict : mapping of str to int, optional
         Type index of each element symbol; by default the model's own type map.
+    fparam, aparam : array_like, optional
+        Frame parameters ``[width]`` and atomic parameters ``[natoms, width]`` or ``[width]``, for models that take
+        them. ``atoms.info["fparam"]``, and ``atoms.arrays["aparam"]`` or ``atoms.info["aparam"]``, come before.
 
     Raises
     ------
     InputError
         While calculating, when an element is not in the type map; the message names it.
+
+    Notes
+    -----
+    A copy shares the graph; a pickled calculator reads the graph's file again where it is loaded.
 
     Examples
     --------
@@ -41,34 +54,92 @@ class DP(Calculator):
     """
 
     name = "DP"
-    implemented_properties: ClassVar[list[str]] = ["energy", "free_energy", "forces", "stress", "energies"]
+    implemented_properties: ClassVar[list[str]] = ["energy", "free_energy", "forces", "stress", "energies", "stresses"]
+    discard_results_on_any_change = True
 
     def __init__(
-        self, model: str | Path | DeepPot, label: str = "DP", type_dict: Mapping[str, int] | None = None, **kwargs
+        self,
+        model: str | Path | DeepPot,
+        label: str = "DP",
+        type_dict: Mapping[str, int] | None = None,
+        fparam=None,
+        aparam=None,
+        **kwargs,
     ):
-        super().__init__(label=label, **kwargs)
+        super().__init__(label=label, fparam=fparam, aparam=aparam, **kwargs)
         self.dp = model if isinstance(model, DeepPot) else DeepPot(model)
         self.type_dict = dict(type_dict or {name: k for k, name in enumerate(self.dp.get_type_map())})
+        self._types = np.array([self.type_dict.get(symbol, -1) for symbol in chemical_symbols])
+        widths = {"fparam": self.dp.get_dim_fparam(), "aparam": self.dp.get_dim_aparam()}
+        self._taken = [name for name, width in widths.items() if width]
+        self._last: Atoms | None = None
+        self._evaluation: SameAtoms | None = None
+        self._volume: float | None = None
+
+    def check_state(self, atoms: Atoms, tol: float = 0.0) -> list[str]:
+        """What of `atoms` that matters here differs from the atoms of the results; exactly, whatever `tol` is."""
+        known = self.atoms
+        if known is None or len(known) != len(atoms):
+            return list(all_changes)
+        arrays = {
+            "positions": (known.positions, atoms.positions),
+            "numbers": (known.numbers, atoms.numbers),
+            "cell": (known.cell.array, atoms.cell.array),
+            "pbc": (known.pbc, atoms.pbc),
+        }
+        # Bytes are compared fast even where everything is new to the processor, as it is after an evaluation.
+        changes = [name for name, (old, new) in arrays.items() if old.tobytes() != new.tobytes()]
+        return changes + [name for name in self._taken if not np.array_equal(_given(known, name), _given(atoms, name))]
 
     def calculate(self, atoms=None, properties=("energy", "forces"), system_changes=all_changes):
         """Fill ``self.results`` for `atoms`."""
-        super().calculate(atoms, properties, system_changes)
-        symbols = self.atoms.get_chemical_symbols()
-        unknown = sorted(set(symbols) - set(self.type_dict))
-        if unknown:
+        self._follow(atoms, properties, system_changes)
+        atoms, cell = self.atoms, self.atoms.cell.array
+        atomic = "energies" in properties or "stresses" in properties
+        results = self._evaluation.eval(atoms.positions, cell, atomic)
+        energy = results[0].item()
+        self.results = {"energy": energy, "free_energy": energy, "forces": results[1]}
+        if atomic:
+            self.results["energies"] = results[3][:, 0]
+        if self._volume:
+            self.results["stress"] = results[2] @ _VOIGT / -self._volume
+            if atomic:
+                self.results["stresses"] = results[4] @ _VOIGT / -self._volume
+
+    def _follow(self, atoms: Atoms | None, properties, system_changes) -> None:
+        """Make ``self.atoms`` a copy of `atoms`, and prepare for what is new about them."""
+        if self._last is not None and {"positions", "cell"}.issuperset(system_changes):
+            self.atoms = self._last
+            if atoms is not None:
+                self.atoms.positions[:] = atoms.positions
+                self.atoms.cell[:] = atoms.cell.array
+        else:
+            super().calculate(atoms, properties, system_changes)
+            self._last = None
+            parameters = {name: self._parameter(self.atoms, name) for name in ("fparam", "aparam")}
+            pbc = tuple(self.atoms.pbc.tolist())
+            self._evaluation = SameAtoms(self.dp, self._types_of(self.atoms), pbc, **parameters)
+            self._last = self.atoms
+        if "cell" in system_changes:
+            self._volume = self.atoms.get_volume() if self.atoms.cell.rank == 3 else None
+
+    def _types_of(self, atoms: Atoms) -> np.ndarray:
+        """Types in the model ``[natoms]``."""
+        types = self._types[atoms.numbers]
+        if types.min(initial=0) < 0:
+            unknown = sorted({chemical_symbols[number] for number in atoms.numbers[types < 0]})
             raise InputError(
                 f"the model does not know the element(s) {', '.join(unknown)}; it was trained for "
                 f"{' '.join(self.type_dict)}"
             )
-        types = np.array([self.type_dict[symbol] for symbol in symbols])
-        pbc = tuple(bool(axis) for axis in self.atoms.pbc)
-        cell = self.atoms.cell.array if any(pbc) else None
-        atomic = "energies" in properties
-        results = self.dp.eval(self.atoms.positions, cell, types, atomic=atomic, pbc=pbc)
-        energy, force, virial = results[:3]
-        self.results = {"energy": float(energy[0, 0]), "free_energy": float(energy[0, 0]), "forces": force[0]}
-        if atomic:
-            self.results["energies"] = results[3][0, :, 0]
-        if self.atoms.cell.rank == 3:
-            stress = -virial[0].reshape(3, 3) / self.atoms.get_volume()
-            self.results["stress"] = full_3x3_to_voigt_6_stress(0.5 * (stress + stress.T))
+        return types
+
+    def _parameter(self, atoms: Atoms, name: str):
+        """The frame or atomic parameters of `atoms`, their own or the calculator's."""
+        own = _given(atoms, name) if name in self._taken else None
+        return self.parameters[name] if own is None else own
+
+
+def _given(atoms: Atoms, name: str):
+    """Parameters that atoms carry, or None."""
+    return atoms.arrays.get(name, atoms.info.get(name)) if name == "aparam" else atoms.info.get(name)

@@ -9,11 +9,12 @@ import numpy as np
 
 from deepmd_tf.errors import InputError
 from deepmd_tf.export.facts import graph_facts
+from deepmd_tf.infer.batches import Batch, as_given, by_composition
 from deepmd_tf.infer.inputs import Inputs, check_inputs
 from deepmd_tf.infer.runner import GraphRunner
 
-_ENERGY = ("o_energy", "o_force", "o_virial")
-_ATOMIC = (*_ENERGY, "o_atom_energy", "o_atom_virial")
+ENERGY = ("o_energy", "o_force", "o_virial")
+ATOMIC = (*ENERGY, "o_atom_energy", "o_atom_virial")
 _DEFAULT_BATCH_ATOMS = 1024
 _BATCH_VARIABLE = "DP_INFER_BATCH_SIZE"
 
@@ -29,6 +30,10 @@ class DeepPot:
         Frames are evaluated together up to this many atoms, which bounds memory; by default the environment variable
         ``DP_INFER_BATCH_SIZE``, else 1024.
 
+    Notes
+    -----
+    A copy is the object itself, which does not change; pickling keeps the path, and loading reads the file again.
+
     Raises
     ------
     InputError
@@ -41,42 +46,51 @@ class DeepPot:
     """
 
     def __init__(self, model_file: str | Path, batch_atoms: int | None = None):
-        self._runner = GraphRunner(model_file)
+        self.runner = GraphRunner(model_file)
         if batch_atoms is None:
             self._batch_atoms = _positive(os.environ.get(_BATCH_VARIABLE, _DEFAULT_BATCH_ATOMS), _BATCH_VARIABLE)
         else:
             self._batch_atoms = _positive(batch_atoms, "batch_atoms")
-        self._facts = graph_facts(self._runner.constants, model_file)
-        for name, width in (("fparam", self._facts.numb_fparam), ("aparam", self._facts.numb_aparam)):
-            if (f"t_{name}" in self._runner.feed_names) != (width > 0):
+        self.facts = graph_facts(self.runner.constants, model_file)
+        for name, width in (("fparam", self.facts.numb_fparam), ("aparam", self.facts.numb_aparam)):
+            if (f"t_{name}" in self.runner.feed_names) != (width > 0):
                 raise InputError(
                     f"{model_file}: the graph is inconsistent: fitting_attr/d{name} is {width}, and the placeholder "
                     f"t_{name} is {'missing' if width else 'there'}"
                 )
 
+    def __copy__(self) -> DeepPot:
+        return self
+
+    def __deepcopy__(self, memo: dict) -> DeepPot:
+        return self
+
+    def __reduce__(self):
+        return DeepPot, (self.runner.path.resolve(), self._batch_atoms)
+
     def get_rcut(self) -> float:
         """Cutoff (Å)."""
-        return self._facts.rcut
+        return self.facts.rcut
 
     def get_ntypes(self) -> int:
         """Number of types."""
-        return len(self._facts.type_map)
+        return len(self.facts.type_map)
 
     def get_type_map(self) -> list[str]:
         """Names of the types, in the order of their indices."""
-        return list(self._facts.type_map)
+        return list(self.facts.type_map)
 
     def get_dim_fparam(self) -> int:
         """Number of frame parameters."""
-        return self._facts.numb_fparam
+        return self.facts.numb_fparam
 
     def get_dim_aparam(self) -> int:
         """Number of atomic parameters."""
-        return self._facts.numb_aparam
+        return self.facts.numb_aparam
 
     def get_sel(self) -> list[int]:
         """Slots for neighbours of each type."""
-        return list(self._facts.sel)
+        return list(self.facts.sel)
 
     def eval(self, coords, cells, atom_types, fparam=None, aparam=None, atomic: bool = False, *, pbc=None) -> tuple:
         """Energies, forces and virials.
@@ -108,7 +122,7 @@ class DeepPot:
         InputError
             When shapes do not fit, numbers are not finite, a cell has no volume or a type is unknown.
         """
-        return self._eval(_ATOMIC if atomic else _ENERGY, coords, cells, atom_types, fparam, aparam, pbc)
+        return self._eval(ATOMIC if atomic else ENERGY, coords, cells, atom_types, fparam, aparam, pbc)
 
     def eval_descriptor(self, coords, cells, atom_types, fparam=None, aparam=None, *, pbc=None) -> np.ndarray:
         """Descriptors ``[nframes, natoms, width]``; arguments as in `eval`."""
@@ -120,49 +134,37 @@ class DeepPot:
 
     def eval_typeebd(self) -> np.ndarray:
         """The type embedding ``[ntypes, width]``."""
-        return self._runner.run_only("t_typeebd")
+        return self.runner.run_only("t_typeebd")
 
     def _eval(self, outputs, coords, cells, atom_types, fparam, aparam, pbc) -> tuple:
-        """Evaluate frames, those of one composition together; graphs of the field expect atoms sorted by type."""
-        given = check_inputs(coords, cells, atom_types, fparam, aparam, pbc, self._facts)
-        natoms = given.types.shape[1]
-        order = np.argsort(given.types, axis=1, kind="stable")
-        counts = np.stack([np.sum(given.types == kind, axis=1) for kind in range(self.get_ntypes())], axis=1)
-        _, group = np.unique(counts, axis=0, return_inverse=True)
-        by_group = np.argsort(group.ravel(), kind="stable")
-        ends = np.cumsum(np.bincount(group.ravel()))[:-1]
-        size = max(1, self._batch_atoms // natoms)
-        batches = [frames[k : k + size] for frames in np.split(by_group, ends) for k in range(0, len(frames), size)]
-        parts = [self._run(outputs, given, frames, order[frames], counts[frames[0]]) for frames in batches]
-        frame_back, atom_back = np.argsort(by_group), np.argsort(order, axis=1)
-        results = (np.concatenate(part)[frame_back] for part in zip(*parts, strict=True))
-        return tuple(_to_atoms(name, result, atom_back) for name, result in zip(outputs, results, strict=True))
+        """Evaluate frames batch by batch; results stand in the order of frames and atoms that was given."""
+        given = check_inputs(coords, cells, atom_types, fparam, aparam, pbc, self.facts)
+        nframes, natoms = given.types.shape
+        make_batches = as_given if self.runner.any_order else by_composition
+        batches = make_batches(given.types, self.get_ntypes(), max(1, self._batch_atoms // natoms))
+        parts = [self._run(outputs, given, batch) for batch in batches]
+        if len(parts) == 1:
+            return tuple(parts[0])
+        back = np.argsort(np.concatenate([np.arange(nframes)[batch.frames] for batch in batches]))
+        return tuple(np.concatenate(part)[back] for part in zip(*parts, strict=True))
 
-    def _run(
-        self, outputs, given: Inputs, frames: np.ndarray, order: np.ndarray, counts: np.ndarray
-    ) -> list[np.ndarray]:
-        """Evaluate the frames numbered `frames`, all of the composition `counts`, with their atoms in `order`."""
-        nframes, natoms = order.shape
-        periodic = given.cells is not None
-        cells = given.cells[frames] if periodic else np.tile(np.eye(3), (nframes, 1, 1))
-        rows = frames[:, None]
-        feeds = {
-            "t_coord": given.coord[rows, order].ravel(),
-            "t_type": given.types[rows, order].ravel(),
-            "t_natoms": np.array([natoms, natoms, *counts], np.int32),
-            "t_box": cells.ravel(),
-            "t_mesh": np.zeros(6 if periodic else 0, np.int32),
-        }
-        if given.fparam is not None:
-            feeds["t_fparam"] = given.fparam[frames].ravel()
-        if given.aparam is not None:
-            feeds["t_aparam"] = given.aparam[rows, order].ravel()
+    def _run(self, outputs, given: Inputs, batch: Batch) -> list[np.ndarray]:
+        """Evaluate a batch: the outputs with frames, and where they have them atoms, as first axes."""
+        part = given.part(batch)
         try:
-            results = self._runner.run(outputs, feeds)
+            results = self.runner.run(outputs, part.feeds(batch.counts))
         except InputError:
-            given.check_distances(frames)
+            given.check_distances(np.arange(len(given.coord))[batch.frames])
             raise
-        return [result.reshape(nframes, -1) for result in results]
+        nframes, natoms = part.types.shape
+        results = [
+            result.reshape((nframes, -1) if name in ("o_energy", "o_virial") else (nframes, natoms, -1))
+            for name, result in zip(outputs, results, strict=True)
+        ]
+        if batch.order is None:
+            return results
+        back = np.argsort(batch.order, axis=1)[:, :, None]
+        return [np.take_along_axis(result, back, axis=1) if result.ndim == 3 else result for result in results]
 
 
 def _positive(value, name: str) -> int:
@@ -173,10 +175,3 @@ def _positive(value, name: str) -> int:
     if number < 1:
         raise InputError(f"{name}: expected a positive number of atoms, got {value!r}")
     return number
-
-
-def _to_atoms(name: str, values: np.ndarray, back: np.ndarray) -> np.ndarray:
-    """Shape an output and put its atoms back into the caller's order ``[nframes, natoms]``."""
-    if name in ("o_energy", "o_virial"):
-        return values
-    return np.take_along_axis(values.reshape(*back.shape, -1), back[:, :, None], axis=1)

@@ -9,6 +9,7 @@ import numpy as np
 from deepmd_tf.errors import InputError
 from deepmd_tf.export.facts import GraphFacts
 from deepmd_tf.geometry import COINCIDENT, neighbors
+from deepmd_tf.infer.batches import Batch
 from deepmd_tf.infer.cells import isolating_cell
 
 
@@ -33,6 +34,41 @@ class Inputs:
     types: np.ndarray
     fparam: np.ndarray | None
     aparam: np.ndarray | None
+
+    def part(self, batch: Batch) -> Inputs:
+        """The frames of a batch, with their atoms in its order."""
+
+        def pick(values: np.ndarray | None, of_atoms: bool = True) -> np.ndarray | None:
+            if values is None or batch.order is None or not of_atoms:
+                return None if values is None else values[batch.frames]
+            return values[batch.frames[:, None], batch.order]
+
+        return Inputs(
+            pick(self.coord), pick(self.cells, False), pick(self.types), pick(self.fparam, False), pick(self.aparam)
+        )
+
+    def feeds(self, counts: np.ndarray) -> dict[str, np.ndarray]:
+        """What a graph is fed with, by the names of its placeholders.
+
+        Parameters
+        ----------
+        counts : ndarray
+            Number of atoms of each type ``[ntypes]``.
+        """
+        nframes, natoms = self.types.shape
+        periodic = self.cells is not None
+        feeds = {
+            "t_coord": self.coord.ravel(),
+            "t_type": self.types.ravel(),
+            "t_natoms": np.array([natoms, natoms, *counts], np.int32),
+            "t_box": (self.cells if periodic else np.tile(np.eye(3), (nframes, 1, 1))).ravel(),
+            "t_mesh": np.zeros(6 if periodic else 0, np.int32),
+        }
+        if self.fparam is not None:
+            feeds["t_fparam"] = self.fparam.ravel()
+        if self.aparam is not None:
+            feeds["t_aparam"] = self.aparam.ravel()
+        return feeds
 
     def check_distances(self, frames: np.ndarray) -> None:
         """Raise `InputError` when two atoms of one of the frames numbered `frames` coincide.
@@ -88,14 +124,13 @@ def _types(atom_types, type_map: tuple[str, ...]) -> np.ndarray:
             f"atom_types: expected integers [natoms] or [nframes, natoms], got {types.dtype} of shape {types.shape}"
         )
     types = np.atleast_2d(types)
-    outside = np.argwhere((types < 0) | (types >= len(type_map)))
-    if outside.size:
-        frame, atom = outside[0]
+    if types.min() < 0 or types.max() >= len(type_map):
+        frame, atom = np.argwhere((types < 0) | (types >= len(type_map)))[0]
         raise InputError(
             f"atom_types: atom {atom} has type {types[frame, atom]}, the model knows types 0 to "
             f"{len(type_map) - 1} ({' '.join(type_map)})"
         )
-    return types.astype(np.int32)
+    return types.astype(np.int32, copy=False)
 
 
 def _frames(name: str, values, shape: tuple[int, int]) -> np.ndarray:
@@ -106,9 +141,9 @@ def _frames(name: str, values, shape: tuple[int, int]) -> np.ndarray:
         found = "no rectangular array of numbers" if array is None else f"shape {array.shape}"
         raise InputError(f"{name}: expected [nframes, {width}] or [nframes, {shape[0]}, {shape[1]}], got {found}")
     array = array.reshape(-1, *shape)
-    bad = np.argwhere(~np.isfinite(array))
-    if bad.size:
-        frame, row = bad[0][:2]
+    finite = np.isfinite(array)
+    if not finite.all():
+        frame, row = np.argwhere(~finite)[0][:2]
         what = "atom" if name == "coords" else "vector"
         raise InputError(f"{name}: frame {frame}, {what} {row}: {array[frame, row].tolist()} is not finite")
     return array
@@ -151,9 +186,8 @@ def _cells(cells, coord: np.ndarray, pbc: tuple[bool, bool, bool], rcut: float) 
         raise InputError(f"cells: expected {len(coord)} frames as in coords, got {len(cells)}")
     if not any(pbc):
         return None
-    kept = cells[:, np.array(pbc)]
-    # The volume, area or length that the periodic vectors span.
-    spanned = np.linalg.svd(kept, compute_uv=False).prod(axis=1)
+    kept = cells if all(pbc) else cells[:, np.array(pbc)]
+    spanned = _spanned(kept)
     flat = np.flatnonzero(spanned < 1e-8)
     if flat.size:
         raise InputError(
@@ -164,10 +198,19 @@ def _cells(cells, coord: np.ndarray, pbc: tuple[bool, bool, bool], rcut: float) 
     return np.stack([isolating_cell(*frame, pbc, rcut) for frame in zip(coord, cells, strict=True)])
 
 
+def _spanned(vectors: np.ndarray) -> np.ndarray:
+    """Volume, area or length that vectors in rows ``[nframes, 1 to 3, 3]`` span, ``[nframes]``."""
+    if vectors.shape[1] == 3:
+        return np.abs(np.linalg.det(vectors))
+    return np.linalg.svd(vectors, compute_uv=False).prod(axis=1)
+
+
 def _without_open_axes(cells, pbc: tuple[bool, bool, bool]):
     """Zero the vectors of open axes, which are not read and may hold anything."""
+    if all(pbc):
+        return cells
     array = np.array(cells)
-    if all(pbc) or array.dtype.kind not in "iuf" or array.shape[-1:] not in ((9,), (3,)) or array.size % 9:
+    if array.dtype.kind not in "iuf" or array.shape[-1:] not in ((9,), (3,)) or array.size % 9:
         return cells
     array = array.astype(np.float64)
     array.reshape(-1, 3, 3)[:, ~np.array(pbc)] = 0.0

@@ -142,8 +142,8 @@ def test_batch_size_from_the_environment(monkeypatch, frame):
     seen = []
     monkeypatch.setenv("DP_INFER_BATCH_SIZE", "12")
     dp = DeepPot(graph_file("two_sides"))
-    run = dp._runner.run
-    monkeypatch.setattr(dp._runner, "run", lambda outputs, feeds: seen.append(feeds) or run(outputs, feeds))
+    run = dp.runner.run
+    monkeypatch.setattr(dp.runner, "run", lambda outputs, feeds: seen.append(feeds) or run(outputs, feeds))
     dp.eval(*several(frame), frame.types)
     assert [len(feeds["t_coord"]) for feeds in seen] == [36, 36, 18]
 

@@ -134,5 +134,5 @@ def test_message_of_an_op_is_kept():
         "t_mesh": np.zeros(4, np.int32),
     }
     with pytest.raises(InputError, match="mesh") as error:
-        dp._runner.run(("o_energy",), feeds)
+        dp.runner.run(("o_energy",), feeds)
     assert "Graph execution" not in str(error.value) and "\n" not in str(error.value)
