@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
@@ -74,7 +75,7 @@ class DP(Calculator):
         self._taken = [name for name, width in widths.items() if width]
         self._last: Atoms | None = None
         self._evaluation: SameAtoms | None = None
-        self._volume: float | None = None
+        self._cell, self._volume = b"", None
 
     def check_state(self, atoms: Atoms, tol: float = 0.0) -> list[str]:
         """What of `atoms` that matters here differs from the atoms of the results; exactly, whatever `tol` is."""
@@ -93,10 +94,18 @@ class DP(Calculator):
 
     def calculate(self, atoms=None, properties=("energy", "forces"), system_changes=all_changes):
         """Fill ``self.results`` for `atoms`."""
-        self._follow(atoms, properties, system_changes)
+        if self._last is None or not {"positions", "cell"}.issuperset(system_changes):
+            self._prepare(atoms, properties, system_changes)
+        else:
+            self.atoms = self._last
+            if atoms is not None:
+                self.atoms.positions[:] = atoms.positions
+                self.atoms.cell[:] = atoms.cell.array
         atoms, cell = self.atoms, self.atoms.cell.array
         atomic = "energies" in properties or "stresses" in properties
         results = self._evaluation.eval(atoms.positions, cell, atomic)
+        if self._cell != cell.tobytes():
+            self._cell, self._volume = cell.tobytes(), atoms.get_volume() if atoms.cell.rank == 3 else None
         energy = results[0].item()
         self.results = {"energy": energy, "free_energy": energy, "forces": results[1]}
         if atomic:
@@ -106,22 +115,18 @@ class DP(Calculator):
             if atomic:
                 self.results["stresses"] = results[4] @ _VOIGT / -self._volume
 
-    def _follow(self, atoms: Atoms | None, properties, system_changes) -> None:
-        """Make ``self.atoms`` a copy of `atoms`, and prepare for what is new about them."""
-        if self._last is not None and {"positions", "cell"}.issuperset(system_changes):
-            self.atoms = self._last
-            if atoms is not None:
-                self.atoms.positions[:] = atoms.positions
-                self.atoms.cell[:] = atoms.cell.array
-        else:
-            super().calculate(atoms, properties, system_changes)
-            self._last = None
-            parameters = {name: self._parameter(self.atoms, name) for name in ("fparam", "aparam")}
-            pbc = tuple(self.atoms.pbc.tolist())
-            self._evaluation = SameAtoms(self.dp, self._types_of(self.atoms), pbc, **parameters)
-            self._last = self.atoms
-        if "cell" in system_changes:
-            self._volume = self.atoms.get_volume() if self.atoms.cell.rank == 3 else None
+    def _prepare(self, atoms: Atoms | None, properties, system_changes) -> None:
+        """Make ``self.atoms`` a copy of `atoms`, and check what will not change while they move."""
+        self._last = None
+        super().calculate(atoms, properties, system_changes)
+        # ASE copies arrays, and of `info` only the references.
+        self.atoms.info |= {
+            name: copy.deepcopy(self.atoms.info[name]) for name in self._taken if name in self.atoms.info
+        }
+        parameters = {name: self._parameter(self.atoms, name) for name in ("fparam", "aparam")}
+        pbc = tuple(self.atoms.pbc.tolist())
+        self._evaluation = SameAtoms(self.dp, self._types_of(self.atoms), pbc, **parameters)
+        self._last = self.atoms
 
     def _types_of(self, atoms: Atoms) -> np.ndarray:
         """Types in the model ``[natoms]``."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 from ase import Atoms, units
@@ -15,9 +18,10 @@ from deepmd_tf.errors import InputError
 from deepmd_tf.infer.ase import DP
 
 from ..frames import make_frame
-from ..models import graph_file, potential
+from ..models import graph_file, native_potential, potential
 
 NAME = "two_sides"
+WITH_PARAMETERS = "fparam_aparam"
 
 
 def make_atoms(shape="triclinic", calculator=None) -> Atoms:
@@ -32,10 +36,12 @@ def atoms() -> Atoms:
     return make_atoms()
 
 
+@pytest.mark.parametrize("make", [potential, native_potential])
 @pytest.mark.parametrize("shape", ["triclinic", "small", "open"])
-def test_properties(shape):
-    frame, atoms = make_frame(shape), make_atoms(shape)
-    energy, force, virial, atom_energy, _ = potential(NAME).eval(frame.coord, frame.cell, frame.types, atomic=True)
+def test_properties(shape, make):
+    frame, atoms = make_frame(shape), make_atoms(shape, DP(make(NAME)))
+    results = make(NAME).eval(frame.coord, frame.cell, frame.types, atomic=True)
+    energy, force, virial, atom_energy, atom_virial = results
     assert isinstance(atoms.get_potential_energy(), float)
     assert atoms.get_potential_energy() == energy[0, 0]
     assert atoms.get_potential_energy(force_consistent=True) == energy[0, 0]
@@ -43,12 +49,17 @@ def test_properties(shape):
     np.testing.assert_allclose(atoms.get_potential_energies(), atom_energy[0, :, 0], rtol=0, atol=1e-13)
     assert atoms.get_potential_energies().sum() == pytest.approx(atoms.get_potential_energy(), abs=1e-12)
     if frame.cell is None:
-        with pytest.raises(PropertyNotImplementedError):
-            atoms.get_stress()
+        for ask in (atoms.get_stress, atoms.get_stresses):
+            with pytest.raises(PropertyNotImplementedError):
+                ask()
     else:
         stress = atoms.get_stress(voigt=False)
         np.testing.assert_allclose(stress, -virial.reshape(3, 3) / atoms.get_volume(), rtol=0, atol=1e-12)
         np.testing.assert_array_equal(stress, stress.T)
+        each = -atom_virial.reshape(-1, 3, 3) / atoms.get_volume()
+        symmetric = (each + each.swapaxes(1, 2)) / 2
+        np.testing.assert_allclose(atoms.get_stresses(voigt=False), symmetric, rtol=0, atol=1e-12)
+        np.testing.assert_allclose(atoms.get_stresses().sum(axis=0), atoms.get_stress(), rtol=0, atol=1e-12)
 
 
 def test_from_a_file():
@@ -129,12 +140,187 @@ def test_own_type_indices():
     assert swapped.get_potential_energy() != pytest.approx(atoms.get_potential_energy(), abs=1e-3)
 
 
-@pytest.fixture
-def counted(monkeypatch):
+def parameters_of(atoms: Atoms, seed: int):
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=1), rng.normal(size=(len(atoms), 2))
+
+
+@pytest.mark.parametrize("make", [potential, native_potential])
+class TestParameters:
+    def expected(self, make, atoms, fparam, aparam):
+        types = [0 if symbol == "O" else 1 for symbol in atoms.symbols]
+        return make(WITH_PARAMETERS).eval(atoms.positions, atoms.cell.array, types, fparam, aparam)
+
+    def assert_results(self, make, atoms, fparam, aparam):
+        energy, force, _ = self.expected(make, atoms, fparam, aparam)
+        assert atoms.get_potential_energy() == energy[0, 0]
+        np.testing.assert_array_equal(atoms.get_forces(), force[0])
+
+    def test_of_the_calculator(self, make):
+        atoms = make_atoms()
+        fparam, aparam = parameters_of(atoms, 0)
+        atoms.calc = DP(make(WITH_PARAMETERS), fparam=fparam, aparam=aparam)
+        self.assert_results(make, atoms, fparam, aparam)
+        other, _ = parameters_of(atoms, 1)
+        atoms.calc.set(fparam=other)
+        self.assert_results(make, atoms, other, aparam)
+
+    def test_of_the_atoms_come_before(self, make):
+        atoms = make_atoms()
+        fparam, aparam = parameters_of(atoms, 0)
+        first, second = parameters_of(atoms, 1), parameters_of(atoms, 2)
+        atoms.calc = DP(make(WITH_PARAMETERS), fparam=fparam, aparam=aparam)
+        atoms.info["fparam"] = first[0]
+        atoms.info["aparam"] = first[1]
+        self.assert_results(make, atoms, *first)
+        atoms.set_array("aparam", second[1])
+        self.assert_results(make, atoms, first[0], second[1])
+
+    def test_changes_are_seen(self, make):
+        atoms = make_atoms(calculator=DP(make(WITH_PARAMETERS)))
+        fparam, aparam = parameters_of(atoms, 0)
+        atoms.info["fparam"] = fparam
+        atoms.set_array("aparam", aparam)
+        self.assert_results(make, atoms, fparam, aparam)
+        atoms.arrays["aparam"][2, 1] += 0.3
+        self.assert_results(make, atoms, fparam, atoms.arrays["aparam"])
+        atoms.info["fparam"][0] -= 0.2
+        self.assert_results(make, atoms, atoms.info["fparam"], atoms.arrays["aparam"])
+
+    def test_missing(self, make):
+        with pytest.raises(InputError, match="fparam: the model needs 1 per frame"):
+            make_atoms(calculator=DP(make(WITH_PARAMETERS))).get_potential_energy()
+
+    def test_left_over_information_is_not_read(self, make):
+        """Atoms from a file may carry anything; a model without parameters does not look."""
+        atoms = make_atoms(calculator=DP(make(NAME)))
+        expected = atoms.get_potential_energy()
+        atoms.info["fparam"] = "from somewhere"
+        assert atoms.get_potential_energy() == expected
+        atoms.calc.set(fparam=[1.0])
+        with pytest.raises(InputError, match="fparam: given, but the model takes none"):
+            atoms.get_potential_energy()
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda c: pickle.loads(pickle.dumps(c))], ids=["copy", "pickle"])
+@pytest.mark.parametrize("used", [False, True])
+def test_copies(copied, used):
+    atoms = make_atoms(calculator=DP(graph_file(NAME), type_dict={"O": 1, "H": 0}))
+    other = make_atoms(calculator=copied(atoms.calc)) if not used else None
+    forces = atoms.get_forces()
+    other = other or make_atoms(calculator=copied(atoms.calc))
+    np.testing.assert_array_equal(other.get_forces(), forces)
+    other.positions[0] += 0.1
+    assert np.abs(other.get_forces() - forces).max() > 1e-3
+    np.testing.assert_array_equal(atoms.get_forces(), forces)
+    assert atoms.calc.atoms == atoms
+
+
+def changes():
+    """What may happen to atoms between two evaluations."""
+
+    def set_positions(atoms):
+        atoms.rattle(0.05, seed=3)
+
+    def strain(atoms):
+        atoms.set_cell(atoms.cell.array * 1.02, scale_atoms=True)
+
+    def strain_only_the_cell(atoms):
+        atoms.cell[1, 0] += 0.1
+
+    def open_an_axis(atoms):
+        atoms.pbc = (True, atoms.pbc[1] ^ True, True)
+
+    def exchange_elements(atoms):
+        atoms.symbols = atoms.symbols[::-1]
+
+    def reorder(atoms):
+        order = np.random.default_rng(0).permutation(len(atoms))
+        atoms.arrays = {name: values[order] for name, values in atoms.arrays.items()}
+
+    def remove_an_atom(atoms):
+        del atoms[2]
+
+    return [value for value in locals().values() if callable(value)]
+
+
+@pytest.mark.parametrize("change", changes(), ids=lambda change: change.__name__)
+def test_everything_that_changes_is_followed(change):
+    """A calculator that has seen other atoms gives what a fresh one does."""
+    atoms = make_atoms(calculator=DP(native_potential(NAME)))
+    for steps in (1, 2):
+        for _ in range(steps):
+            change(atoms)
+            fresh = atoms.copy()
+            fresh.calc = DP(native_potential(NAME))
+            assert atoms.get_potential_energy() == fresh.get_potential_energy()
+            np.testing.assert_array_equal(atoms.get_forces(), fresh.get_forces())
+            np.testing.assert_array_equal(atoms.get_stress(), fresh.get_stress())
+            assert atoms.calc.atoms == atoms
+        atoms.rattle(0.02, seed=steps)
+
+
+@pytest.mark.parametrize("pbc", [(True,) * 3, (True, False, True), (False,) * 3])
+def test_trajectory_is_that_of_single_evaluations(pbc):
+    atoms = make_atoms(calculator=DP(native_potential(NAME)))
+    atoms.pbc, rng = pbc, np.random.default_rng(5)
+    types = [0 if symbol == "O" else 1 for symbol in atoms.symbols]
+    for _ in range(4):
+        atoms.positions += rng.normal(0, 0.05, (len(atoms), 3))
+        cell = atoms.cell.array if any(pbc) else None
+        results = native_potential(NAME).eval(atoms.positions, cell, types, atomic=True, pbc=pbc)
+        assert atoms.get_potential_energy() == results[0][0, 0]
+        np.testing.assert_array_equal(atoms.get_forces(), results[1][0])
+        np.testing.assert_array_equal(atoms.get_potential_energies(), results[3][0, :, 0])
+
+
+class TestRefusalsDuringASimulation:
+    """They say what they say on the first step, and afterwards the calculator goes on."""
+
+    REFUSED = (
+        (lambda atoms: atoms.positions.__setitem__((3, 1), np.nan), r"coords: frame 0, atom 3: .*nan.* is not finite"),
+        (lambda atoms: atoms.positions.__setitem__(4, atoms.positions[1]), "atoms 1 and 4 are at the same position"),
+        (lambda atoms: atoms.cell.__setitem__(0, np.inf), r"cells: frame 0, vector 0: .*inf.* is not finite"),
+        (lambda atoms: atoms.cell.__setitem__(2, atoms.cell[1]), "frame 0 has no volume"),
+        (lambda atoms: atoms.symbols.__setitem__(0, "Xe"), r"does not know the element\(s\) Xe"),
+    )
+
+    def test_stress_after_a_refusal(self):
+        """The cell of a step that was refused is the cell of the next one."""
+        atoms = make_atoms(calculator=DP(native_potential(NAME)))
+        atoms.get_stress()
+        position = atoms.positions[3].copy()
+        atoms.set_cell(atoms.cell.array * 1.1)
+        atoms.positions[3] = np.nan
+        with pytest.raises(InputError):
+            atoms.get_stress()
+        atoms.positions[3] = position
+        fresh = atoms.copy()
+        fresh.calc = DP(native_potential(NAME))
+        np.testing.assert_array_equal(atoms.get_stress(), fresh.get_stress())
+
+    @pytest.mark.parametrize("make", [potential, native_potential])
+    @pytest.mark.parametrize(("break_it", "message"), REFUSED)
+    def test_refusal(self, make, break_it, message):
+        atoms = make_atoms(calculator=DP(make(NAME)))
+        good, energy, stress = atoms.copy(), atoms.get_potential_energy(), atoms.get_stress()
+        for _ in range(2):
+            break_it(atoms)
+            for _ in range(2):
+                with pytest.raises(InputError, match=message):
+                    atoms.get_forces()
+            atoms.symbols = good.symbols
+            atoms.positions[:], atoms.cell[:] = good.positions, good.cell
+            assert atoms.get_potential_energy() == energy
+            np.testing.assert_array_equal(atoms.get_stress(), stress)
+
+
+@pytest.fixture(params=[potential, native_potential], ids=["portable", "native"])
+def counted(request, monkeypatch):
     """A calculator and the list of its evaluations."""
-    calculator, calls = DP(potential(NAME)), []
-    evaluate = calculator.dp.eval
-    monkeypatch.setattr(calculator.dp, "eval", lambda *a, **k: calls.append(k) or evaluate(*a, **k))
+    calculator, calls = DP(request.param(NAME)), []
+    run = calculator.dp.runner.run
+    monkeypatch.setattr(calculator.dp.runner, "run", lambda *a: calls.append(a) or run(*a))
     return calculator, calls
 
 
@@ -155,6 +341,7 @@ def test_results_are_kept_until_atoms_change(counted):
         lambda: atoms.set_cell(atoms.cell * 1.01),
         lambda: atoms.set_pbc((True, True, False)),
         lambda: atoms.symbols.__setitem__(0, "O"),
+        lambda: atoms.__delitem__(3),
     ):
         before = len(calls)
         change()

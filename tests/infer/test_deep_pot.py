@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import logging
+import pickle
 
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from deepmd_tf.infer import DeepPot
 
 from .. import reference
 from ..frames import make_frame
-from ..models import graph_file, potential, variant_config, variant_values
+from ..models import graph_file, native_potential, potential, variant_config, variant_values
 
 
 @pytest.fixture
@@ -31,6 +33,23 @@ def several(frame, count=5):
     rng = np.random.default_rng(1)
     coords = frame.coord + rng.normal(0, 0.1, (count, frame.natoms, 3))
     return coords, frame.cell * rng.uniform(0.97, 1.03, (count, 1, 1))
+
+
+def test_copies(frame):
+    potential = DeepPot(graph_file("two_sides"), batch_atoms=7)
+    assert copy.deepcopy(potential) is copy.copy(potential) is potential
+    loaded = pickle.loads(pickle.dumps(potential))
+    for part, expected in zip(
+        loaded.eval(*several(frame), frame.types), potential.eval(*several(frame), frame.types), strict=True
+    ):
+        np.testing.assert_array_equal(part, expected)
+
+
+def test_pickles_find_the_file_from_anywhere(monkeypatch, tmp_path):
+    monkeypatch.chdir(graph_file("two_sides").parent)
+    pickled = pickle.dumps(DeepPot(graph_file("two_sides").name))
+    monkeypatch.chdir(tmp_path)
+    assert pickle.loads(pickled).get_rcut() == 3.5
 
 
 def test_package_exports_it():
@@ -94,11 +113,13 @@ def test_given_arrays_are_not_changed(dp, frame):
     coords, cells = several(frame)
     kept = coords.copy(), cells.copy(), frame.types.copy()
     dp.eval(coords, cells, frame.types, pbc=(True, False, True))
-    for array, copy in zip((coords, cells, frame.types), kept, strict=True):
-        np.testing.assert_array_equal(array, copy)
+    for array, original in zip((coords, cells, frame.types), kept, strict=True):
+        np.testing.assert_array_equal(array, original)
 
 
-def test_descriptor_follows_the_order_of_atoms(dp, frame):
+@pytest.mark.parametrize("make", [potential, native_potential])
+def test_descriptor_follows_the_order_of_atoms(make, frame):
+    dp = make("two_sides")
     order = np.random.default_rng(2).permutation(frame.natoms)
     mixed = frame.subset(order)
     result = dp.eval_descriptor(mixed.coord, mixed.cell, mixed.types)
@@ -106,11 +127,12 @@ def test_descriptor_follows_the_order_of_atoms(dp, frame):
     np.testing.assert_allclose(result, expected[:, order], rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("make", [potential, native_potential])
 @pytest.mark.parametrize("periodic", [True, False])
-def test_mixed_compositions(periodic):
+def test_mixed_compositions(periodic, make):
     """Frames of any composition in any order, each with its own parameters."""
     name = "fparam_aparam"
-    dp, rng = potential(name), np.random.default_rng(4)
+    dp, rng = make(name), np.random.default_rng(4)
     frame = make_frame("triclinic", config=variant_config(name))
     coords, cells = several(frame, 6)
     types = np.array([frame.types, 1 - frame.types, [0] * 6, frame.types[::-1], [1, 1, 1, 1, 1, 0], frame.types])
@@ -128,10 +150,12 @@ def test_mixed_compositions(periodic):
                 np.testing.assert_allclose(part[k], alone[0], rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("make", [potential, native_potential])
 @pytest.mark.parametrize("batch_atoms", [1, 12, 13, 10_000])
-def test_batches_do_not_matter(dp, frame, batch_atoms):
+def test_batches_do_not_matter(make, frame, batch_atoms):
     coords, cells = several(frame)
-    small = DeepPot(graph_file("two_sides"), batch_atoms=batch_atoms)
+    dp = make("two_sides")
+    small = DeepPot(dp.runner.path, batch_atoms=batch_atoms)
     results = small.eval(coords, cells, frame.types, atomic=True)
     for k in range(len(coords)):
         for part, alone in zip(results, dp.eval(coords[k], cells[k], frame.types, atomic=True), strict=True):
