@@ -20,7 +20,19 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks import flops, inference, learning, programs, report, scaling, species, startup, training
+from benchmarks import (
+    compression,
+    flops,
+    inference,
+    learning,
+    programs,
+    report,
+    scaling,
+    sharing,
+    species,
+    startup,
+    training,
+)
 from benchmarks.figure import draw
 from benchmarks.findings import Findings
 from benchmarks.inputs import ATOMS, CASES, EXAMPLE_DATA, Data
@@ -33,6 +45,8 @@ KINDS = {
     "startup": startup,
     "scaling": scaling,
     "flops": flops,
+    "compression": compression,
+    "sharing": sharing,
     "learning": learning,
 }
 _DEFAULT = tuple(kind for kind in KINDS if kind != "learning")
@@ -56,7 +70,7 @@ def parse() -> argparse.Namespace:
     option("--steps", type=int, default=10, help="training steps in a turn; default 10")
     option("--largest", type=int, default=100_000, metavar="ATOMS", help="scaling: largest frame; default 100000")
     option("--seeds", nargs="+", type=int, default=[1, 2, 3], help="learning: default 1 2 3")
-    option("--numb-steps", type=int, default=learning.STEPS, help=f"learning: default {learning.STEPS}")
+    option("--numb-steps", type=int, default=learning.STEPS, help=f"learning, compression: default {learning.STEPS}")
     option("--work", type=Path, default=Path("out/learning"), help="learning: where runs are kept and reused")
     arguments = parser.parse_args()
     arguments.kind = arguments.kind or list(_DEFAULT)

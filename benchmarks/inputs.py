@@ -90,7 +90,7 @@ def load_types(system: Path, type_map: tuple[str, ...] = ("O", "H")) -> np.ndarr
 
 
 def water_input(data: Data, changes: Mapping[str, Any], *, validate: bool = False) -> dict[str, Any]:
-    """``water.json`` on some data, with keys set by their dotted paths."""
+    """``water.json`` on some data, with keys set by their dotted paths, or removed by None."""
     table = copy.deepcopy(json.loads((HERE / "water.json").read_text()))
     table["training"]["training_data"]["systems"] = [str(path) for path in data.training]
     if validate:
@@ -101,4 +101,6 @@ def water_input(data: Data, changes: Mapping[str, Any], *, validate: bool = Fals
         for name in sections:
             section = section[name]
         section[key] = value
+        if value is None:
+            del section[key]
     return table

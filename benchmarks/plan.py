@@ -32,7 +32,7 @@ class Plan:
     seeds : tuple of int
         Of the kind ``learning``.
     numb_steps : int
-        Training steps of the kind ``learning``.
+        Training steps of the kinds ``learning`` and ``compression``.
     work : Path
         Where the kind ``learning`` keeps its runs.
     """

@@ -95,7 +95,7 @@ def _evaluation(plan: Plan, tables: dict[int, dict], data: dict[int, Data], plac
     sizes, measured = {}, {}
     with ExitStack() as stack:
         for n in (*COUNTS, MANY):
-            frames = _first_frame(data[n], n, place / f"{n}.npz")
+            frames = first_frame(data[n], n, place / f"{n}.npz")
             graphs = shared_graphs(plan.ours, tables[n], place / f"ours-{n}", max(plan.threads))
             pairs = [(plan.ours, graphs.native)]
             sizes[plan.ours.name, n] = parameters(plan.ours, graphs.portable)
@@ -117,7 +117,7 @@ def _evaluation(plan: Plan, tables: dict[int, dict], data: dict[int, Data], plac
     return dict(zip(measured, times, strict=True)), sizes
 
 
-def _first_frame(data: Data, ntypes: int, path: Path) -> Path:
+def first_frame(data: Data, ntypes: int, path: Path) -> Path:
     """The first frame for validation, stored for an `Evaluator`."""
     coord, cells = load(data.validation, "coord")[:1], load(data.validation, "box")[:1]
     return store_frames(path, coord, cells, random_types(coord.shape[1] // 3, ntypes))

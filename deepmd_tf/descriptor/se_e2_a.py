@@ -29,7 +29,7 @@ from deepmd_tf.descriptor.tabulated import TabulatedDescriptor
 from deepmd_tf.nn.parameters import Parameters
 from deepmd_tf.statistics import EnvironmentStatistics
 
-UNIT = 2.0
+UNIT = 4.0
 """Width of the first octave of s, which has deviation one (see `ops.radial_cells`)."""
 
 
@@ -81,7 +81,7 @@ class SeE2A(TabulatedDescriptor):
         super().__init__("se_e2_a", config, statistics=statistics, parameters=parameters)
         self.embedding = make_embedding(config, type_width=type_width, ntypes=self.ntypes, parameters=parameters)
         self.width = config.neuron[-1] * config.axis_neuron
-        self.panels = 2 if self.embedding.smooth else 0
+        self.panels = 4 if self.embedding.smooth else 0
 
     def __call__(
         self, environment: EdgeEnvironment | PaddedEnvironment, type_table: tf.Tensor | None

@@ -12,7 +12,7 @@ from deepmd_tf.descriptor.radial_embedding import RESOLVED
 from deepmd_tf.nn.parameters import Fixed, Parameters
 from deepmd_tf.statistics import EnvironmentStatistics
 
-MOST_PANELS = 64
+MOST_PANELS = 128
 """Panels of an octave beyond which tabulating costs more than it saves."""
 
 

@@ -2,7 +2,8 @@
 
 Each line of standard input is a JSON object with the files ``graph``, ``input`` (.npz: coord, types, has_typeebd and,
 where given, cells, fparam, aparam) and ``output`` (.npz: what `FIELDS` lists, typeebd only where the model has a type
-embedding); each line of standard output is ``{"error": null}`` or says what went wrong. Imports nothing of this project.
+embedding); each line of standard output is ``{"error": null}`` or says what went wrong. Nothing of this project is
+imported.
 """
 
 import json

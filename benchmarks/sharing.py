@@ -1,0 +1,62 @@
+"""What a type embedding saves: nets shared by all species against nets for each species or pair of them."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from benchmarks.findings import Findings, Panel, Series
+from benchmarks.graphs import own_graph, parameters
+from benchmarks.plan import Plan
+from benchmarks.report import Spread, spread_of_ratio
+from benchmarks.species import COUNTS, changes_of, with_species
+from benchmarks.training import paused_trainings, timed_input
+from benchmarks.turns import take_turns
+
+FORMS = {"type embedding": {}, "nets by species": {"model.type_embedding": None}}
+
+
+def findings(plan: Plan) -> Findings:
+    """A row for each number of species and form."""
+    rows = []
+    lines = {form: [Series(form), Series(form), Series(form)] for form in FORMS}
+    threads = plan.threads[0]
+    with tempfile.TemporaryDirectory() as name:
+        place = Path(name)
+        tables, sizes = {}, {}
+        for n in COUNTS:
+            data, sel = with_species(plan.data, n, place / f"{n}-species")
+            for form, changes in FORMS.items():
+                changes = {**changes_of(n, sel), "model.descriptor.type_one_side": False, **changes}
+                tables[n, form] = timed_input(data, changes, plan.rounds, plan.steps)
+                graph = own_graph(
+                    plan.ours, tables[n, form], place / f"{n}-{form.replace(' ', '-')}", max(plan.threads)
+                )
+                sizes[n, form] = parameters(plan.ours, graph)
+        with paused_trainings([(plan.ours, table) for table in tables.values()], threads) as runs:
+            times = dict(zip(tables, take_turns([run.advance for run in runs], plan.rounds), strict=True))
+            memory = {key: run.peak_memory for key, run in zip(tables, runs, strict=True)}
+    reference = (COUNTS[0], "type embedding")
+    for n, form in tables:
+        step = spread_of_ratio(times[n, form], times[reference])
+        grown = memory[n, form] / memory[reference]
+        rows.append([str(n), form, str(sizes[n, form]), step.text(), f"{grown:.2f}"])
+        for line, point in zip(lines[form], (step, grown, sizes[n, form] / sizes[reference]), strict=True):
+            line.add(n, point if isinstance(point, Spread) else Spread(point, point, point))
+    header = ["species", "form", "parameters", "time of a step", "peak memory"]
+    titles = ("time of a step", "peak memory", "parameters")
+    panels = [
+        Panel("species", f"{title} / that of one species", [lines[form][k] for form in FORMS])
+        for k, title in enumerate(titles)
+    ]
+    return Findings(_note(threads), header, rows, panels)
+
+
+def _note(threads: int) -> str:
+    return (
+        "Both forms in this program, native, two sides: with `model.type_embedding` one embedding net and one fitting "
+        "net; without, one embedding net for each pair of species and one fitting net for each species. The atoms are the "
+        "same, their types reassigned in random places as in the kind `species`. Time and memory of training are "
+        "relative to the type-embedding form with one species; ratios of medians (quartiles of the ratios of "
+        f"neighbouring turns), all runs taking turns, {threads} thread{'s' * (threads > 1)}."
+    )
