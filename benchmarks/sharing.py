@@ -55,8 +55,8 @@ def findings(plan: Plan) -> Findings:
 def _note(threads: int) -> str:
     return (
         "Both forms in this program, native, two sides: with `model.type_embedding` one embedding net and one fitting "
-        "net; without, one embedding net for each pair of species and one fitting net for each species. The atoms are the "
-        "same, their types reassigned in random places as in the kind `species`. Time and memory of training are "
+        "net; without, one embedding net for each pair of species and one fitting net for each species. The atoms are "
+        "the same, their types reassigned in random places as in the kind `species`. Time and memory of training are "
         "relative to the type-embedding form with one species; ratios of medians (quartiles of the ratios of "
         f"neighbouring turns), all runs taking turns, {threads} thread{'s' * (threads > 1)}."
     )

@@ -1,0 +1,39 @@
+"""The inputs of the examples train as they are, but for their length."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ..train.runs import dp
+
+ROOT = Path(__file__).parents[2]
+INPUTS = sorted((ROOT / "examples" / "water").glob("*/input.json"))
+
+
+@pytest.mark.parametrize("path", INPUTS, ids=lambda path: path.parent.name)
+def test_trains_and_freezes(path, tmp_path, monkeypatch):
+    """Two steps on small batches, and both graphs."""
+    table = json.loads(path.read_text())
+    training = table["training"]
+    for section in ("training_data", "validation_data"):
+        training[section]["systems"] = [str(path.parent / system) for system in training[section]["systems"]]
+        training[section]["batch_size"] = 1
+    training.update(numb_steps=2, disp_freq=1, save_freq=2)
+    training["validation_data"]["numb_btch"] = 1
+    table["learning_rate"]["decay_steps"] = 1
+    table["model"]["data_stat_nbatch"] = 1
+    (tmp_path / "input.json").write_text(json.dumps(table))
+    monkeypatch.chdir(tmp_path)
+    for command in (
+        ["train", "--skip-neighbor-stat", "input.json"],
+        ["freeze"],
+        ["freeze", "--portable", "-o", "p.pb"],
+    ):
+        result = dp(*command)
+        assert result.status == 0, result.err
+    curve = np.loadtxt("lcurve.out")
+    assert curve.shape[0] == 2 and np.isfinite(curve).all()
