@@ -67,7 +67,17 @@ def test_commands_and_python_run(place):
 
 def test_every_command_is_shown():
     shown = {arguments[0] for arguments in commands("dp")}
-    assert shown == {"train", "freeze", "compress", "test", "show", "neighbor-stat", "plot-lcurve", "doc-train-input"}
+    assert shown == {
+        "train",
+        "freeze",
+        "compress",
+        "test",
+        "model-devi",
+        "show",
+        "neighbor-stat",
+        "plot-lcurve",
+        "doc-train-input",
+    }
 
 
 def test_make_targets_exist():

@@ -24,6 +24,7 @@ COMMANDS = {
     "freeze": "write a checkpoint's model as a graph file (.pb)",
     "compress": "make the table of a frozen graph smaller, as accurate as asked",
     "test": "compare a graph with labelled data",
+    "model-devi": "say how far several graphs disagree",
     "show": "say what is in a graph",
     "neighbor-stat": "count neighbours in data, to choose sel",
     "plot-lcurve": "plot a learning curve",

@@ -66,7 +66,12 @@ class DeepPot:
         return self
 
     def __reduce__(self):
-        return DeepPot, (self.runner.path.resolve(), self._batch_atoms)
+        return DeepPot, (self.path.resolve(), self._batch_atoms)
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self.runner.path
 
     def get_rcut(self) -> float:
         """Cutoff (Å)."""

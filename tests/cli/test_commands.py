@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import yaml
 from deepmd_tf import DeepPot
 from deepmd_tf.data import load_system
 from deepmd_tf.export.graph_def import read_graph_def
+from deepmd_tf.infer.model_devi import calc_model_devi, format_model_devi
 from deepmd_tf.statistics import survey
 from deepmd_tf.train.checkpoint import StoredCheckpoint
 
@@ -107,6 +109,61 @@ class TestTest:
         text = run("test", "-s", "data_0", "--plot", "parity.png")
         assert "parity plot: parity.png" in text
         assert (finished / "parity.png").read_bytes().startswith(PNG)
+
+
+class TestModelDevi:
+    GRAPHS = ("graph.pb", "older.pb")
+
+    @pytest.fixture(scope="class")
+    def older(self, trained, tmp_path_factory):
+        graph = tmp_path_factory.mktemp("older") / "older.pb"
+        assert dp("freeze", "-c", trained / "model.ckpt-2", "-o", graph).status == 0
+        return graph
+
+    @pytest.fixture(autouse=True)
+    def graphs(self, finished, older):
+        shutil.copy(older, finished)
+
+    def expected(self, system, real=False, **options):
+        frames = load_system(system, ["O", "H"]).frames()
+        data = {name: getattr(frames, name) for name in ("energy", "force", "virial")} if real else None
+        models = [DeepPot(graph) for graph in self.GRAPHS]
+        return calc_model_devi(frames.coord, frames.box, frames.type[0], models, real_data=data, **options)
+
+    def run(self, *arguments):
+        result = dp("model-devi", "-m", *self.GRAPHS, *arguments)
+        assert result.status == 0, result.err
+        assert result.out == ""
+        return result.err
+
+    def test_file(self, finished):
+        said = self.run("-s", "data_0")
+        table = self.expected("data_0")
+        assert (finished / "model_devi.out").read_text() == format_model_devi(table, "data_0")
+        assert f"data_0: 4 frames, deviation of forces: mean {table[:, 6].mean():.4g}" in said
+        assert f"largest {table[:, 4].max():.4g} eV/Å at step {table[:, 4].argmax()}" in said
+
+    def test_options(self, finished):
+        self.run(*"-s data_0 -o devi.out -f 5 --real_error --atomic --relative 0.5 --relative_v 0.1".split())
+        table = self.expected("data_0", real=True, frequency=5, atomic=True, relative=0.5, relative_v=0.1)
+        assert (finished / "devi.out").read_text() == format_model_devi(table, "data_0")
+
+    def test_a_directory_is_searched(self, finished):
+        self.run("-s", ".")
+        texts = [format_model_devi(self.expected(f"data_{k}"), f"./data_{k}") for k in range(3)]
+        assert (finished / "model_devi.out").read_text() == "".join(texts)
+
+    def test_frames_are_read_some_at_a_time(self, finished, monkeypatch):
+        monkeypatch.setattr("deepmd_tf.cli.model_devi._ATOMS_AT_ONCE", 9)
+        self.run("-s", "data_2", "-f", "3")
+        table = self.expected("data_2", frequency=3)
+        np.testing.assert_allclose(np.loadtxt(finished / "model_devi.out"), table, rtol=2e-6)
+
+    def test_absent_labels_are_said(self, finished):
+        write_system(finished / "bare", labels=("energy", "force"))
+        said = self.run("-s", "bare", "--real_error")
+        assert "bare: no virial.npy to compare with, its columns are nan" in said
+        assert np.isnan(np.loadtxt(finished / "model_devi.out")[:, 1:4]).all()
 
 
 class TestFreeze:

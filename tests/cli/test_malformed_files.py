@@ -17,6 +17,7 @@ COMMANDS = {
     "show": lambda pb: ["show", pb],
     "compress": lambda pb: ["compress", "-i", pb, "-o", "small.pb"],
     "train": lambda pb: ["train", "input.json", "--init-frz-model", pb],
+    "model-devi": lambda pb: ["model-devi", "-m", "graph.pb", pb, "-s", "data_0"],
 }
 
 
@@ -59,6 +60,21 @@ def test_a_missing_graph(finished, command):
 def test_a_graph_of_other_species(finished):
     (finished / "data_0" / "type_map.raw").write_text("Cu O\n")
     refused(finished, COMMANDS["test"]("graph.pb"), ["type_map.raw", "'Cu'", "['O', 'H']"])
+
+
+def test_graphs_that_cannot_be_compared(finished):
+    (finished / "other").mkdir()
+    write_input(finished / "other", LONG | {"model.type_map": ["O", "H", "Na"], "model.descriptor.sel": [6, 6, 2]})
+    (finished / "input.json").write_text((finished / "other" / "input.json").read_text())
+    assert dp("train", "input.json", "--skip-neighbor-stat").status == 0
+    assert dp("freeze", "-o", "other.pb").status == 0
+    words = ["other.pb", "expected a model of O H as graph.pb", "O H Na"]
+    refused(finished, ["model-devi", "-m", "graph.pb", "other.pb", "-s", "data_0"], words)
+
+
+def test_model_deviation_from_forces_that_are_not_there(finished):
+    (finished / "data_0" / "set.000" / "force.npy").unlink()
+    refused(finished, [*COMMANDS["model-devi"]("graph.pb"), "--real_error"], ["data_0", "force.npy", "found none"])
 
 
 class TestCheckpoint:
@@ -135,6 +151,7 @@ def test_outputs_of_training(finished, kind):
         ["freeze", "-c", "model.ckpt", "-o"],
         ["plot-lcurve", "lcurve.out", "-o"],
         ["test", "-s", "data_0", "--plot"],
+        ["model-devi", "-m", "graph.pb", "graph.pb", "-s", "data_0", "-o"],
     ],
     ids=" ".join,
 )
@@ -181,6 +198,14 @@ OPTIONS = {
     "no input": (["train"], ["INPUT"]),
     "two starts": (["train", "input.json", "--restart", "a", "--init-model", "b"], ["--init-model", "--restart"]),
     "log level": (["train", "input.json", "-v", "LOUD"], ["--log-level", "DEBUG, INFO", "'LOUD'"]),
+    "one model": (["model-devi", "-m", "graph.pb", "-s", "data_0"], ["--models", "at least two", "--real_error"]),
+    "no model": (["model-devi", "-s", "data_0"], ["--models"]),
+    "no steps": (["model-devi", "-m", "a.pb", "b.pb", "-f", "0"], ["--frequency", "positive number of steps", "'0'"]),
+    "no level": (["model-devi", "-m", "a.pb", "--relative", "0"], ["--relative", "positive number", "'0'"]),
+    "level of words": (
+        ["model-devi", "-m", "a.pb", "--relative_v", "much"],
+        ["--relative_v", "positive number", "'much'"],
+    ),
     "negative frames": (["test", "-s", "data_0", "-n", "-3"], ["--numb-test", "number of frames", "'-3'"]),
     "half a frame": (["test", "-s", "data_0", "-n", "1.5"], ["--numb-test", "number of frames", "'1.5'"]),
     "no system": (["test", "-m", "graph.pb"], ["--system"]),

@@ -1,0 +1,141 @@
+"""Model deviation: how far several graphs disagree on the frames of a trajectory or of data, one line per frame.
+
+dp model-devi -m graph.0.pb graph.1.pb graph.2.pb graph.3.pb -s data -o model_devi.out
+dp model-devi -m graph.*.pb -s data --real_error     compare with the labels instead
+
+Columns: step; largest, smallest and root mean square of the virial's deviation (eV per atom); largest, smallest and
+mean of the forces' (eV/Å); the energy's (eV per atom). The file is that of DeePMD-kit, which DP-GEN reads.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from deepmd_tf.data import System
+    from deepmd_tf.infer import DeepPot
+
+log = logging.getLogger("deepmd_tf")
+
+# Forces of this many atoms and all models are held at a time.
+_ATOMS_AT_ONCE = 2**18
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("--models", "-m", required=True, nargs="+", metavar="PB", help="the frozen graphs")
+    parser.add_argument(
+        "--system", "-s", default=".", metavar="DIR", help="a system, or a directory searched for systems; default here"
+    )
+    parser.add_argument(
+        "--output", "-o", default="model_devi.out", metavar="FILE", help="the result; default model_devi.out"
+    )
+    parser.add_argument(
+        "--frequency", "-f", type=_steps, default=1, metavar="N", help="steps between two frames; default 1"
+    )
+    parser.add_argument(
+        "--real_error", action="store_true", help="root-mean-square error of the models against the labels instead"
+    )
+    parser.add_argument("--atomic", action="store_true", help="also write the force deviation of every atom")
+    parser.add_argument(
+        "--relative",
+        type=_level,
+        metavar="LEVEL",
+        help="divide force deviations by the length of the mean force plus LEVEL (eV/Å)",
+    )
+    parser.add_argument(
+        "--relative_v",
+        type=_level,
+        metavar="LEVEL",
+        help="divide virial deviations by the length of the mean virial per atom plus LEVEL (eV)",
+    )
+
+
+def _steps(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a positive number of steps, got {text!r}")
+    return int(text)
+
+
+def _level(text: str) -> float:
+    try:
+        level = float(text)
+    except ValueError:
+        level = math.nan
+    if not 0 < level < math.inf:
+        raise argparse.ArgumentTypeError(f"expected a positive number, got {text!r}")
+    return level
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Carry out the command."""
+    from deepmd_tf.data import check_labels, load_systems
+    from deepmd_tf.errors import InputError
+    from deepmd_tf.files import atomic_write, check_writable
+    from deepmd_tf.infer.deep_pot import DeepPot
+    from deepmd_tf.infer.model_devi import check_models, format_model_devi
+
+    check_writable(arguments.output, "--output")
+    if len(arguments.models) == 1 and not arguments.real_error:
+        raise InputError("--models: expected at least two graphs to compare, got one; --real_error takes one")
+    models = [DeepPot(path) for path in arguments.models]
+    check_models(models, with_data=arguments.real_error)
+    systems = load_systems(arguments.system, models[0].get_type_map())
+    check_labels(systems, numb_fparam=models[0].get_dim_fparam(), numb_aparam=models[0].get_dim_aparam())
+    if arguments.real_error:
+        _check_references(systems)
+    tables = {system.path: _deviation(system, models, arguments) for system in systems}
+    atomic_write(arguments.output, "".join(format_model_devi(table, path) for path, table in tables.items()))
+    what = "error" if arguments.real_error else "deviation"
+    unit = " eV/Å" if arguments.relative is None else ""
+    for path, table in tables.items():
+        mean, largest, step = table[:, 6].mean(), table[:, 4].max(), table[table[:, 4].argmax(), 0]
+        log.info(
+            "%s: %d frames, %s of forces: mean %.4g, largest %.4g%s at step %d",
+            *(path, len(table), what, mean, largest, unit, step),
+        )
+    log.info("written to %s", arguments.output)
+
+
+def _deviation(system: System, models: list[DeepPot], arguments: argparse.Namespace) -> np.ndarray:
+    """Evaluate one system, some frames at a time."""
+    import numpy as np
+
+    from deepmd_tf.infer.model_devi import calc_model_devi
+
+    first, size, tables = models[0], max(1, _ATOMS_AT_ONCE // system.natoms), []
+    for begin in range(0, system.nframes, size):
+        batch = system.frames(slice(begin, begin + size))
+        labels = {name: getattr(batch, name) for name in ("energy", "force", "virial")}
+        table = calc_model_devi(
+            batch.coord,
+            batch.box,
+            batch.type,
+            models,
+            frequency=arguments.frequency,
+            fparam=batch.fparam if first.get_dim_fparam() else None,
+            aparam=batch.aparam if first.get_dim_aparam() else None,
+            real_data=labels if arguments.real_error else None,
+            atomic=arguments.atomic,
+            relative=arguments.relative,
+            relative_v=arguments.relative_v,
+        )
+        table[:, 0] += begin * arguments.frequency
+        tables.append(table)
+    return np.concatenate(tables)
+
+
+def _check_references(systems: list[System]) -> None:
+    """Refuse systems without forces, and say which labels are absent: their columns hold nan."""
+    from deepmd_tf.data import check_labels
+
+    check_labels(systems, required=["force"])
+    for system in systems:
+        absent = [f"{name}.npy" for name in ("energy", "virial") if name not in system.labels]
+        if absent:
+            log.warning("%s: no %s to compare with, its columns are nan", system.path, " and no ".join(absent))
