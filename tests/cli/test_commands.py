@@ -111,14 +111,15 @@ class TestTest:
         assert (finished / "parity.png").read_bytes().startswith(PNG)
 
 
+@pytest.fixture(scope="module")
+def older(trained, tmp_path_factory):
+    graph = tmp_path_factory.mktemp("older") / "older.pb"
+    assert dp("freeze", "-c", trained / "model.ckpt-2", "-o", graph).status == 0
+    return graph
+
+
 class TestModelDevi:
     GRAPHS = ("graph.pb", "older.pb")
-
-    @pytest.fixture(scope="class")
-    def older(self, trained, tmp_path_factory):
-        graph = tmp_path_factory.mktemp("older") / "older.pb"
-        assert dp("freeze", "-c", trained / "model.ckpt-2", "-o", graph).status == 0
-        return graph
 
     @pytest.fixture(autouse=True)
     def graphs(self, finished, older):
