@@ -22,6 +22,7 @@ from pathlib import Path
 
 from benchmarks import (
     compression,
+    dynamics,
     flops,
     inference,
     learning,
@@ -47,6 +48,7 @@ KINDS = {
     "flops": flops,
     "compression": compression,
     "sharing": sharing,
+    "dynamics": dynamics,
     "learning": learning,
 }
 _DEFAULT = tuple(kind for kind in KINDS if kind != "learning")
