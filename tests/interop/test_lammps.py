@@ -1,10 +1,11 @@
-"""LAMMPS with DeePMD-kit's plugin runs our graph: energy, forces and pressure are those of our `DeepPot`."""
+"""LAMMPS with DeePMD-kit's plugin runs our graphs as our plugin does, ours runs DeePMD-kit's graphs, and both agree."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
+from ..lammps.conftest import lammps  # noqa: F401
 from .comparison import evaluate
 from .inputs import train_ours, water_frames, water_input
 
@@ -57,3 +58,71 @@ def test_equal(peer, one_side, tmp_path, monkeypatch):
     np.testing.assert_allclose(pressure, components, rtol=0, atol=1e-9 * np.abs(components).max())
     forces = np.loadtxt((tmp_path / "forces.dump").read_text().splitlines()[9:])[:, 1:]
     np.testing.assert_allclose(forces, expected["force"][0], rtol=0, atol=1e-9 * np.abs(forces).max())
+
+
+DYNAMICS = """units metal
+atom_style atomic
+read_data atoms.data
+pair_style deepmd {models}
+pair_coeff * * O H
+velocity all create 300 1 loop geom
+timestep 0.0005
+fix 1 all nve
+thermo 10
+thermo_style custom step temp pe etotal press pxx pyy pzz pxy pxz pyz
+thermo_modify format float %.15g
+run {steps}
+"""
+
+
+def thermo(log) -> np.ndarray:
+    """Rows of the table of a log."""
+    lines = log.read_text().splitlines()
+    begin = next(k for k, line in enumerate(lines) if line.split()[:1] == ["Step"])
+    end = next(k for k, line in enumerate(lines) if line.startswith("Loop time"))
+    return np.array([line.split() for line in lines[begin + 1 : end] if not line.startswith("WARNING")], float)
+
+
+@pytest.fixture(scope="module")
+def models(peer, tmp_path_factory):
+    """A graph of each program, and a directory with atoms."""
+    directory = tmp_path_factory.mktemp("models")
+    table = water_input({"training.numb_steps": 50, "model.descriptor.type_one_side": False})
+    theirs = peer.train(directory / "theirs", table)
+    with pytest.MonkeyPatch.context() as patch:
+        ours = train_ours(directory / "ours", table, patch)
+    frames = water_frames(1)
+    cell = np.diag(np.linalg.norm(frames["cells"].reshape(3, 3), axis=1))
+    write_atoms(directory / "atoms.data", frames["coord"].reshape(-1, 3), cell, frames["types"])
+    return {"ours": ours, "theirs": theirs, "atoms": directory / "atoms.data"}
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+@pytest.mark.parametrize("graph", ["ours", "theirs"])
+def test_dynamics_are_equal(peer, lammps, models, graph, ranks, tmp_path):  # noqa: F811
+    """Over 100 steps, on one rank of DeePMD-kit's plugin and any of ours."""
+    script = DYNAMICS.format(models=models[graph], steps=100)
+    (tmp_path / "in.lammps").write_text(script)
+    atoms = models["atoms"].read_text()
+    (tmp_path / "atoms.data").write_text(atoms)
+    peer.run("lmp", "-in", "in.lammps", directory=tmp_path)
+    ours = lammps.check(script, files={"atoms.data": atoms}, ranks=ranks)
+    expected, got = (thermo(place / "log.lammps") for place in (tmp_path, ours.directory))
+    assert len(expected) == 11
+    scale = np.abs(expected).max(axis=0)
+    np.testing.assert_allclose(got / scale, expected / scale, rtol=0, atol=1e-8)
+
+
+@pytest.mark.parametrize("keywords", ["", "atomic", "relative 0.7", "relative_v 0.5"])
+def test_files_of_model_deviation_are_equal(peer, lammps, models, keywords, tmp_path):  # noqa: F811
+    graphs = f"{models['ours']} {models['theirs']} out_freq 4 out_file devi.out {keywords}"
+    script = DYNAMICS.format(models=graphs, steps=10)
+    (tmp_path / "in.lammps").write_text(script)
+    atoms = models["atoms"].read_text()
+    (tmp_path / "atoms.data").write_text(atoms)
+    peer.run("lmp", "-in", "in.lammps", directory=tmp_path)
+    ours = lammps.check(script, files={"atoms.data": atoms})
+    expected, got = ((place / "devi.out").read_text().split() for place in (tmp_path, ours.directory))
+    assert [word for word in got if word[0].isalpha()] == [word for word in expected if word[0].isalpha()]
+    numbers = [[float(word) for word in words if word[0].isdigit()] for words in (got, expected)]
+    np.testing.assert_allclose(*numbers, rtol=2e-6, atol=1e-9)
