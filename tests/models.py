@@ -43,7 +43,12 @@ BASE: dict[str, Any] = {
     "fitting_net": {"neuron": [6, 6], "resnet_dt": False, "seed": 1},
 }
 
+ABSENT = object()
+"""Instead of a value: the key of `BASE` is left out."""
+
 PLAIN: dict[str, Any] = {"type_embedding": None}
+PAIRS = {"type": "se_e3", "axis_neuron": ABSENT, "type_one_side": ABSENT}
+TYPED_PAIRS = {**PAIRS, "type": "se_e3_tebd", "neuron": [8, 16]}
 TWO_SIDES = {"descriptor": {"type_one_side": False}}
 ACTIVATION_VARIANTS = {
     name: {section: {"activation_function": name} for section in ("type_embedding", "descriptor", "fitting_net")}
@@ -99,11 +104,37 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "strip_one_side": {"descriptor": {"type": "se_a_ebd_v2"}},
     "strip_two_sides": {"descriptor": {"type": "se_a_ebd_v2", "type_one_side": False, "resnet_dt": True}},
     "strip_exclude": {"descriptor": {"type": "se_a_ebd_v2", "type_one_side": False, "exclude_types": [[0, 1]]}},
+    "pairs_plain": {**PLAIN, "descriptor": PAIRS},
+    "pairs_plain_three_types": {
+        **PLAIN,
+        "type_map": ["O", "C", "H"],
+        "descriptor": {**PAIRS, "sel": [12, 8, 16], "neuron": [2, 4, 8], "resnet_dt": True, "exclude_types": [[0, 2]]},
+        "fitting_net": {"numb_fparam": 1, "numb_aparam": 1},
+    },
+    "pairs_plain_relu": {**PLAIN, "descriptor": {**PAIRS, "activation_function": "relu"}},
+    "pairs_float32": {
+        **{section: {"precision": "float32"} for section in ("type_embedding", "fitting_net")},
+        "descriptor": {**PAIRS, "precision": "float32"},
+    },
+    "pairs_atom_ener": {"descriptor": PAIRS, "fitting_net": {"atom_ener": [-1.5, None]}},
+    "pairs_sel_with_zero": {**PLAIN, "type_map": ["O", "C", "H"], "descriptor": {**PAIRS, "sel": [12, 0, 16]}},
+    "pairs_typed": {"descriptor": TYPED_PAIRS},
+    "pairs_typed_three_types": {
+        "type_map": ["O", "C", "H"],
+        "descriptor": {
+            **TYPED_PAIRS,
+            "sel": [12, 8, 16],
+            "neuron": [5, 10],
+            "resnet_dt": True,
+            "exclude_types": [[0, 2]],
+        },
+    },
+    "pairs_typed_relu6": {"descriptor": {**TYPED_PAIRS, "activation_function": "relu6"}},
     "sel_with_zero": {"type_map": ["O", "C", "H"], "descriptor": {"sel": [12, 0, 16]}},
     **{name: changes for name, changes in ACTIVATION_VARIANTS.items() if name != "tanh"},
 }
 
-KINKED = {name for name in VARIANTS if name.removeprefix("plain_") in ("relu", "relu6")}
+KINKED = {name for name in VARIANTS if name.endswith(("relu", "relu6"))}
 """Variants whose embedding has kinks, so that no table can follow it."""
 
 
@@ -111,7 +142,9 @@ def model_input(changes: Mapping[str, Any] = {}) -> dict[str, Any]:
     """The input file of a variant, with the section ``model`` of `BASE` changed."""
     model = copy.deepcopy(BASE)
     for key, value in changes.items():
-        model[key] = {**model[key], **value} if isinstance(value, Mapping) else value
+        if isinstance(value, Mapping):
+            value = {name: entry for name, entry in {**model[key], **value}.items() if entry is not ABSENT}
+        model[key] = value
     return {
         "model": model,
         "learning_rate": {"type": "exp", "decay_steps": 10, "start_lr": 1e-3, "stop_lr": 1e-5},

@@ -103,6 +103,8 @@ def two_body_embedding(s, j_type, i_type, table, values, config, *, empty=False)
 def descriptors(model, values, coord, cell, types) -> np.ndarray:
     """Descriptors ``[natoms, M * axis_neuron]``; empty slots enter as a constant times their number."""
     config = model.descriptor
+    if config.type.startswith("se_e3"):
+        return three_body_descriptors(model, values, coord, cell, types)
     slots = sum(config.sel)
     table = type_embedding(model, values)
     excluded = {frozenset(pair) for pair in config.exclude_types}
@@ -128,6 +130,30 @@ def descriptors(model, values, coord, cell, types) -> np.ndarray:
         t /= slots
         result.append((t.T @ t[:, : config.axis_neuron]).ravel())
     return np.array(result)
+
+
+def three_body_descriptors(model, values, coord, cell, types) -> np.ndarray:
+    """Descriptors ``[natoms, M]``: a sum over ordered pairs of neighbours; empty slots have no angular columns."""
+    config = model.descriptor
+    table = type_embedding(model, values)
+    excluded = {frozenset(pair) for pair in config.exclude_types}
+    result = np.zeros((len(coord), config.neuron[-1]))
+    for i, found in enumerate(neighbors(coord, cell, config.rcut)):
+        std = values["descrpt_attr/t_std"][types[i], 1:4]
+        columns = [
+            (types[j], environment_row(vector, config.rcut, config.rcut_smth)[1:] / std)
+            for j, vector in found
+            if frozenset((types[i], types[j])) not in excluded
+        ]
+        for (t, a), (u, b) in itertools.product(columns, columns):
+            theta = a @ b
+            if config.type == "se_e3_tebd":
+                inputs = np.concatenate([[theta], table[t], table[u]])
+                result[i] += theta * embedding_net(inputs, values, "filter_type_all", config) / sum(config.sel) ** 2
+            elif t <= u and config.sel[t] * config.sel[u] > 0:
+                embedded = embedding_net(np.array([theta]), values, "filter_type_all", config, suffix=f"_{t}_{u}")
+                result[i] += theta * embedded / (config.sel[t] * config.sel[u])
+    return result
 
 
 def fitting_net(x, values, config, suffix="") -> float:

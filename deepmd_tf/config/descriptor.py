@@ -45,6 +45,11 @@ class DescriptorConfig:
         """Whether it cannot be had without one, so that an absent section means its defaults."""
         return False
 
+    @property
+    def zero_when_isolated(self) -> bool:
+        """Whether an atom without neighbours has a descriptor of zeros."""
+        return self.set_davg_zero
+
     def problems(self) -> Iterator[tuple[str, str]]:
         """Yield `(key, message)` for values that do not go together."""
         if self.rcut <= self.rcut_smth:

@@ -55,6 +55,9 @@ _MODEL = {
 
 _DESCRIPTOR = {
     "env_protection": (0,),
+    "tebd_dim": (),
+    "concat_output_tebd": (True,),
+    "smooth": (True,),
 }
 
 _FITTING = {
@@ -151,6 +154,7 @@ _TABLES: dict[str, dict[str, Any]] = {
 _HINTS = {
     "training.systems": "move it to training.training_data.systems",
     "training.batch_size": "move it to training.training_data.batch_size",
+    "model.descriptor.tebd_dim": "give model.type_embedding.neuron, whose last entry it is",
     "training.numb_epoch": "give training.numb_steps",
     "learning_rate.stop_lr_ratio": "give learning_rate.stop_lr = start_lr * stop_lr_ratio",
 }

@@ -83,6 +83,12 @@ class EdgeEnvironment:
         return tf.repeat(tf.range(self.nframes), self.frames.splits[1:] - self.frames.splits[:-1])
 
     @property
+    def edge_center(self) -> tf.Tensor:
+        """The centre of every edge, int64 ``[nedge]``."""
+        count = self.edge_splits[1:] - self.edge_splits[:-1]
+        return tf.repeat(tf.range(tf.size(count, tf.int64)), count)
+
+    @property
     def fparam(self) -> tf.Tensor | None:
         """Frame parameters of every centre ``[ncenters, numb_fparam]``."""
         return None if self.frames.fparam is None else tf.gather(self.frames.fparam, self.center_frame)

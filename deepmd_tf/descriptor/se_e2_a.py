@@ -77,6 +77,8 @@ class SeE2A(TabulatedDescriptor):
         The source of parameters (``filter_type_*``, ``descrpt_attr/t_avg``, ``descrpt_attr/t_std``).
     """
 
+    in_one_op = True
+
     def __init__(self, config, *, type_width: int | None, statistics: EnvironmentStatistics, parameters: Parameters):
         super().__init__("se_e2_a", config, statistics=statistics, parameters=parameters)
         self.embedding = make_embedding(config, type_width=type_width, ntypes=self.ntypes, parameters=parameters)

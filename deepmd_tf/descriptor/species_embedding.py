@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import tensorflow as tf
 
 from deepmd_tf.descriptor.radial_embedding import SMOOTH, RadialEmbedding
@@ -58,10 +60,30 @@ class SpeciesEmbedding(RadialEmbedding):
 
     def __call__(self, s: tf.Tensor, neighbor_type: tf.Tensor, center_type: tf.Tensor, type_table=None) -> tf.Tensor:
         """Evaluate the nets, each where its code is; see `RadialEmbedding`."""
-        leading = tf.shape(s)[:-1]
         code = neighbor_type if self.one_side else center_type * self.ntypes + neighbor_type
-        code = tf.reshape(tf.broadcast_to(code, leading), [-1])
-        places = tf.dynamic_partition(tf.range(tf.size(code)), code, self.ncodes)
-        parts = tf.dynamic_partition(tf.reshape(s, [-1, 1]), code, self.ncodes)
-        embedded = tf.dynamic_stitch(places, [net(part) for net, part in zip(self.nets, parts, strict=True)])
-        return tf.reshape(embedded, tf.concat([leading, [self.width]], axis=0))
+        return by_code(self.nets, code, s)
+
+
+def by_code(nets: Sequence[EmbeddingNet], code: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
+    """Evaluate the net of each code.
+
+    Parameters
+    ----------
+    nets : sequence of EmbeddingNet
+        Of one number, by code.
+    code : Tensor
+        int32, of a shape that broadcasts to that of `x` without its last axis.
+    x : Tensor
+        ``[..., 1]``.
+
+    Returns
+    -------
+    Tensor
+        ``[..., width of the nets]``.
+    """
+    leading = tf.shape(x)[:-1]
+    code = tf.reshape(tf.broadcast_to(code, leading), [-1])
+    places = tf.dynamic_partition(tf.range(tf.size(code)), code, len(nets))
+    parts = tf.dynamic_partition(tf.reshape(x, [-1, 1]), code, len(nets))
+    embedded = tf.dynamic_stitch(places, [net(part) for net, part in zip(nets, parts, strict=True)])
+    return tf.reshape(embedded, tf.concat([leading, [nets[0].n_out]], axis=0))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 import tensorflow as tf
 
@@ -32,10 +34,14 @@ class TabulatedDescriptor(tf.Module):
 
     Attributes
     ----------
+    in_one_op : bool
+        Whether `ops.evaluate_model` knows the descriptor.
     panels : int
         Panels of an octave of the axis of the embedding, on which its nets are tabulated; 0 for none, when they are
         evaluated wherever the sum asks for them.
     """
+
+    in_one_op: ClassVar[bool] = False
 
     def __init__(self, name: str, config, *, statistics: EnvironmentStatistics, parameters: Parameters):
         super().__init__(name=name)

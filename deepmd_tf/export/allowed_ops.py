@@ -7,7 +7,7 @@ than compute numbers.
 _COMPILED = """
 ProdEnvMatA ProdForceSeA ProdVirialSeA ProdEnvMatACounted ProdEnvMatR ProdForceSeR ProdVirialSeR ProdEnvMatRCounted
 FlatFrames EvaluateModel NeighborEdges EdgeRows EdgeRowsGrad EdgeForce EdgeVirial RadialCells ContractCells
-ContractCellsGradRows ContractCellsGradTable DenseProduct
+ContractCellsGradRows ContractCellsGradTable PairCells PairMoments PairMomentsGradRows DenseProduct
 """
 
 _ARITHMETIC = """

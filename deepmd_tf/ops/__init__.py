@@ -32,7 +32,7 @@ from deepmd_tf.ops.force import prod_force_se_a, prod_force_se_r
 from deepmd_tf.ops.gemm import dense_product
 from deepmd_tf.ops.library import load
 from deepmd_tf.ops.messages import said_by_op
-from deepmd_tf.ops.pairs import PairCells, PairEdges, pair_cells, pair_moments
+from deepmd_tf.ops.pairs import PairCells, PairEdges, every_pair_cell, pair_cells, pair_moments
 from deepmd_tf.ops.radial_cells import RadialCells, every_cell, radial_cells
 from deepmd_tf.ops.virial import prod_virial_se_a, prod_virial_se_r
 
@@ -48,6 +48,7 @@ __all__ = [
     "edge_virial",
     "evaluate_model",
     "every_cell",
+    "every_pair_cell",
     "flat_frames",
     "listed_edges",
     "load",

@@ -13,6 +13,8 @@ matrices, S times the table, and pairs are never stored.
 from types import ModuleType
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 from deepmd_tf.ops.library import load
 
 if TYPE_CHECKING:
@@ -67,6 +69,26 @@ class PairEdges(NamedTuple):
 def pair_cells(edges: PairEdges, *, ntypes: int) -> PairCells:
     """Find the cells that hold pairs of neighbours of any centre."""
     return PairCells(*load().pair_cells(*edges, ntypes=ntypes))
+
+
+def every_pair_cell(code: int, octaves: int, unit: float, per_octave: int) -> PairCells:
+    """All panels of a code in some octaves, codes and places as `pair_cells` gives them.
+
+    Parameters
+    ----------
+    code
+        The code.
+    octaves
+        How many, from the first.
+    unit, per_octave
+        The panels, as in `PairEdges`.
+    """
+    octave, part = np.divmod(np.arange(octaves * per_octave), per_octave)
+    width = np.ldexp(float(unit), octave) / per_octave
+    start = width * (per_octave + part) - unit
+    sides = np.stack([start, -start - width], axis=1).ravel()
+    panel = np.arange(len(sides), dtype=np.int32)
+    return PairCells(np.full_like(panel, code), panel, sides, np.repeat(width, 2))
 
 
 def pair_moments(edges: PairEdges, cells: PairCells, *, ntypes: int, terms: int) -> "Tensor":

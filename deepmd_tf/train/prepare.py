@@ -60,7 +60,7 @@ def check_outputs(config: Config) -> None:
 def advise(config: Config) -> None:
     """Warn of settings that are allowed but do not do what one would think."""
     model = config.model
-    if model.fitting_net.atom_ener and not model.descriptor.set_davg_zero:
+    if model.fitting_net.atom_ener and not model.descriptor.zero_when_isolated:
         log.warning(
             "model.fitting_net.atom_ener: isolated atoms get these energies only with "
             "model.descriptor.set_davg_zero true"

@@ -113,7 +113,7 @@ LATER = {
     "optimizer": ("optimizer", {"type": "LKF"}),
     "nvnmd": ("nvnmd", {"enable": True}),
     "descriptor se_e2_r": ("model.descriptor.type", "se_e2_r"),
-    "descriptor se_e3": ("model.descriptor.type", "se_e3"),
+    "descriptor se_atten": ("model.descriptor.type", "se_atten"),
     "descriptor dpa1": ("model.descriptor.type", "dpa1"),
     "descriptor dpa3": ("model.descriptor.type", "dpa3"),
     "descriptor hybrid": ("model.descriptor.type", "hybrid"),

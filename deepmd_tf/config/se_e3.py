@@ -1,0 +1,29 @@
+"""`model.descriptor` of type `se_e3` or `se_e3_tebd`: the three-body embedding descriptor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from deepmd_tf.config.descriptor import DescriptorConfig
+from deepmd_tf.config.fields import option
+
+
+@dataclass(frozen=True)
+class SeE3Config(DescriptorConfig):
+    """The smooth three-body descriptor built from the angles between pairs of neighbours."""
+
+    type: str = option(
+        "The descriptor: `se_e3` (aliases `se_at`, `se_a_3be`, `se_t`) with an embedding net for each pair of species "
+        "of the neighbours; or `se_e3_tebd` with one net that is told their species by the type embedding.",
+        "se_e3",
+    )
+
+    @property
+    def needs_type_embedding(self) -> bool:
+        """Whether it cannot be had without one, so that an absent section means its defaults."""
+        return self.type == "se_e3_tebd"
+
+    @property
+    def zero_when_isolated(self) -> bool:
+        """Whether an atom without neighbours has a descriptor of zeros: always, for it has no pairs of them."""
+        return True
