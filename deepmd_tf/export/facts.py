@@ -69,12 +69,22 @@ def graph_facts(values: Mapping[str, np.ndarray], path: str | Path) -> GraphFact
             raise ValueError(f"expected a JSON object, got a {type(script).__name__}")
         return script
 
+    script = read("train_attr/training_script", mapping, {})
     return GraphFacts(
         type_map=read("model_attr/tmap", lambda value: tuple(text(value).split())),
         rcut=read("descrpt_attr/rcut", lambda value: float(value.item())),
-        sel=read("descrpt_attr/sel", lambda value: tuple(int(n) for n in value), ()),
+        sel=read("descrpt_attr/sel", lambda value: tuple(int(n) for n in value), _stored_sel(script)),
         numb_fparam=read("fitting_attr/dfparam", lambda value: int(value.item()), 0),
         numb_aparam=read("fitting_attr/daparam", lambda value: int(value.item()), 0),
         min_distance=read("train_attr/min_nbor_dist", lambda value: float(value.item()), float("inf")),
-        script=read("train_attr/training_script", mapping, {}),
+        script=script,
     )
+
+
+def _stored_sel(script: dict) -> tuple[int, ...]:
+    """Slots as the training input gives them: DeePMD-kit writes `descrpt_attr/sel` for some descriptors only."""
+    model = script.get("model")
+    descriptor = model.get("descriptor") if isinstance(model, dict) else None
+    sel = descriptor.get("sel") if isinstance(descriptor, dict) else None
+    whole = isinstance(sel, list) and all(isinstance(n, int) for n in sel)
+    return tuple(sel) if whole else ()
