@@ -127,11 +127,18 @@ def test_missing_constants(tmp_path, graph):
     path = tmp_path / "graph.pb"
     write(path, without(graph, "descrpt_attr/rcut"))
     assert_refused(path, "lacks the constant descrpt_attr/rcut", [DeepPot])
-    write(path, without(graph, "descrpt_attr/sel"))
+    write(path, without(without(graph, "descrpt_attr/sel"), "train_attr/training_script"))
     assert_refused(path, "lacks the constant descrpt_attr/sel", [start_from_graph])
     assert graph_summary(path)["sel"] == []
     write(path, without(graph, "train_attr/training_script"))
     assert_refused(path, "carries no training input", [stored_input])
+
+
+def test_sel_is_in_the_training_script_too(tmp_path, graph):
+    """DeePMD-kit's graphs of some descriptors have it there alone."""
+    path = tmp_path / "graph.pb"
+    write(path, without(graph, "descrpt_attr/sel"))
+    assert graph_summary(path)["sel"] == list(start_from_graph(path).sel) == [12, 16]
 
 
 def test_training_script_that_is_not_json(tmp_path, graph):
