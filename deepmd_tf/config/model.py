@@ -28,7 +28,8 @@ class ModelConfig:
     type_embedding: TypeEmbeddingConfig | None = option(
         "The type embedding: one short vector per species, by which the nets are shared by all of them. Without this "
         "section every species, or pair of species, has an embedding net and every species a fitting net of its own, "
-        "but for descriptors in strip mode, which then have a linear one of width 8; `{}` takes its defaults.",
+        "but for descriptors in strip mode and `se_e3_tebd`, which then have a linear one of width 8; `{}` takes its "
+        "defaults.",
         None,
         section=TypeEmbeddingConfig,
     )

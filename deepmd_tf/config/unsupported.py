@@ -56,6 +56,7 @@ _MODEL = {
 _DESCRIPTOR = {
     "env_protection": (0,),
     "tebd_dim": (),
+    "tebd_input_mode": ("concat",),
     "concat_output_tebd": (True,),
     "smooth": (True,),
 }

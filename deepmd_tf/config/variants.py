@@ -65,7 +65,6 @@ DESCRIPTORS = VariantTable(
     modes={
         ("se_e2_a", "tebd_input_mode", "concat"): "se_e2_a",
         ("se_e2_a", "tebd_input_mode", "strip"): "se_a_ebd_v2",
-        ("se_e3_tebd", "tebd_input_mode", "concat"): "se_e3_tebd",
     },
     later=frozenset(
         "se_e2_r se_r se_a_tpe se_a_ebd se_a_mask "

@@ -61,6 +61,17 @@ def test_sum_over_pairs_of_a_tabulated_embedding(edges, rng):
     assert np.abs(expected[0]).min() > 0.1 and not expected[1].any()
 
 
+@pytest.mark.parametrize("per_octave", [1, 4])
+def test_every_panel_lies_where_pairs_find_it(edges, per_octave):
+    edges.per_octave = per_octave
+    found = edges.cells()
+    every = ops.every_pair_cell(7, octaves=12, unit=UNIT, per_octave=per_octave)
+    np.testing.assert_array_equal(every.cell_panel, np.arange(2 * 12 * per_octave))
+    assert set(every.cell_code) == {7} and len(found.cell_panel) > 10
+    np.testing.assert_array_equal(every.cell_start[found.cell_panel], found.cell_start)
+    np.testing.assert_array_equal(every.cell_width[found.cell_panel], found.cell_width)
+
+
 @pytest.mark.parametrize("terms", [2, 5, 16])
 def test_gradient(edges, terms):
     """By the rows, for a step so small that none leaves its cell."""
