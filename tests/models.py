@@ -44,6 +44,7 @@ BASE: dict[str, Any] = {
 }
 
 PLAIN: dict[str, Any] = {"type_embedding": None}
+RADIAL = {"type": "se_e2_r", "axis_neuron": None, "sel": [8, 12]}
 TWO_SIDES = {"descriptor": {"type_one_side": False}}
 ACTIVATION_VARIANTS = {
     name: {section: {"activation_function": name} for section in ("type_embedding", "descriptor", "fitting_net")}
@@ -99,6 +100,24 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "strip_one_side": {"descriptor": {"type": "se_a_ebd_v2"}},
     "strip_two_sides": {"descriptor": {"type": "se_a_ebd_v2", "type_one_side": False, "resnet_dt": True}},
     "strip_exclude": {"descriptor": {"type": "se_a_ebd_v2", "type_one_side": False, "exclude_types": [[0, 1]]}},
+    "radial_one_side": {"descriptor": RADIAL},
+    "radial_two_sides": {"descriptor": {**RADIAL, "type_one_side": False, "resnet_dt": True}},
+    "radial_plain_davg_zero": {
+        **PLAIN,
+        "descriptor": {**RADIAL, "set_davg_zero": True, "type_one_side": False},
+        "fitting_net": {"numb_fparam": 1, "numb_aparam": 1},
+    },
+    "radial_float32": {
+        **{section: {"precision": "float32"} for section in ("type_embedding", "fitting_net")},
+        "descriptor": {**RADIAL, "precision": "float32"},
+    },
+    "radial_plain": {**PLAIN, "descriptor": RADIAL},
+    "radial_plain_three_types": {
+        **PLAIN,
+        "type_map": ["O", "C", "H"],
+        "descriptor": {**RADIAL, "sel": [12, 8, 16], "type_one_side": False, "exclude_types": [[0, 2]]},
+    },
+    "radial_plain_relu": {**PLAIN, "descriptor": {**RADIAL, "activation_function": "relu", "type_one_side": False}},
     "sel_with_zero": {"type_map": ["O", "C", "H"], "descriptor": {"sel": [12, 0, 16]}},
     **{name: changes for name, changes in ACTIVATION_VARIANTS.items() if name != "tanh"},
 }
@@ -106,12 +125,17 @@ VARIANTS: dict[str, dict[str, Any]] = {
 KINKED = {name for name in VARIANTS if name.removeprefix("plain_") in ("relu", "relu6")}
 """Variants whose embedding has kinks, so that no table can follow it."""
 
+IN_ONE_OP = [name for name in VARIANTS if name not in KINKED and not name.startswith("radial")]
+"""Variants that `ops.evaluate_model` computes: it knows the descriptor, and a table can follow the embedding."""
+
 
 def model_input(changes: Mapping[str, Any] = {}) -> dict[str, Any]:
-    """The input file of a variant, with the section ``model`` of `BASE` changed."""
+    """The input file of a variant: the section ``model`` of `BASE` changed, without the keys that are None."""
     model = copy.deepcopy(BASE)
     for key, value in changes.items():
-        model[key] = {**model[key], **value} if isinstance(value, Mapping) else value
+        if isinstance(value, Mapping):
+            value = {name: entry for name, entry in {**model[key], **value}.items() if entry is not None}
+        model[key] = value
     return {
         "model": model,
         "learning_rate": {"type": "exp", "decay_steps": 10, "start_lr": 1e-3, "stop_lr": 1e-5},

@@ -45,6 +45,11 @@ class DescriptorConfig:
         """Whether it cannot be had without one, so that an absent section means its defaults."""
         return False
 
+    @property
+    def vanishes_alone(self) -> bool:
+        """Whether the descriptor of an isolated atom is zero, as `fitting_net.atom_ener` takes it to be."""
+        return self.set_davg_zero
+
     def problems(self) -> Iterator[tuple[str, str]]:
         """Yield `(key, message)` for values that do not go together."""
         if self.rcut <= self.rcut_smth:

@@ -12,6 +12,7 @@ from deepmd_tf.config.energy_fitting import EnergyFittingConfig
 from deepmd_tf.config.learning_rate import LearningRateConfig
 from deepmd_tf.config.loss import LossConfig
 from deepmd_tf.config.se_e2_a import SeE2AConfig
+from deepmd_tf.config.se_e2_r import SeE2RConfig
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,14 +54,14 @@ class VariantTable:
 
 DESCRIPTORS = VariantTable(
     noun="descriptor",
-    classes={"se_e2_a": SeE2AConfig, "se_a_ebd_v2": SeE2AConfig},
-    alias={"se_a": "se_e2_a", "se_a_tpe_v2": "se_a_ebd_v2"},
+    classes={"se_e2_a": SeE2AConfig, "se_a_ebd_v2": SeE2AConfig, "se_e2_r": SeE2RConfig},
+    alias={"se_a": "se_e2_a", "se_a_tpe_v2": "se_a_ebd_v2", "se_r": "se_e2_r"},
     modes={
         ("se_e2_a", "tebd_input_mode", "concat"): "se_e2_a",
         ("se_e2_a", "tebd_input_mode", "strip"): "se_a_ebd_v2",
     },
     later=frozenset(
-        "se_e2_r se_r se_e3 se_at se_a_3be se_t se_e3_tebd se_a_tpe se_a_ebd se_a_mask "
+        "se_e3 se_at se_a_3be se_t se_e3_tebd se_a_tpe se_a_ebd se_a_mask "
         "se_atten se_atten_v2 dpa1 dpa2 dpa3 dpa4 DPA4 dpa4c DPA4C SeZM sezm hybrid loc_frame".split()
     ),
 )

@@ -23,7 +23,8 @@ class GraphFacts:
     rcut : float
         Cutoff (Å).
     sel : tuple of int
-        Slots per neighbour type; empty when the graph does not tell.
+        Slots per neighbour type, from the training input where no constant says them (DeePMD-kit writes none for
+        `se_e2_r`); empty when the graph does not tell.
     numb_fparam, numb_aparam : int
         Numbers of frame and atomic parameters.
     min_distance : float
@@ -69,12 +70,23 @@ def graph_facts(values: Mapping[str, np.ndarray], path: str | Path) -> GraphFact
             raise ValueError(f"expected a JSON object, got a {type(script).__name__}")
         return script
 
+    script = read("train_attr/training_script", mapping, {})
     return GraphFacts(
         type_map=read("model_attr/tmap", lambda value: tuple(text(value).split())),
         rcut=read("descrpt_attr/rcut", lambda value: float(value.item())),
-        sel=read("descrpt_attr/sel", lambda value: tuple(int(n) for n in value), ()),
+        sel=read("descrpt_attr/sel", lambda value: tuple(int(n) for n in value), _sel_of(script)),
         numb_fparam=read("fitting_attr/dfparam", lambda value: int(value.item()), 0),
         numb_aparam=read("fitting_attr/daparam", lambda value: int(value.item()), 0),
         min_distance=read("train_attr/min_nbor_dist", lambda value: float(value.item()), float("inf")),
-        script=read("train_attr/training_script", mapping, {}),
+        script=script,
     )
+
+
+def _sel_of(script: dict) -> tuple[int, ...]:
+    """`model.descriptor.sel` of a training input, where that is a list of integers."""
+    sel = script
+    for key in ("model", "descriptor", "sel"):
+        sel = sel.get(key) if isinstance(sel, dict) else None
+    if not isinstance(sel, list) or any(not isinstance(n, int) or isinstance(n, bool) for n in sel):
+        return ()
+    return tuple(sel)

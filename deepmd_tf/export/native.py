@@ -1,8 +1,8 @@
 """The native graph: the whole model as one compiled op, with the nodes of the contract around it.
 
 The embedding is tabulated when the graph is written, down to `NEAREST`, so finely that only rounding tells the table
-from the net. Models without a table (an activation function with kinks, very many pairs of species) evaluate their
-embedding as training does.
+from the net. Models without a table (an activation function with kinks, very many pairs of species) and those of
+descriptors that the op does not know evaluate their embedding as training does.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from deepmd_tf.config import Config
-from deepmd_tf.descriptor.se_e2_a import EmbeddingTable, SeE2A
+from deepmd_tf.descriptor.two_body import EmbeddingTable, TwoBodyDescriptor
 from deepmd_tf.export import nodes
 from deepmd_tf.export.folding import fold_inputs
 from deepmd_tf.model.energy_model import EnergyModel
@@ -93,7 +93,7 @@ def write_graph(
 
 def _table(model: EnergyModel) -> EmbeddingTable | None:
     """Tabulate the embedding as finely as it takes, in arrays; None where that cannot be."""
-    descriptor: SeE2A = model.descriptor
+    descriptor: TwoBodyDescriptor = model.descriptor
     type_table = model.type_table()
     while descriptor.panels:
         size = descriptor.table_bytes(NEAREST)
@@ -104,7 +104,7 @@ def _table(model: EnergyModel) -> EmbeddingTable | None:
             return None
         table = descriptor.whole_table(type_table, NEAREST)
         if not table.unresolved > descriptor.tolerance:
-            return table.arrays()
+            return table.arrays() if descriptor.in_one_op else None
         descriptor.refine()
     log.info("the embedding net has kinks or is too steep for a table; the graph evaluates it at every edge")
     return None

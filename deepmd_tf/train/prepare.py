@@ -60,10 +60,10 @@ def check_outputs(config: Config) -> None:
 def advise(config: Config) -> None:
     """Warn of settings that are allowed but do not do what one would think."""
     model = config.model
-    if model.fitting_net.atom_ener and not model.descriptor.set_davg_zero:
+    if model.fitting_net.atom_ener and not model.descriptor.vanishes_alone:
         log.warning(
-            "model.fitting_net.atom_ener: isolated atoms get these energies only with "
-            "model.descriptor.set_davg_zero true"
+            "model.fitting_net.atom_ener: isolated atoms get these energies only with model.descriptor.set_davg_zero "
+            "true, and with a descriptor of type se_e2_r not even then"
         )
 
 

@@ -108,6 +108,11 @@ def test_compressed_again(tmp_path):
     assert again.graph == compressed(tmp_path, "strip_two_sides")[0].graph
 
 
+def test_other_descriptors_are_refused():
+    with pytest.raises(InputError, match="a descriptor of type se_e2_r has no compressed form"):
+        compress_graph(graph_file("radial_one_side"), CompressOptions())
+
+
 @pytest.mark.parametrize("name", sorted(KINKED))
 def test_kinks_are_refused(name):
     with pytest.raises(InputError, match="has kinks"):

@@ -128,10 +128,13 @@ def test_missing_constants(tmp_path, graph):
     write(path, without(graph, "descrpt_attr/rcut"))
     assert_refused(path, "lacks the constant descrpt_attr/rcut", [DeepPot])
     write(path, without(graph, "descrpt_attr/sel"))
-    assert_refused(path, "lacks the constant descrpt_attr/sel", [start_from_graph])
-    assert graph_summary(path)["sel"] == []
+    assert graph_summary(path)["sel"] == [12, 16]  # of the training input
     write(path, without(graph, "train_attr/training_script"))
     assert_refused(path, "carries no training input", [stored_input])
+    assert graph_summary(path)["sel"] == [12, 16]
+    write(path, without(without(graph, "descrpt_attr/sel"), "train_attr/training_script"))
+    assert_refused(path, "lacks the constant descrpt_attr/sel", [start_from_graph])
+    assert graph_summary(path)["sel"] == []
 
 
 def test_training_script_that_is_not_json(tmp_path, graph):

@@ -20,6 +20,7 @@ def all_nets(key: str, value) -> dict:
     return {f"model.{net}.{key}": value for net in NETS}
 
 
+RADIAL = {"model.descriptor.type": "se_e2_r", "model.descriptor.axis_neuron": None}
 INPUTS = {
     "one_side": {},
     "two_sides": {"model.descriptor.type_one_side": False},
@@ -34,6 +35,8 @@ INPUTS = {
     "strip": {"model.descriptor.type": "se_a_ebd_v2", "model.descriptor.type_one_side": False},
     "strip_one_side": {"model.descriptor.type": "se_a_ebd_v2", "model.descriptor.exclude_types": [[0, 1]]},
     "strip_defaults": {"model.descriptor.type": "se_a_ebd_v2", "model.type_embedding": None},
+    "radial": {"model.type_embedding": None, "model.descriptor.type_one_side": False, **RADIAL},
+    "radial_one_side": {"model.type_embedding": None, **RADIAL},
 }
 # Nothing to speak of changes in a step of this rate, so the graph holds the parameters that the run began with.
 STANDSTILL = {"training.numb_steps": 1, "learning_rate.start_lr": 1e-20, "learning_rate.stop_lr": 1e-21}
