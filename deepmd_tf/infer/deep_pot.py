@@ -130,7 +130,7 @@ class DeepPot:
 
     def has_typeebd(self) -> bool:
         """Whether the model has a type embedding."""
-        return self._runner.has("t_typeebd")
+        return self.runner.has("t_typeebd")
 
     def eval_typeebd(self) -> np.ndarray:
         """The type embedding ``[ntypes, width]``."""
