@@ -49,6 +49,7 @@ ABSENT = object()
 PLAIN: dict[str, Any] = {"type_embedding": None}
 PAIRS = {"type": "se_e3", "axis_neuron": ABSENT, "type_one_side": ABSENT}
 TYPED_PAIRS = {**PAIRS, "type": "se_e3_tebd", "neuron": [8, 16]}
+RADIAL = {"type": "se_e2_r", "axis_neuron": ABSENT, "sel": [8, 12]}
 TWO_SIDES = {"descriptor": {"type_one_side": False}}
 ACTIVATION_VARIANTS = {
     name: {section: {"activation_function": name} for section in ("type_embedding", "descriptor", "fitting_net")}
@@ -130,6 +131,24 @@ VARIANTS: dict[str, dict[str, Any]] = {
         },
     },
     "pairs_typed_relu6": {"descriptor": {**TYPED_PAIRS, "activation_function": "relu6"}},
+    "radial_one_side": {"descriptor": RADIAL},
+    "radial_two_sides": {"descriptor": {**RADIAL, "type_one_side": False, "resnet_dt": True}},
+    "radial_plain_davg_zero": {
+        **PLAIN,
+        "descriptor": {**RADIAL, "set_davg_zero": True, "type_one_side": False},
+        "fitting_net": {"numb_fparam": 1, "numb_aparam": 1},
+    },
+    "radial_float32": {
+        **{section: {"precision": "float32"} for section in ("type_embedding", "fitting_net")},
+        "descriptor": {**RADIAL, "precision": "float32"},
+    },
+    "radial_plain": {**PLAIN, "descriptor": RADIAL},
+    "radial_plain_three_types": {
+        **PLAIN,
+        "type_map": ["O", "C", "H"],
+        "descriptor": {**RADIAL, "sel": [12, 8, 16], "type_one_side": False, "exclude_types": [[0, 2]]},
+    },
+    "radial_plain_relu": {**PLAIN, "descriptor": {**RADIAL, "activation_function": "relu", "type_one_side": False}},
     "sel_with_zero": {"type_map": ["O", "C", "H"], "descriptor": {"sel": [12, 0, 16]}},
     **{name: changes for name, changes in ACTIVATION_VARIANTS.items() if name != "tanh"},
 }
@@ -137,9 +156,12 @@ VARIANTS: dict[str, dict[str, Any]] = {
 KINKED = {name for name in VARIANTS if name.endswith(("relu", "relu6"))}
 """Variants whose embedding has kinks, so that no table can follow it."""
 
+IN_ONE_OP = [name for name in VARIANTS if name not in KINKED and not name.startswith(("radial", "pairs"))]
+"""Variants that `ops.evaluate_model` computes: it knows the descriptor, and a table can follow the embedding."""
+
 
 def model_input(changes: Mapping[str, Any] = {}) -> dict[str, Any]:
-    """The input file of a variant, with the section ``model`` of `BASE` changed."""
+    """The input file of a variant: the section ``model`` of `BASE` changed, without the keys that are `ABSENT`."""
     model = copy.deepcopy(BASE)
     for key, value in changes.items():
         if isinstance(value, Mapping):

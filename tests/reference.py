@@ -101,19 +101,21 @@ def two_body_embedding(s, j_type, i_type, table, values, config, *, empty=False)
 
 
 def descriptors(model, values, coord, cell, types) -> np.ndarray:
-    """Descriptors ``[natoms, M * axis_neuron]``; empty slots enter as a constant times their number."""
+    """Descriptors ``[natoms, width]``; empty slots enter as a constant times their number."""
     config = model.descriptor
     if config.type.startswith("se_e3"):
         return three_body_descriptors(model, values, coord, cell, types)
+    radial = config.type == "se_e2_r"
+    columns = 1 if radial else 4
     slots = sum(config.sel)
     table = type_embedding(model, values)
     excluded = {frozenset(pair) for pair in config.exclude_types}
     result = []
     for i, found in enumerate(neighbors(coord, cell, config.rcut)):
-        avg = values["descrpt_attr/t_avg"][types[i], :4]
-        std = values["descrpt_attr/t_std"][types[i], :4]
+        avg = values["descrpt_attr/t_avg"][types[i], :columns]
+        std = values["descrpt_attr/t_std"][types[i], :columns]
         left = np.array(config.sel)
-        t = np.zeros((4, config.neuron[-1]))
+        t = np.zeros((columns, config.neuron[-1]))
 
         def embedded(s, j_type, i=i, **how):
             return two_body_embedding(s, j_type, types[i], table, values, config, **how)
@@ -121,14 +123,14 @@ def descriptors(model, values, coord, cell, types) -> np.ndarray:
         for j, vector in found:
             left[types[j]] -= 1
             if frozenset((types[i], types[j])) not in excluded:
-                row = (environment_row(vector, config.rcut, config.rcut_smth) - avg) / std
-                t += np.outer(row, embedded(row[0], types[j]))
+                row = (environment_row(vector, config.rcut, config.rcut_smth)[:columns] - avg) / std
+                t += np.outer(np.ones(1) if radial else row, embedded(row[0], types[j]))
         empty = -avg / std
         for j_type, count in enumerate(left):
             if frozenset((types[i], j_type)) not in excluded:
-                t += count * np.outer(empty, embedded(empty[0], j_type, empty=True))
+                t += count * np.outer(np.ones(1) if radial else empty, embedded(empty[0], j_type, empty=True))
         t /= slots
-        result.append((t.T @ t[:, : config.axis_neuron]).ravel())
+        result.append(t[0] / 5 if radial else (t.T @ t[:, : config.axis_neuron]).ravel())
     return np.array(result)
 
 

@@ -16,3 +16,7 @@ RESNET_DT_DOC = "Multiply the output of each layer that has a residual connectio
 PRECISION_DOC = "Floating-point type of the parameters and of the arithmetic inside the net; `default` means `float64`."
 TRAINABLE_DOC = "Whether the parameters change in training."
 SEED_DOC = "Seed of the initial parameters; null takes a fresh one."
+TYPE_ONE_SIDE_DOC = (
+    "With true the embedding depends on the species of the neighbour only, with false on those of the neighbour and of "
+    "the centre."
+)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from deepmd_tf.config import names
 from deepmd_tf.config.descriptor import DescriptorConfig
 from deepmd_tf.config.fields import POSITIVE, option
 
@@ -25,11 +26,7 @@ class SeE2AConfig(DescriptorConfig):
         limits=POSITIVE,
         alias=("n_axis_neuron",),
     )
-    type_one_side: bool = option(
-        "With true the embedding depends on the species of the neighbour only, with false on those of the neighbour "
-        "and of the centre.",
-        False,
-    )
+    type_one_side: bool = option(names.TYPE_ONE_SIDE_DOC, False)
 
     @property
     def needs_type_embedding(self) -> bool:

@@ -12,6 +12,7 @@ from deepmd_tf.config.energy_fitting import EnergyFittingConfig
 from deepmd_tf.config.learning_rate import LearningRateConfig
 from deepmd_tf.config.loss import LossConfig
 from deepmd_tf.config.se_e2_a import SeE2AConfig
+from deepmd_tf.config.se_e2_r import SeE2RConfig
 from deepmd_tf.config.se_e3 import SeE3Config
 
 
@@ -54,10 +55,17 @@ class VariantTable:
 
 DESCRIPTORS = VariantTable(
     noun="descriptor",
-    classes={"se_e2_a": SeE2AConfig, "se_a_ebd_v2": SeE2AConfig, "se_e3": SeE3Config, "se_e3_tebd": SeE3Config},
+    classes={
+        "se_e2_a": SeE2AConfig,
+        "se_a_ebd_v2": SeE2AConfig,
+        "se_e2_r": SeE2RConfig,
+        "se_e3": SeE3Config,
+        "se_e3_tebd": SeE3Config,
+    },
     alias={
         "se_a": "se_e2_a",
         "se_a_tpe_v2": "se_a_ebd_v2",
+        "se_r": "se_e2_r",
         "se_at": "se_e3",
         "se_a_3be": "se_e3",
         "se_t": "se_e3",
@@ -67,7 +75,7 @@ DESCRIPTORS = VariantTable(
         ("se_e2_a", "tebd_input_mode", "strip"): "se_a_ebd_v2",
     },
     later=frozenset(
-        "se_e2_r se_r se_a_tpe se_a_ebd se_a_mask "
+        "se_a_tpe se_a_ebd se_a_mask "
         "se_atten se_atten_v2 dpa1 dpa2 dpa3 dpa4 DPA4 dpa4c DPA4C SeZM sezm hybrid loc_frame".split()
     ),
 )

@@ -12,7 +12,7 @@ and offers
     Descriptors ``[ncenters, width]``, and the error of the tabulated embedding.
 """
 
-from deepmd_tf.descriptor import se_e2_a, se_e3  # noqa: F401  (register themselves)
+from deepmd_tf.descriptor import se_e2_a, se_e2_r, se_e3  # noqa: F401  (they register themselves)
 from deepmd_tf.descriptor.registry import DESCRIPTORS, make_descriptor
 
 __all__ = ["DESCRIPTORS", "make_descriptor"]

@@ -18,7 +18,7 @@ def make_embedding(config, *, type_width: int | None, ntypes: int, parameters: P
 
     Parameters
     ----------
-    config : SeE2AConfig
+    config : DescriptorConfig
         The section ``model.descriptor``.
     type_width : int or None
         Width of the type embedding; None without one.

@@ -14,18 +14,20 @@ from deepmd_tf.descriptor.frames import PaddedFrames
 class PaddedEnvironment:
     """Environment rows of every centre in ``nnei = sum(sel)`` slots, blocks by neighbour type.
 
+    A row has four columns, or the radial one alone.
+
     Attributes
     ----------
     rows : Tensor
-        Normalised environment rows ``[nframes, nloc * nnei * 4]``; everything differentiable is a function of them.
+        Normalised environment rows ``[nframes, nloc * nnei * columns]``; energies are functions of them.
     rows_deriv, rij, nlist : Tensor
-        The other outputs of ProdEnvMatA (CONTRACT: compiled ops).
+        The other outputs of ProdEnvMatA or ProdEnvMatR (CONTRACT: compiled ops).
     max_neighbors : Tensor
         int32 ``[ntypes]``, the largest number of neighbours of each type that a centre of the batch has.
     frames : PaddedFrames
         Where it came from.
-    nnei : int
-        Number of slots.
+    nnei, columns : int
+        Number of slots, and of columns.
     """
 
     rows: tf.Tensor
@@ -35,6 +37,7 @@ class PaddedEnvironment:
     max_neighbors: tf.Tensor
     frames: PaddedFrames
     nnei: int
+    columns: int
 
     @property
     def differentiable(self) -> tf.Tensor:
@@ -77,21 +80,27 @@ class PaddedEnvironment:
 
     def force(self, rows_grad: tf.Tensor) -> tf.Tensor:
         """Map ``dE/d rows`` to forces (eV/Å) ``[nframes * nall, 3]``."""
-        force = ops.prod_force_se_a(
-            rows_grad, self.rows_deriv, self.nlist, self.frames.natoms, n_a_sel=self.nnei, n_r_sel=0
-        )
+        given = (rows_grad, self.rows_deriv, self.nlist, self.frames.natoms)
+        force = ops.prod_force_se_r(*given) if self.columns == 1 else ops.prod_force_se_a(*given, n_a_sel=self.nnei)
         return tf.reshape(force, [-1, 3])
 
     def virial(self, rows_grad: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Map ``dE/d rows`` to the virial ``[nframes, 9]`` and the atomic virial ``[nframes * nall, 9]`` (eV)."""
-        virial, atom_virial = ops.prod_virial_se_a(
-            rows_grad, self.rows_deriv, self.rij, self.nlist, self.frames.natoms, n_a_sel=self.nnei, n_r_sel=0
+        given = (rows_grad, self.rows_deriv, self.rij, self.nlist, self.frames.natoms)
+        virial, atom_virial = (
+            ops.prod_virial_se_r(*given) if self.columns == 1 else ops.prod_virial_se_a(*given, n_a_sel=self.nnei)
         )
         return virial, tf.reshape(atom_virial, [-1, 9])
 
 
 def padded_environment(
-    frames: PaddedFrames, avg: tf.Tensor, std: tf.Tensor, sel: tuple[int, ...], rcut: float, rcut_smth: float
+    frames: PaddedFrames,
+    avg: tf.Tensor,
+    std: tf.Tensor,
+    sel: tuple[int, ...],
+    rcut: float,
+    rcut_smth: float,
+    columns: int = 4,
 ) -> PaddedEnvironment:
     """Neighbour search and environment rows of a batch.
 
@@ -100,24 +109,20 @@ def padded_environment(
     frames : PaddedFrames
         The batch.
     avg, std : Tensor
-        Normalisation per centre type, float64 ``[ntypes, nnei * 4]``.
+        Normalisation per centre type, float64 ``[ntypes, nnei * columns]``.
     sel : tuple of int
         Slots per neighbour type.
     rcut, rcut_smth : float
         Cutoff and where smoothing begins (Å).
+    columns : int
+        4 for whole rows, 1 for their radial column alone.
     """
-    rows, rows_deriv, rij, nlist, max_neighbors = ops.prod_env_mat_a_counted(
-        frames.coord,
-        frames.type,
-        frames.natoms,
-        frames.box,
-        frames.mesh,
-        avg,
-        std,
-        rcut_a=-1.0,
-        rcut_r=rcut,
-        rcut_r_smth=rcut_smth,
-        sel_a=list(sel),
-        sel_r=[0] * len(sel),
-    )
-    return PaddedEnvironment(rows, rows_deriv, rij, nlist, max_neighbors, frames, sum(sel))
+    given = (frames.coord, frames.type, frames.natoms, frames.box, frames.mesh, avg, std)
+    if columns == 1:
+        environment = ops.prod_env_mat_r_counted(*given, rcut=rcut, rcut_smth=rcut_smth, sel=sel)
+    else:
+        environment = ops.prod_env_mat_a_counted(
+            *given, rcut_a=-1.0, rcut_r=rcut, rcut_r_smth=rcut_smth, sel_a=sel, sel_r=[0] * len(sel)
+        )
+    rows, rows_deriv, rij, nlist, max_neighbors = environment
+    return PaddedEnvironment(rows, rows_deriv, rij, nlist, max_neighbors, frames, sum(sel), columns)

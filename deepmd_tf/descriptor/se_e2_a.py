@@ -5,223 +5,37 @@ For a centre i with environment rows ``R~_ij`` and embedding ``G_ij`` of its nei
     T = (1/N_c) sum_j R~_ij (x) G_ij        [4, M]
     D = T^T T[:, :axis_neuron]              [M, axis_neuron]
 
-The sum runs over ``N_c = sum(sel)`` slots, and an empty slot counts: it holds ``s~ = s0 = -avg/std`` of its centre.
-What empty slots add is a constant of the types times their number.
-
-There are two forms with the same numbers: over edges, with the embedding tabulated (`_contract_edges`), and over padded
-slots with standard operations (`_contract_slots`), which other programs can run.
+Empty slots count; see `TwoBodyDescriptor`.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-import numpy as np
 import tensorflow as tf
 
 from deepmd_tf import ops
-from deepmd_tf.descriptor.edges import EdgeEnvironment
-from deepmd_tf.descriptor.embeddings import make_embedding
-from deepmd_tf.descriptor.padded import PaddedEnvironment
-from deepmd_tf.descriptor.radial_embedding import TERMS
 from deepmd_tf.descriptor.registry import DESCRIPTORS
-from deepmd_tf.descriptor.tabulated import TabulatedDescriptor
-from deepmd_tf.nn.parameters import Parameters
-from deepmd_tf.statistics import EnvironmentStatistics
-
-UNIT = 4.0
-"""Width of the first octave of s, which has deviation one (see `ops.radial_cells`)."""
-
-
-class EmbeddingTable(NamedTuple):
-    """The embedding on all panels of the radial axis down to some distance, as `ops.evaluate_model` takes it.
-
-    Attributes
-    ----------
-    lowest, unit, per_octave : float, float, int
-        The panels (see `ops.radial_cells`).
-    table : Tensor
-        Chebyshev coefficients ``[ncodes, npanels, TERMS, M]`` in the precision of the descriptor.
-    empty : Tensor
-        What an empty slot adds to the radial row ``[ntypes, ntypes, M]``, by the types of centre and neighbour.
-    unresolved : Tensor
-        Relative error by which the embedding may not be resolved (see `RadialEmbedding.tabulated`).
-    """
-
-    lowest: tf.Tensor
-    unit: float
-    per_octave: int
-    table: tf.Tensor
-    empty: tf.Tensor
-    unresolved: tf.Tensor
-
-    def arrays(self) -> EmbeddingTable:
-        """The same with arrays instead of tensors, to be written into another graph."""
-        return EmbeddingTable(*(np.asarray(part) for part in self))
+from deepmd_tf.descriptor.two_body import TwoBodyDescriptor
 
 
 @DESCRIPTORS.register("se_a_ebd_v2")
 @DESCRIPTORS.register("se_e2_a")
-class SeE2A(TabulatedDescriptor):
-    """``se_e2_a``, and ``se_a_ebd_v2`` with the embedding of strip mode.
+class SeE2A(TwoBodyDescriptor):
+    """``se_e2_a``, and ``se_a_ebd_v2`` with the embedding of strip mode; see `TwoBodyDescriptor`."""
 
-    Parameters
-    ----------
-    config : SeE2AConfig
-        The section ``model.descriptor``.
-    type_width : int or None
-        Width of the type embedding; None without one.
-    statistics : EnvironmentStatistics
-        Normalisation per centre type.
-    parameters : Parameters
-        The source of parameters (``filter_type_*``, ``descrpt_attr/t_avg``, ``descrpt_attr/t_std``).
-    """
-
+    columns = 4
     in_one_op = True
 
-    def __init__(self, config, *, type_width: int | None, statistics: EnvironmentStatistics, parameters: Parameters):
-        super().__init__("se_e2_a", config, statistics=statistics, parameters=parameters)
-        self.embedding = make_embedding(config, type_width=type_width, ntypes=self.ntypes, parameters=parameters)
-        self.width = config.neuron[-1] * config.axis_neuron
-        self.panels = 4 if self.embedding.smooth else 0
+    @property
+    def width(self) -> int:
+        """Length of one atom's descriptor."""
+        return self.config.neuron[-1] * self.config.axis_neuron
 
-    def __call__(
-        self, environment: EdgeEnvironment | PaddedEnvironment, type_table: tf.Tensor | None
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Descriptors of a batch.
+    def _weights(self, rows: tf.Tensor) -> tf.Tensor:
+        return rows
 
-        Parameters
-        ----------
-        environment : EdgeEnvironment or PaddedEnvironment
-            Of the batch.
-        type_table : Tensor or None
-            The type embedding ``[ntypes, type_width]``, in models that have one.
+    def _contract(self, table: tf.Tensor, rows: tf.Tensor, cells: ops.RadialCells) -> tf.Tensor:
+        return ops.contract_cells(table, rows, cells)
 
-        Returns
-        -------
-        tuple of Tensor
-            Descriptors ``[ncenters, width]``; and the relative error by which the embedding may not be resolved, 0
-            where it is not tabulated (see `RadialEmbedding.tabulated`).
-        """
-        if isinstance(environment, EdgeEnvironment):
-            t, unresolved = self._contract_edges(environment, type_table)
-        else:
-            t, unresolved = self._contract_slots(environment, type_table), tf.zeros([], tf.float64)
-        t /= self.nnei
+    def _of_means(self, t: tf.Tensor) -> tf.Tensor:
         d = tf.matmul(t, t[:, :, : self.config.axis_neuron], transpose_a=True)
-        return tf.reshape(d, [-1, self.width]), unresolved
-
-    def whole_table(self, type_table: tf.Tensor | None, shortest: float) -> EmbeddingTable:
-        """Tabulate the embedding for atoms at any distance from `shortest` (Å) on.
-
-        Parameters
-        ----------
-        type_table : Tensor or None
-            The type embedding ``[ntypes, type_width]``, in models that have one.
-        shortest : float
-            Positive and below `rcut_smth`.
-        """
-        ncodes, npanels = self._table_shape(shortest)
-        cells = ops.every_cell(ncodes, npanels, self._lowest, UNIT, self.panels)
-        table, unresolved = self.embedding.tabulated(cells, type_table)
-        table = tf.reshape(table, [ncodes, npanels, -1, self.embedding.width])
-        return self.as_table(table, self.panels, type_table, unresolved)
-
-    def as_table(self, table, per_octave: int, type_table: tf.Tensor | None, unresolved) -> EmbeddingTable:
-        """Put coefficients ``[ncodes, npanels, terms, M]`` on these panels together with what else belongs to them."""
-        precision = self.config.precision
-        empty = tf.cast(self._empty_slot(type_table, tf.float64), precision)
-        return EmbeddingTable(self._lowest, UNIT, per_octave, tf.cast(table, precision), empty, unresolved)
-
-    @property
-    def lowest(self) -> float:
-        """The least normalised radial column, where the panels begin; for a model of constants."""
-        return float(self._lowest)
-
-    def highest(self, shortest: float) -> float:
-        """The largest normalised radial column of atoms at least `shortest` (Å) apart; for a model of constants."""
-        normalisation = self.normalisation
-        return float(tf.reduce_max((1.0 / shortest - normalisation.avg) / normalisation.std_radial))
-
-    def table_bytes(self, shortest: float) -> int:
-        """What `whole_table` would take."""
-        ncodes, npanels = self._table_shape(shortest)
-        return ncodes * npanels * TERMS * self.embedding.width * tf.as_dtype(self.config.precision).size
-
-    def _table_shape(self, shortest: float) -> tuple[int, int]:
-        """Numbers of codes and of panels that reach to `shortest` (Å)."""
-        octaves = int(np.floor(np.log2((self.highest(shortest) - self.lowest) / UNIT + 1))) + 1
-        return self.embedding.ncodes, octaves * self.panels
-
-    @property
-    def _lowest(self) -> tf.Tensor:
-        """The least normalised radial column, where the panels begin."""
-        return tf.reduce_min(self.normalisation.at_cutoff)
-
-    def _contract_edges(
-        self, environment: EdgeEnvironment, type_table: tf.Tensor | None
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """``T N_c [ncenters, 4, M]`` from the edges, and how far the embedding is from resolved."""
-        center_type = environment.center_type
-        cells = ops.radial_cells(
-            environment.rows,
-            environment.edge_splits,
-            environment.neighbor,
-            center_type,
-            self._lowest,
-            UNIT,
-            self.per_octave,
-            ntypes=self.ntypes,
-            one_side=self.config.type_one_side,
-            exclude_types=self.config.exclude_types,
-        )
-        if self.panels:
-            table, unresolved = self.embedding.tabulated(cells, type_table)
-        else:
-            table, unresolved = self.embedding.expanded(cells, type_table), tf.zeros([], tf.float64)
-        precision = self.config.precision
-        t = ops.contract_cells(tf.cast(table, precision), environment.rows, cells)
-        empty = tf.cast(self._empty_slot(type_table, tf.float64), precision)
-        all_empty = tf.einsum("t,ctm->cm", tf.constant(self.sel, precision), empty)
-        of_pairs = tf.gather(tf.reshape(empty, [-1, self.embedding.width]), cells.count_pair)
-        filled = tf.math.unsorted_segment_sum(
-            tf.cast(cells.count, precision)[:, None] * of_pairs, cells.count_centre, tf.size(center_type)
-        )
-        radial = tf.gather(all_empty, center_type) - filled
-        return t + tf.pad(radial[:, None, :], [[0, 0], [0, 3], [0, 0]]), unresolved
-
-    def _contract_slots(self, environment: PaddedEnvironment, type_table: tf.Tensor | None) -> tf.Tensor:
-        """``T N_c [ncenters, 4, M]`` from padded slots, in the precision of the net.
-
-        Slots that are empty around every centre of the batch are not computed one by one but added as the constant that
-        they are.
-        """
-        precision = self.config.precision
-        center_type = environment.center_type
-        used = environment.used_slots
-        slot_type = tf.gather(self.slot_type, used)
-        rows = tf.gather(tf.cast(tf.reshape(environment.rows, [-1, self.nnei, 4]), precision), used, axis=1)
-        if self.config.exclude_types:
-            rows *= tf.gather(tf.gather(self._interacting(precision), center_type), slot_type, axis=1)[:, :, None]
-        neighbor_type = slot_type[None, :]
-        if self.embedding.empty_type is not None:
-            held = tf.gather(tf.reshape(environment.nlist, [-1, self.nnei]), used, axis=1) >= 0
-            neighbor_type = tf.where(held, neighbor_type, self.embedding.empty_type)
-        embedded = self.embedding(rows[:, :, 0:1], neighbor_type, center_type[:, None], type_table)
-        t = tf.matmul(rows, embedded, transpose_a=True)
-        taken = tf.math.unsorted_segment_sum(tf.ones_like(slot_type), slot_type, self.ntypes)
-        unused = tf.cast(tf.constant(self.sel, tf.int32) - taken, precision)
-        by_type = tf.einsum("t,ctm->cm", unused, self._empty_slot(type_table, precision))
-        radial = t[:, 0:1] + tf.gather(by_type, center_type)[:, None, :]
-        return tf.concat([radial, t[:, 1:]], axis=1)
-
-    def _empty_slot(self, type_table: tf.Tensor | None, precision) -> tf.Tensor:
-        """What an empty slot adds to the radial row: ``s0 G(s0)``; centre, neighbour type ``[ntypes, ntypes, M]``."""
-        types = tf.range(self.ntypes)
-        s0 = tf.cast(self.normalisation.at_cutoff, precision)[:, None, None] * tf.ones([1, self.ntypes, 1], precision)
-        if self.config.exclude_types:
-            s0 *= self._interacting(precision)[:, :, None]
-        neighbor_type = types[None, :]
-        if self.embedding.empty_type is not None:
-            neighbor_type = tf.fill([1, self.ntypes], self.embedding.empty_type)
-        return s0 * self.embedding(s0, neighbor_type, types[:, None], type_table)
+        return tf.reshape(d, [-1, self.width])

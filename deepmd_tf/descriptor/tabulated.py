@@ -36,12 +36,15 @@ class TabulatedDescriptor(tf.Module):
     ----------
     in_one_op : bool
         Whether `ops.evaluate_model` knows the descriptor.
+    columns : int
+        Of an environment row in padded form: 4, or 1 for the radial column alone.
     panels : int
         Panels of an octave of the axis of the embedding, on which its nets are tabulated; 0 for none, when they are
         evaluated wherever the sum asks for them.
     """
 
     in_one_op: ClassVar[bool] = False
+    columns: ClassVar[int] = 4
 
     def __init__(self, name: str, config, *, statistics: EnvironmentStatistics, parameters: Parameters):
         super().__init__(name=name)
@@ -49,8 +52,8 @@ class TabulatedDescriptor(tf.Module):
         self.sel = tuple(config.sel)
         self.nnei = sum(self.sel)
         self.ntypes = len(self.sel)
-        avg, std = statistics.tables(self.nnei)
-        shape = (self.ntypes, 4 * self.nnei)
+        avg, std = statistics.tables(self.nnei, self.columns)
+        shape = (self.ntypes, self.nnei * self.columns)
         self.avg = parameters("descrpt_attr/t_avg", shape, Fixed(avg), "float64", False)
         self.std = parameters("descrpt_attr/t_std", shape, Fixed(std), "float64", False)
         self.slot_type = np.repeat(np.arange(self.ntypes, dtype=np.int32), self.sel)
@@ -91,14 +94,14 @@ class TabulatedDescriptor(tf.Module):
     @property
     def normalisation(self) -> Normalisation:
         """Of every slot alike."""
-        return Normalisation(self.avg[:, 0], self.std[:, 0], self.std[:, 1])
+        return Normalisation(self.avg[:, 0], self.std[:, 0], self.std[:, self.columns - 1])
 
     def environment(self, frames: Frames | PaddedFrames) -> EdgeEnvironment | PaddedEnvironment:
         """Environment rows of a batch, in the form of its frames."""
         rcut, rcut_smth = self.config.rcut, self.config.rcut_smth
         if isinstance(frames, Frames):
             return edge_environment(frames, self.normalisation, self.ntypes, rcut, rcut_smth)
-        return padded_environment(frames, self.avg, self.std, self.sel, rcut, rcut_smth)
+        return padded_environment(frames, self.avg, self.std, self.sel, rcut, rcut_smth, self.columns)
 
     def _interacting(self, precision) -> tf.Tensor:
         """0 for pairs of types that are excluded from interacting, else 1, ``[ntypes, ntypes]``."""

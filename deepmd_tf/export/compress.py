@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from deepmd_tf.config import Config, parse_config
-from deepmd_tf.descriptor.se_e2_a import UNIT, SeE2A
+from deepmd_tf.descriptor.se_e2_a import SeE2A
 from deepmd_tf.descriptor.smooth_table import (
     FEWEST_TERMS,
     MOST_TERMS,
@@ -26,6 +26,7 @@ from deepmd_tf.descriptor.smooth_table import (
     smooth_table,
     table_errors,
 )
+from deepmd_tf.descriptor.two_body import UNIT
 from deepmd_tf.errors import InputError
 from deepmd_tf.export.graph_def import GraphDef
 from deepmd_tf.export.native import eager_model, write_graph

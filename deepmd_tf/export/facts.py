@@ -23,7 +23,8 @@ class GraphFacts:
     rcut : float
         Cutoff (Å).
     sel : tuple of int
-        Slots per neighbour type; empty when the graph does not tell.
+        Slots per neighbour type, from the training input where no constant says them (DeePMD-kit writes none for
+        `se_e2_r`); empty when the graph does not tell.
     numb_fparam, numb_aparam : int
         Numbers of frame and atomic parameters.
     min_distance : float

@@ -14,8 +14,8 @@ import numpy as np
 import tensorflow as tf
 
 from deepmd_tf.config import Config
-from deepmd_tf.descriptor.se_e2_a import EmbeddingTable
 from deepmd_tf.descriptor.tabulated import TabulatedDescriptor
+from deepmd_tf.descriptor.two_body import EmbeddingTable
 from deepmd_tf.export import nodes
 from deepmd_tf.export.folding import fold_inputs
 from deepmd_tf.model.energy_model import EnergyModel

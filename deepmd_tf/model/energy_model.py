@@ -9,7 +9,7 @@ import tensorflow as tf
 from deepmd_tf import ops
 from deepmd_tf.descriptor import make_descriptor
 from deepmd_tf.descriptor.frames import Frames, PaddedFrames
-from deepmd_tf.descriptor.se_e2_a import EmbeddingTable
+from deepmd_tf.descriptor.two_body import EmbeddingTable
 from deepmd_tf.fitting import make_fitting
 from deepmd_tf.model.type_embedding import TypeEmbedding
 from deepmd_tf.nn.parameters import Parameters

@@ -46,11 +46,19 @@ class EnvironmentStatistics:
     std_radial: np.ndarray
     std_angular: np.ndarray
 
-    def tables(self, nnei: int) -> tuple[np.ndarray, np.ndarray]:
-        """Spread over slots: the ``t_avg`` and ``t_std`` ``[ntypes, 4 * nnei]`` of the frozen graph."""
+    def tables(self, nnei: int, columns: int = 4) -> tuple[np.ndarray, np.ndarray]:
+        """Spread over slots: the ``t_avg`` and ``t_std`` ``[ntypes, nnei * columns]`` of the frozen graph.
+
+        Parameters
+        ----------
+        nnei : int
+            Number of slots.
+        columns : int
+            Of the environment rows, 4 for whole ones, 1 for the radial column alone.
+        """
         zero = np.zeros_like(self.avg)
-        avg = np.stack([self.avg, zero, zero, zero], axis=1)
-        std = np.stack([self.std_radial, *[self.std_angular] * 3], axis=1)
+        avg = np.stack([self.avg, zero, zero, zero], axis=1)[:, :columns]
+        std = np.stack([self.std_radial, *[self.std_angular] * 3], axis=1)[:, :columns]
         return np.tile(avg, (1, nnei)), np.tile(std, (1, nnei))
 
     @classmethod

@@ -62,8 +62,8 @@ def advise(config: Config) -> None:
     model = config.model
     if model.fitting_net.atom_ener and not model.descriptor.zero_when_isolated:
         log.warning(
-            "model.fitting_net.atom_ener: isolated atoms get these energies only with "
-            "model.descriptor.set_davg_zero true"
+            "model.fitting_net.atom_ener: isolated atoms get these energies only with model.descriptor.set_davg_zero "
+            "true, and with a descriptor of type se_e2_r not even then"
         )
 
 

@@ -108,7 +108,12 @@ def test_compressed_again(tmp_path):
     assert again.graph == compressed(tmp_path, "strip_two_sides")[0].graph
 
 
-@pytest.mark.parametrize("name", sorted(name for name in KINKED if not name.startswith("pairs")))
+def test_other_descriptors_are_refused():
+    with pytest.raises(InputError, match="a descriptor of type se_e2_r has no compressed form"):
+        compress_graph(graph_file("radial_one_side"), CompressOptions())
+
+
+@pytest.mark.parametrize("name", sorted(name for name in KINKED if not name.startswith(("pairs", "radial"))))
 def test_kinks_are_refused(name):
     with pytest.raises(InputError, match="has kinks"):
         compress_graph(graph_file(name), CompressOptions())

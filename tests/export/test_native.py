@@ -15,7 +15,7 @@ from deepmd_tf.export.native import native_graph
 
 from ..frames import make_frame
 from ..models import (
-    KINKED,
+    IN_ONE_OP,
     VARIANTS,
     model_config,
     native_potential,
@@ -79,10 +79,9 @@ def test_descriptor_and_type_embedding(name):
 
 @pytest.mark.parametrize("name", VARIANTS)
 def test_operations(name):
-    """One op does the work, wherever a polynomial can follow the embedding; nothing in it is foreign to the loader."""
+    """One op does the work, wherever it can; nothing in the graph is foreign to the loader."""
     ops = ops_of(graph_of(name))
-    in_one_op = variant_config(name).model.descriptor.type in ("se_e2_a", "se_a_ebd_v2")
-    assert ("EvaluateModel" in ops) == (in_one_op and name not in KINKED)
+    assert ("EvaluateModel" in ops) == (name in IN_ONE_OP)
     assert ops <= ALLOWED_OPS
 
 

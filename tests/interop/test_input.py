@@ -13,27 +13,27 @@ from .comparison import assert_equal, evaluate
 from .inputs import EXAMPLE, train_ours, water_frames, water_input
 
 
-@pytest.fixture
-def example_input():
-    """The example's input, cut to two steps, with paths that hold anywhere."""
-    table = json.loads((EXAMPLE / "se_e2_a_tebd" / "input.json").read_text())
+def example_input(name: str = "se_e2_a_tebd"):
+    """The input of an example, cut to two steps, with paths that hold anywhere."""
+    table = json.loads((EXAMPLE / name / "input.json").read_text())
     training = table["training"]
     for section in ("training_data", "validation_data"):
         systems = training[section]["systems"]
-        training[section]["systems"] = [str((EXAMPLE / "se_e2_a_tebd" / path).resolve()) for path in systems]
+        training[section]["systems"] = [str((EXAMPLE / name / path).resolve()) for path in systems]
     training.update(numb_steps=2, disp_freq=1, save_freq=2)
     return table
 
 
-def test_example_trains(peer, example_input, tmp_path):
-    graph = peer.train(tmp_path, example_input)
+@pytest.mark.parametrize("name", sorted(path.parent.name for path in EXAMPLE.glob("*/input.json")))
+def test_example_trains(peer, name, tmp_path):
+    graph = peer.train(tmp_path, example_input(name))
     frames = water_frames(1, EXAMPLE / "data_3")
     assert_equal(evaluate(graph, **frames), peer.evaluate(graph, **frames), 1e-10)
 
 
-def test_learning_curves_are_alike(peer, example_input, tmp_path, monkeypatch):
-    peer.train(tmp_path / "theirs", example_input)
-    train_ours(tmp_path / "ours", example_input, monkeypatch)
+def test_learning_curves_are_alike(peer, tmp_path, monkeypatch):
+    peer.train(tmp_path / "theirs", example_input())
+    train_ours(tmp_path / "ours", example_input(), monkeypatch)
     ours, theirs = (read_lcurve(tmp_path / name / "lcurve.out") for name in ("ours", "theirs"))
     assert list(ours) == list(theirs)
     rows = np.searchsorted(theirs["step"], ours["step"])

@@ -27,6 +27,7 @@ PAIRS = {
     "model.descriptor.rcut": 4.0,
     "model.descriptor.sel": [16, 32],
 }
+RADIAL = {"model.descriptor.type": "se_e2_r", "model.descriptor.axis_neuron": None}
 INPUTS = {
     "one_side": {},
     "two_sides": {"model.descriptor.type_one_side": False},
@@ -43,6 +44,8 @@ INPUTS = {
     "strip_defaults": {"model.descriptor.type": "se_a_ebd_v2", "model.type_embedding": None},
     "pairs": PAIRS,
     "pairs_plain": PAIRS | {"model.type_embedding": None, "model.descriptor.resnet_dt": True},
+    "radial": {"model.type_embedding": None, "model.descriptor.type_one_side": False, **RADIAL},
+    "radial_one_side": {"model.type_embedding": None, **RADIAL},
 }
 # Nothing to speak of changes in a step of this rate, so the graph holds the parameters that the run began with.
 STANDSTILL = {"training.numb_steps": 1, "learning_rate.start_lr": 1e-20, "learning_rate.stop_lr": 1e-21}

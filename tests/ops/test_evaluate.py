@@ -15,7 +15,7 @@ from deepmd_tf.descriptor.frames import Frames
 from deepmd_tf.nn.activation import ACTIVATIONS
 
 from ..frames import make_frame
-from ..models import KINKED, VARIANTS, model_config, random_model, variant_config
+from ..models import IN_ONE_OP, model_config, random_model, variant_config
 
 OUTPUTS = ("atom_energy", "force", "virial", "atom_virial")
 SHORTEST = 0.3
@@ -147,11 +147,10 @@ def tolerance_of(config):
     return 1e-10 if all(net is None or net.precision == "float64" for net in nets) else 2e-5
 
 
-SMOOTH = [name for name in VARIANTS if name not in KINKED]
 OF_FITTING = [name for name in ACTIVATIONS if name != "tanh"]
 
 
-@pytest.mark.parametrize("name", SMOOTH)
+@pytest.mark.parametrize("name", IN_ONE_OP)
 def test_equals_graph(name):
     config = variant_config(name)
     frames = make_frames(config)
