@@ -105,6 +105,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "strip_one_side": {"descriptor": {"type": "se_a_ebd_v2"}},
     "strip_two_sides": {"descriptor": {"type": "se_a_ebd_v2", "type_one_side": False, "resnet_dt": True}},
     "strip_exclude": {"descriptor": {"type": "se_a_ebd_v2", "type_one_side": False, "exclude_types": [[0, 1]]}},
+    "strip_davg_zero": {"descriptor": {"type": "se_a_ebd_v2", "set_davg_zero": True}},
     "pairs_plain": {**PLAIN, "descriptor": PAIRS},
     "pairs_plain_three_types": {
         **PLAIN,
