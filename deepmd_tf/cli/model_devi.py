@@ -14,6 +14,8 @@ import logging
 import math
 from typing import TYPE_CHECKING
 
+from deepmd_tf.errors import InputError
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -75,7 +77,6 @@ def _level(text: str) -> float:
 def run(arguments: argparse.Namespace) -> None:
     """Carry out the command."""
     from deepmd_tf.data import check_labels, load_systems
-    from deepmd_tf.errors import InputError
     from deepmd_tf.files import atomic_write, check_writable
     from deepmd_tf.infer.deep_pot import DeepPot
     from deepmd_tf.infer.model_devi import check_models, format_model_devi
@@ -109,8 +110,12 @@ def _deviation(system: System, models: list[DeepPot], arguments: argparse.Namesp
     from deepmd_tf.infer.model_devi import calc_model_devi
 
     first, size, tables = models[0], max(1, _ATOMS_AT_ONCE // system.natoms), []
-    for begin in range(0, system.nframes, size):
-        batch = system.frames(slice(begin, begin + size))
+    parts = (
+        (begin + frames, batch)
+        for begin in range(0, system.nframes, size)
+        for frames, batch in system.frames(slice(begin, begin + size)).without_padding()
+    )
+    for frames, batch in parts:
         labels = {name: getattr(batch, name) for name in ("energy", "force", "virial")}
         table = calc_model_devi(
             batch.coord,
@@ -125,9 +130,14 @@ def _deviation(system: System, models: list[DeepPot], arguments: argparse.Namesp
             relative=arguments.relative,
             relative_v=arguments.relative_v,
         )
-        table[:, 0] += begin * arguments.frequency
+        table[:, 0] = frames * arguments.frequency
         tables.append(table)
-    return np.concatenate(tables)
+    if len({table.shape[1] for table in tables}) > 1:
+        raise InputError(
+            f"--atomic: the frames of {system.path} differ in their number of atoms, and so would the lines"
+        )
+    table = np.concatenate(tables)
+    return table[np.argsort(table[:, 0], kind="stable")]
 
 
 def _check_references(systems: list[System]) -> None:

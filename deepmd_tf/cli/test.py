@@ -65,7 +65,7 @@ def run(arguments: argparse.Namespace) -> None:
         return
     console = Console()
     for path, comparison in named.items():
-        console.print(_table(f"{path}: {comparison.nframes} frames of {comparison.natoms} atoms", comparison.errors()))
+        console.print(_table(f"{path}: {comparison.nframes} frames of {comparison.sizes}", comparison.errors()))
     if len(comparisons) > 1:
         console.print(_table(f"all {len(comparisons)} systems, weighted by their size", pooled(comparisons)))
     if arguments.plot:

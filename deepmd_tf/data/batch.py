@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -16,7 +17,8 @@ class Batch:
     coord
         Coordinates, Å, `[nframes, natoms, 3]`.
     type
-        Indices into the model's type map, int32, `[nframes, natoms]`.
+        Indices into the model's type map, int32, `[nframes, natoms]`; negative for padding atoms, whose other numbers
+        mean nothing.
     box
         Cell vectors in rows, Å, `[nframes, 3, 3]`; None for an open system.
     energy, force, virial, atom_ener
@@ -43,5 +45,35 @@ class Batch:
 
     @property
     def natoms(self) -> int:
-        """Number of atoms of each frame."""
+        """Number of atoms of each frame, padding included."""
         return self.coord.shape[1]
+
+    @property
+    def real(self) -> np.ndarray | None:
+        """Which atoms are no padding, bool `[nframes, natoms]`; None when all are."""
+        if self.type.size == 0 or self.type.min() >= 0:
+            return None
+        return self.type >= 0
+
+    def without_padding(self) -> Iterator[tuple[np.ndarray, Batch]]:
+        """Yield frames with the same number of real atoms: their places in this batch, and a batch without padding."""
+        real = self.real
+        if real is None:
+            yield np.arange(self.nframes), self
+            return
+        counts = real.sum(axis=1)
+        for natoms in np.unique(counts):
+            frames = np.flatnonzero(counts == natoms)
+            atoms = np.nonzero(real[frames])[1].reshape(len(frames), natoms)
+            yield frames, self._part(frames, atoms)
+
+    def _part(self, frames: np.ndarray, atoms: np.ndarray) -> Batch:
+        """Return the atoms `[n, natoms]` of the frames `[n]`."""
+        arrays = {}
+        for field in fields(self):
+            values = getattr(self, field.name)
+            if values is not None:
+                per_atom = field.name in ("coord", "type", "force", "atom_ener", "aparam")
+                values = values[frames[:, None], atoms] if per_atom else values[frames]
+            arrays[field.name] = values
+        return Batch(**arrays)

@@ -1,6 +1,7 @@
 """What a training step is fed: flat arrays of one batch under fixed names.
 
-The atoms of all frames stand one after another, so that frames of different size and composition share a batch.
+The atoms of all frames stand one after another, so that frames of different size and composition share a batch; padding
+atoms are left out, so nothing that follows can count them.
 """
 
 from __future__ import annotations
@@ -67,13 +68,14 @@ def feed(batches: Sequence[Batch]) -> dict[str, np.ndarray]:
         `has_<name> [nframes]`: 1.0, or 0.0 with zeros in its place. `natoms` counts the atoms of all frames.
     """
     nframes = [batch.nframes for batch in batches]
-    natoms = [batch.nframes * batch.natoms for batch in batches]
+    real = [batch.real for batch in batches]
+    atoms = [batch.nframes * batch.natoms for batch in batches]
     splits = np.zeros(sum(nframes) + 1, dtype=np.int32)
-    np.cumsum(np.repeat([batch.natoms for batch in batches], nframes), out=splits[1:])
+    np.cumsum(np.concatenate([_sizes(*pair) for pair in zip(batches, real, strict=True)]), out=splits[1:])
     boxes = [batch.box for batch in batches]
     result = {
-        "coord": _rows([batch.coord for batch in batches], natoms, (3,)),
-        "type": _joined([batch.type.ravel() for batch in batches]),
+        "coord": _rows([batch.coord for batch in batches], atoms, (3,), real),
+        "type": _rows([batch.type for batch in batches], atoms, (), real),
         "frame_splits": splits,
         "box": _rows(boxes, nframes, (9,)),
         "periodic": np.repeat([box is not None for box in boxes], nframes),
@@ -86,9 +88,14 @@ def feed(batches: Sequence[Batch]) -> dict[str, np.ndarray]:
         else:
             row = () if label.width == 1 else (label.width,)
         has[:] = [array is not None for array in arrays]
-        result[label.name] = _rows(arrays, natoms if label.per_atom else nframes, row)
+        result[label.name] = _rows(arrays, atoms, row, real) if label.per_atom else _rows(arrays, nframes, row)
     present = np.repeat(present, nframes, axis=1)
     return result | {f"has_{label.name}": has for label, has in zip(OPTIONAL, present, strict=True)}
+
+
+def _sizes(batch: Batch, real: np.ndarray | None) -> np.ndarray:
+    """Return the number of atoms of each frame, padding left out, `[nframes]`."""
+    return np.full(batch.nframes, batch.natoms) if real is None else real.sum(axis=1)
 
 
 def _of_one_width(arrays: list[np.ndarray | None]) -> tuple[list[np.ndarray | None], tuple[int]]:
@@ -103,15 +110,27 @@ def _of_one_width(arrays: list[np.ndarray | None]) -> tuple[list[np.ndarray | No
     return arrays, (max(widths, default=0),)
 
 
-def _rows(arrays: list[np.ndarray | None], counts: list[int], row: tuple[int, ...]) -> np.ndarray:
-    """Return arrays one after another, zeros where one is absent: `[sum(counts), *row]`."""
-    return _joined(
-        [
-            np.zeros((count, *row)) if array is None else array.reshape(count, *row)
-            for array, count in zip(arrays, counts, strict=True)
-        ]
-    )
+def _rows(
+    arrays: list[np.ndarray | None],
+    counts: list[int],
+    row: tuple[int, ...],
+    real: Sequence[np.ndarray | None] | None = None,
+) -> np.ndarray:
+    """Return arrays one after another, without the rows of padding atoms, zeros where an array is absent.
 
-
-def _joined(parts: list[np.ndarray]) -> np.ndarray:
+    Parameters
+    ----------
+    arrays
+        Each of `counts` rows.
+    counts
+        Number of rows, padding atoms included.
+    row
+        Shape of a row.
+    real
+        Which rows are no padding, in the order of the rows; None where all are.
+    """
+    parts = []
+    for array, count, kept in zip(arrays, counts, real or [None] * len(counts), strict=True):
+        rows = np.zeros((count, *row)) if array is None else array.reshape(count, *row)
+        parts.append(rows if kept is None else rows[kept.ravel()])
     return parts[0] if len(parts) == 1 else np.concatenate(parts)

@@ -54,3 +54,4 @@ APARAM = Label("aparam", per_atom=True, width=None)
 
 GEOMETRY = (COORD, BOX)
 OPTIONAL = (ENERGY, FORCE, VIRIAL, ATOM_ENER, FPARAM, APARAM)
+BY_NAME = {label.name: label for label in (*GEOMETRY, *OPTIONAL)}

@@ -1,4 +1,4 @@
-"""Loading systems in the `deepmd/npy` layout."""
+"""Loading systems: the `deepmd/npy` layout in directories and HDF5 files, and extended XYZ files."""
 
 from __future__ import annotations
 
@@ -8,13 +8,19 @@ from pathlib import Path
 import numpy as np
 
 from deepmd_tf.data.checks import check_cells, check_finite
+from deepmd_tf.data.hdf5 import Files, Group, is_hdf5
 from deepmd_tf.data.labels import BOX, COORD, OPTIONAL, Label
-from deepmd_tf.data.npy import read_rows
+from deepmd_tf.data.memory import Memory
+from deepmd_tf.data.npy import StoredRows
 from deepmd_tf.data.rows import Rows
 from deepmd_tf.data.search import find_systems
-from deepmd_tf.data.species import read_types
+from deepmd_tf.data.species import FixedTypes, FrameTypes, check_frame_types, read_integers, read_names, read_types
 from deepmd_tf.data.system import System
+from deepmd_tf.data.tree import Directory, Tree
 from deepmd_tf.errors import InputError
+
+FRAME_TYPES = "real_atom_types.npy"
+"""Types of the atoms of every frame, in systems of mixed type."""
 
 
 def load_systems(paths: str | Path | Sequence[str | Path], type_map: Sequence[str]) -> list[System]:
@@ -23,31 +29,53 @@ def load_systems(paths: str | Path | Sequence[str | Path], type_map: Sequence[st
     Parameters
     ----------
     paths
-        Directories, or one directory that is searched recursively for `type.raw`.
+        Directories, HDF5 files with or without `#/group`, or one of them that is searched recursively for `type.raw`.
     type_map
         The model's names of the species; the types of the systems are mapped onto it.
     """
-    return [load_system(path, type_map) for path in find_systems(paths)]
+    files, memory, names = Files(), Memory(), tuple(type_map)
+    return [_load(path, names, files, memory) for path in find_systems(paths, files)]
 
 
 def load_system(path: str | Path, type_map: Sequence[str]) -> System:
-    """Load one directory with `type.raw` and `set.*`."""
-    directory = Path(path)
-    names = tuple(type_map)
-    types = read_types(directory, names)
-    periodic = not (directory / "nopbc").exists()
-    sets = _find_sets(directory)
-    present = _labels_of(sets, periodic)
+    """Load one directory with `type.raw` and `set.*`, or one group `file.hdf5#/group` that holds the same."""
+    return _load(str(path), tuple(type_map), Files(), Memory())
+
+
+def _load(path: str, type_map: tuple[str, ...], files: Files, memory: Memory) -> System:
+    tree = Group(path, files) if is_hdf5(path) and not Path(path).is_dir() else Directory(path)
+    sets = _find_sets(tree)
+    names = read_names(tree, type_map)
+    mixed = _are_mixed(tree, sets)
+    if mixed:
+        if names is None:
+            raise InputError(
+                f"{tree.place('type_map.raw')}: expected the names that {FRAME_TYPES} refers to, found none"
+            )
+        natoms = len(read_integers(tree))
+    else:
+        types = FixedTypes(read_types(tree, type_map, names))
+        natoms = types.natoms
+    periodic = not tree.has("nopbc")
+    present = _labels_of(tree, sets, periodic)
     rows: dict[str, list[np.ndarray]] = {label.name: [] for label in present}
     for folder in sets:
         nframes = None
         for label in present:
-            array = _read_label(folder / f"{label.name}.npy", label, len(types), nframes)
+            array = _read_label(tree, f"{folder}/{label.name}.npy", label, natoms, nframes, memory)
             nframes = len(array)
             rows[label.name].append(array)
+        for label in present:
+            _check_numbers(rows[label.name][-1], label, tree.place(f"{folder}/{label.name}.npy"))
     for label in present:
-        _check_same_width(rows[label.name], label, sets)
-    system = System(str(path), names, types, periodic, {name: Rows(arrays) for name, arrays in rows.items()})
+        _check_same_width(tree, rows[label.name], label, sets)
+    if mixed:
+        lengths = [len(array) for array in rows["coord"]]
+        frame_types = _read_frame_types(tree, sets, natoms, lengths, memory)
+        for folder, array in zip(sets, frame_types, strict=True):
+            check_frame_types(array, tree.place(f"{folder}/{FRAME_TYPES}"), names)
+        types = FrameTypes(Rows(frame_types), names.table)
+    system = System(path, type_map, types, periodic, {name: Rows(arrays) for name, arrays in rows.items()})
     if system.nframes == 0:
         raise InputError(f"system {path}: expected at least one frame, got none in {len(sets)} set directories")
     return system
@@ -83,48 +111,73 @@ def check_labels(
                 )
 
 
-def _find_sets(directory: Path) -> list[Path]:
-    sets = sorted(folder for folder in directory.glob("set.*") if folder.is_dir())
+def _find_sets(tree: Tree) -> list[str]:
+    sets = tree.sets()
     if not sets:
         hint = ""
-        if any(directory.glob("*.raw")) and (directory / "coord.raw").exists():
+        if tree.has("coord.raw"):
             hint = "; it has coord.raw: convert the .raw files to set.000/*.npy with numpy.loadtxt and numpy.save"
-        raise InputError(f"system {directory}: expected directories set.000, set.001, ..., found none{hint}")
-    for folder in sets:
-        if (folder / "real_atom_types.npy").exists():
-            raise InputError(
-                f"{folder / 'real_atom_types.npy'}: frames of mixed composition (mixed type) are not supported yet; "
-                "write one system per composition"
-            )
+        raise InputError(f"system {tree.path}: expected directories set.000, set.001, ..., found none{hint}")
     return sets
 
 
-def _labels_of(sets: list[Path], periodic: bool) -> list[Label]:
+def _are_mixed(tree: Tree, sets: list[str]) -> bool:
+    """Whether every frame has its own composition."""
+    having = [folder for folder in sets if tree.has(f"{folder}/{FRAME_TYPES}")]
+    if having and len(having) < len(sets):
+        lacking = next(folder for folder in sets if folder not in having)
+        raise InputError(
+            f"{tree.place(lacking)}: expected {FRAME_TYPES} because {tree.place(having[0])} has one: every frame of a "
+            "system has a composition of its own, or none has"
+        )
+    return bool(having)
+
+
+def _read_frame_types(
+    tree: Tree, sets: list[str], natoms: int, lengths: list[int], memory: Memory
+) -> list[np.ndarray | StoredRows]:
+    arrays = []
+    for folder, nframes in zip(sets, lengths, strict=True):
+        name = f"{folder}/{FRAME_TYPES}"
+        array = tree.rows(name, memory, integers=True)
+        if array.shape != (nframes, natoms):
+            raise InputError(
+                f"{tree.place(name)}: expected shape {(nframes, natoms)}, a row for each frame of coord.npy and a type "
+                f"for each of the atoms of type.raw, got {array.shape}"
+            )
+        arrays.append(array)
+    return arrays
+
+
+def _labels_of(tree: Tree, sets: list[str], periodic: bool) -> list[Label]:
     """Return what the sets hold, coordinates first; all sets must hold the same."""
     required = [COORD, BOX] if periodic else [COORD]
     for folder in sets:
         for label in required:
-            if not (folder / f"{label.name}.npy").exists():
+            if not tree.has(f"{folder}/{label.name}.npy"):
                 hint = "; for a system without a cell add an empty file nopbc beside type.raw" if label is BOX else ""
-                raise InputError(f"{folder}: expected {label.name}.npy, found none{hint}")
+                raise InputError(f"{tree.place(folder)}: expected {label.name}.npy, found none{hint}")
     optional = []
     for label in OPTIONAL:
-        having = [folder for folder in sets if (folder / f"{label.name}.npy").exists()]
+        having = [folder for folder in sets if tree.has(f"{folder}/{label.name}.npy")]
         if having and len(having) < len(sets):
             lacking = next(folder for folder in sets if folder not in having)
             raise InputError(
-                f"{lacking}: expected {label.name}.npy because {having[0]} has one: sets must hold the same labels"
+                f"{tree.place(lacking)}: expected {label.name}.npy because {tree.place(having[0])} has one: sets must "
+                "hold the same labels"
             )
         if having:
             optional.append(label)
     return required + optional
 
 
-def _read_label(path: Path, label: Label, natoms: int, nframes: int | None) -> np.ndarray:
+def _read_label(
+    tree: Tree, name: str, label: Label, natoms: int, nframes: int | None, memory: Memory
+) -> np.ndarray | StoredRows:
     """Read and check one file; `nframes` is the number of rows that it must have, once known."""
-    array = read_rows(path)
-    if array.ndim == 1 and (label.width == 1 or label.width is None):
-        array = array[:, None] if not (label.per_atom and natoms > 1) else array
+    array, path = tree.rows(name, memory), tree.place(name)
+    if array.ndim == 1 and (label.width == 1 or label.width is None) and not (label.per_atom and natoms > 1):
+        array = array[:, None] if isinstance(array, np.ndarray) else array.column()
     columns = label.columns(natoms)
     fits = array.ndim == 2 and (columns is None or array.shape[1] == columns)
     if fits and columns is None:
@@ -135,14 +188,17 @@ def _read_label(path: Path, label: Label, natoms: int, nframes: int | None) -> n
         raise InputError(f"{path}: expected {nframes} rows, one per frame of coord.npy, got {len(array)}")
     if len(array) == 0:
         raise InputError(f"{path}: expected at least one frame, got an empty array of shape {array.shape}")
-    check_finite(array, label, path)
-    if label is BOX:
-        check_cells(array, path)
     return array
 
 
-def _check_same_width(arrays: list[np.ndarray], label: Label, sets: list[Path]) -> None:
+def _check_numbers(array: np.ndarray | StoredRows, label: Label, path: str) -> None:
+    check_finite(array, label, path)
+    if label is BOX:
+        check_cells(array[:], path)
+
+
+def _check_same_width(tree: Tree, arrays: list[np.ndarray], label: Label, sets: list[str]) -> None:
     for folder, array in zip(sets, arrays, strict=True):
         if array.shape[1] != arrays[0].shape[1]:
-            path, expected = folder / f"{label.name}.npy", arrays[0].shape[1]
-            raise InputError(f"{path}: expected {expected} columns as in {sets[0]}, got {array.shape[1]}")
+            path, expected = tree.place(f"{folder}/{label.name}.npy"), arrays[0].shape[1]
+            raise InputError(f"{path}: expected {expected} columns as in {tree.place(sets[0])}, got {array.shape[1]}")

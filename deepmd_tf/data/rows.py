@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
+
+_CHUNK_NUMBERS = 4 * 1024**2
 
 
 class Rows:
@@ -13,7 +15,7 @@ class Rows:
     Parameters
     ----------
     arrays
-        One array `[nframes_of_set, ncolumns]` per set, float32 or float64, possibly memory-mapped.
+        One array `[nframes_of_set, ncolumns]` per set: in memory, memory-mapped, or read row by row from where it is.
     """
 
     def __init__(self, arrays: Sequence[np.ndarray]) -> None:
@@ -28,13 +30,60 @@ class Rows:
     def __len__(self) -> int:
         return int(self._starts[-1])
 
-    def take(self, indices: np.ndarray) -> np.ndarray:
-        """Return the rows `indices` `[n]` as a new float64 array `[n, ncolumns]`, in that order."""
+    def take(self, indices: np.ndarray, dtype: type = np.float64) -> np.ndarray:
+        """Return the rows `indices` `[n]` as a new array `[n, ncolumns]`, in that order."""
         if len(self._arrays) == 1:
-            return self._arrays[0][indices].astype(np.float64)
-        result = np.empty((len(indices), self.ncolumns), dtype=np.float64)
+            return self._arrays[0][indices].astype(dtype)
+        result = np.empty((len(indices), self.ncolumns), dtype=dtype)
         owner = np.searchsorted(self._starts, indices, side="right") - 1
         for iset in np.unique(owner):
             mine = owner == iset
             result[mine] = self._arrays[iset][indices[mine] - self._starts[iset]]
         return result
+
+    def pieces(self) -> Iterator[np.ndarray]:
+        """Yield all rows as they are stored, some at a time."""
+        for array in self._arrays:
+            step = max(1, _CHUNK_NUMBERS // max(1, array.shape[1]))
+            for start in range(0, len(array), step):
+                yield np.asarray(array[start : start + step])
+
+
+class RaggedRows:
+    """Rows of frames that differ in their number of atoms, in memory.
+
+    Parameters
+    ----------
+    flat
+        A row per atom, frame after frame, `[natoms of all frames, width]`.
+    splits
+        The atoms of frame f are `splits[f]` to `splits[f + 1]`, `[nframes + 1]`.
+    fill
+        What rows that are shorter than others end with.
+    """
+
+    def __init__(self, flat: np.ndarray, splits: np.ndarray, fill: float = 0) -> None:
+        self._flat, self._splits, self._fill = flat, splits, fill
+        self._counts = np.diff(splits)
+
+    @property
+    def ncolumns(self) -> int:
+        """Width of the widest row."""
+        return int(self._counts.max(initial=0)) * self._flat.shape[1]
+
+    def __len__(self) -> int:
+        return len(self._counts)
+
+    def take(self, indices: np.ndarray, dtype: type = np.float64) -> np.ndarray:
+        """Return the rows `indices` `[n]` as a new array, as wide as the widest of them, in that order."""
+        counts = self._counts[indices]
+        place = np.arange(counts.max(initial=0))
+        result = np.full((len(counts), len(place), self._flat.shape[1]), self._fill, dtype=dtype)
+        filled = place < counts[:, None]
+        result[filled] = self._flat[(self._splits[:-1][indices][:, None] + place)[filled]]
+        return result.reshape(len(counts), len(place) * self._flat.shape[1])
+
+    def pieces(self) -> Iterator[np.ndarray]:
+        """Yield all rows as they are stored, and where they begin."""
+        yield self._splits
+        yield self._flat

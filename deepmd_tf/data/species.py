@@ -1,74 +1,183 @@
-"""Which species the atoms of a system are: `type.raw` and `type_map.raw`."""
+"""Which species the atoms of a system are: `type.raw`, `type_map.raw` and `real_atom_types.npy`."""
 
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 
 from deepmd_tf.config.suggest import did_you_mean
+from deepmd_tf.data.rows import RaggedRows, Rows
+from deepmd_tf.data.tree import TYPE, Tree
 from deepmd_tf.errors import InputError
 
+PADDING = -1
+"""Type of a padding atom: it fills the rows of frames that have fewer atoms than others, and is nowhere counted."""
 
-def read_types(directory: Path, type_map: tuple[str, ...]) -> np.ndarray:
-    """Return the index into `type_map` of each atom, int32 `[natoms]`.
+_CHUNK_NUMBERS = 4 * 1024**2
 
-    With `type_map.raw` the integers of `type.raw` count its names, which are looked up in `type_map`; without it they
-    are indices into `type_map`.
+
+class FixedTypes:
+    """Frames that share their atoms.
+
+    Attributes
+    ----------
+    common : ndarray
+        Index into the model's type map of each atom, int32 `[natoms]`.
     """
-    path = directory / "type.raw"
-    integers = _read_integers(path)
-    names_path = directory / "type_map.raw"
-    if not names_path.exists():
-        _check_range(integers, path, len(type_map), f"the model's type_map {list(type_map)}")
+
+    def __init__(self, types: np.ndarray) -> None:
+        self.common = types
+
+    @property
+    def natoms(self) -> int:
+        """Number of atoms of a frame."""
+        return len(self.common)
+
+    def take(self, indices: np.ndarray) -> np.ndarray:
+        """Return the types in the frames `indices`, int32 `[n, natoms]`."""
+        return np.tile(self.common, (len(indices), 1))
+
+
+class FrameTypes:
+    """Frames that each have their own composition.
+
+    Parameters
+    ----------
+    rows
+        Types as they are stored, `[nframes, natoms]`, `PADDING` marks padding atoms.
+    table
+        The index into the model's type map of each of them, `[nnames]`.
+    """
+
+    common = None
+
+    def __init__(self, rows: Rows | RaggedRows, table: np.ndarray) -> None:
+        self._rows = rows
+        self._table = np.append(table, np.int32(PADDING))  # found by the index -1
+
+    @property
+    def natoms(self) -> int:
+        """Number of atoms of a frame, padding included."""
+        return self._rows.ncolumns
+
+    def take(self, indices: np.ndarray) -> np.ndarray:
+        """Return the types in the frames `indices`, int32 `[n, natoms]`."""
+        return self._table[self._rows.take(indices, np.int64)]
+
+    def pieces(self) -> Iterator[np.ndarray]:
+        """Yield the table, then all types as they are stored, some frames at a time."""
+        yield self._table
+        yield from self._rows.pieces()
+
+
+class Names(NamedTuple):
+    """What the integers of a system stand for.
+
+    Attributes
+    ----------
+    place
+        The file that says so.
+    names
+        A name for each integer.
+    table
+        Its index in the model's type map, int32 `[nnames]`; -1 where the model does not have it.
+    type_map
+        The model's names.
+    """
+
+    place: str
+    names: tuple[str, ...]
+    table: np.ndarray
+    type_map: tuple[str, ...]
+
+    def refuse(self, integer: int, where: str) -> None:
+        """Raise `InputError` because the model does not know a species."""
+        name = self.names[integer]
+        raise InputError(
+            f"{self.place}: '{name}' ({where}) is not in the model's type_map {list(self.type_map)}"
+            f"{did_you_mean(name, self.type_map)}; add it to model.type_map"
+        )
+
+
+def read_names(tree: Tree, type_map: tuple[str, ...]) -> Names | None:
+    """Return what `type_map.raw` says; None without one: the integers are then indices into the model's type map."""
+    if not tree.has("type_map.raw"):
+        return None
+    place, names = tree.place("type_map.raw"), tuple(tree.words("type_map.raw"))
+    if len(set(names)) < len(names):
+        name = Counter(names).most_common(1)[0][0]
+        raise InputError(f"{place}: expected different names, got '{name}' more than once")
+    index = {name: number for number, name in enumerate(type_map)}
+    return Names(place, names, np.array([index.get(name, -1) for name in names], dtype=np.int32), type_map)
+
+
+def read_types(tree: Tree, type_map: tuple[str, ...], names: Names | None) -> np.ndarray:
+    """Return the index into `type_map` of each atom of `type.raw`, int32 `[natoms]`."""
+    place, integers = tree.place(TYPE), read_integers(tree)
+    if names is None:
+        _check_range(integers, place, len(type_map), f"the model's type_map {list(type_map)}")
         return integers
-    names = _read_words(names_path)
-    for name, count in Counter(names).items():
-        if count > 1:
-            raise InputError(f"{names_path}: expected different names, got '{name}' more than once")
-    _check_range(integers, path, len(names), f"{names_path} {names}")
-    table = np.full(len(names), -1, dtype=np.int32)
-    for index, name in enumerate(names):
-        if name in type_map:
-            table[index] = type_map.index(name)
-    types = table[integers]
+    _check_range(integers, place, len(names.names), f"{names.place} {list(names.names)}")
+    types = names.table[integers]
     missing = np.flatnonzero(types < 0)
     if len(missing):
         atom = int(missing[0])
-        name = names[integers[atom]]
-        raise InputError(
-            f"{names_path}: '{name}' (atom {atom} of {path}) is not in the model's type_map {list(type_map)}"
-            f"{did_you_mean(name, type_map)}; add it to model.type_map"
-        )
+        names.refuse(int(integers[atom]), f"atom {atom} of {place}")
     return types
 
 
-def _read_words(path: Path) -> list[str]:
-    try:
-        return path.read_text(encoding="utf-8").split()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read as text: {error}") from None
-
-
-def _read_integers(path: Path) -> np.ndarray:
-    words = _read_words(path)
+def read_integers(tree: Tree) -> np.ndarray:
+    """Return the integers of `type.raw`, int32 `[natoms]`."""
+    place, words = tree.place(TYPE), tree.words(TYPE)
     if not words:
-        raise InputError(f"{path}: expected one integer per atom, got an empty file")
-    integers = np.empty(len(words), dtype=np.int32)
+        raise InputError(f"{place}: expected one integer per atom, got an empty file")
+    try:
+        return np.array(list(map(int, words)), dtype=np.int32)
+    except (ValueError, OverflowError):
+        pass
     for atom, word in enumerate(words):
         try:
-            integers[atom] = int(word)
+            np.array(int(word), dtype=np.int32)
         except (ValueError, OverflowError):
-            raise InputError(f"{path}: atom {atom} (counted from 0): expected an integer, got '{word}'") from None
-    return integers
+            raise InputError(f"{place}: atom {atom} (counted from 0): expected an integer, got '{word}'") from None
+    raise AssertionError("every word is an integer")
 
 
-def _check_range(integers: np.ndarray, path: Path, count: int, what: str) -> None:
-    wrong = np.flatnonzero((integers < 0) | (integers >= count))
-    if len(wrong):
-        atom = int(wrong[0])
-        raise InputError(
-            f"{path}: atom {atom} (counted from 0): expected a type from 0 to {count - 1}, because {what} has {count} "
-            f"names, got {integers[atom]}"
-        )
+def _check_range(integers: np.ndarray, place: str, count: int, what: str) -> None:
+    if integers.min() >= 0 and integers.max() < count:
+        return
+    atom = int(np.flatnonzero((integers < 0) | (integers >= count))[0])
+    raise InputError(
+        f"{place}: atom {atom} (counted from 0): expected a type from 0 to {count - 1}, because {what} has {count} "
+        f"names, got {integers[atom]}"
+    )
+
+
+def check_frame_types(array, place: str, names: Names) -> None:
+    """Raise `InputError` naming the first type in `array` `[nframes, natoms]` that stands for nothing.
+
+    Large arrays are looked at piece by piece.
+    """
+    count = len(names.names)
+    step = max(1, _CHUNK_NUMBERS // max(1, array.shape[1]))
+    for start in range(0, len(array), step):
+        types = np.asarray(array[start : start + step])
+        wrong = (types < PADDING) | (types >= count)
+        if wrong.any():
+            frame, atom = map(int, np.argwhere(wrong)[0])
+            raise InputError(
+                f"{place}: frame {start + frame}, atom {atom} (counted from 0): expected a type from 0 to {count - 1}, "
+                f"because {names.place} has {count} names, or {PADDING} for padding, got {types[frame, atom]}"
+            )
+        unknown = (types >= 0) & (names.table[types] < 0)
+        if unknown.any():
+            frame, atom = map(int, np.argwhere(unknown)[0])
+            names.refuse(int(types[frame, atom]), f"frame {start + frame}, atom {atom} of {place}")
+        empty = np.flatnonzero((types == PADDING).all(axis=1))
+        if len(empty):
+            raise InputError(
+                f"{place}: frame {start + int(empty[0])} (counted from 0): expected an atom that is no padding"
+            )

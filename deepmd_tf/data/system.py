@@ -1,4 +1,4 @@
-"""A system: frames of one composition in one directory."""
+"""A system: frames from one place, of one composition or each of its own."""
 
 from __future__ import annotations
 
@@ -7,33 +7,41 @@ from collections.abc import Mapping
 import numpy as np
 
 from deepmd_tf.data.batch import Batch
-from deepmd_tf.data.rows import Rows
+from deepmd_tf.data.labels import BOX, BY_NAME, ENERGY
+from deepmd_tf.data.rows import RaggedRows, Rows
+from deepmd_tf.data.species import FixedTypes, FrameTypes
 
 
 class System:
-    """Frames that share their atoms.
+    """Frames that were stored together.
 
     Attributes
     ----------
     path : str
-        The directory, as the user wrote it.
+        Where they are, as the user wrote it.
     type_map : tuple of str
         The model's names of the species.
-    type : ndarray
-        Index into `type_map` of each atom, int32 `[natoms]`.
+    type : ndarray or None
+        Index into `type_map` of each atom, int32 `[natoms]`; None when every frame has its own composition.
     periodic : bool
-        False when the directory has a file `nopbc`.
+        False when the system has no cells.
     labels : frozenset of str
         Which of energy, force, virial, atom_ener, fparam and aparam there are.
     """
 
     def __init__(
-        self, path: str, type_map: tuple[str, ...], type: np.ndarray, periodic: bool, rows: Mapping[str, Rows]
+        self,
+        path: str,
+        type_map: tuple[str, ...],
+        types: FixedTypes | FrameTypes,
+        periodic: bool,
+        rows: Mapping[str, Rows | RaggedRows],
     ) -> None:
         self.path = path
         self.type_map = type_map
-        self.type = type
+        self.type = types.common
         self.periodic = periodic
+        self._types = types
         self._rows = dict(rows)
         self.labels = frozenset(self._rows) - {"coord", "box"}
 
@@ -41,9 +49,14 @@ class System:
         return f"System({self.path!r}, natoms={self.natoms}, nframes={self.nframes}, labels={sorted(self.labels)})"
 
     @property
+    def mixed(self) -> bool:
+        """Whether every frame has its own composition."""
+        return self.type is None
+
+    @property
     def natoms(self) -> int:
-        """Number of atoms of a frame."""
-        return len(self.type)
+        """Number of atoms of a frame; where frames differ, of the largest, or with the padding atoms of the files."""
+        return self._types.natoms
 
     @property
     def nframes(self) -> int:
@@ -56,11 +69,6 @@ class System:
         return len(self.type_map)
 
     @property
-    def atoms_per_type(self) -> np.ndarray:
-        """Number of atoms of each species, int64 `[ntypes]`."""
-        return np.bincount(self.type, minlength=self.ntypes)
-
-    @property
     def numb_fparam(self) -> int:
         """Number of frame parameters; 0 without `fparam.npy`."""
         return self._rows["fparam"].ncolumns if "fparam" in self.labels else 0
@@ -70,20 +78,48 @@ class System:
         """Number of atomic parameters; 0 without `aparam.npy`."""
         return self._rows["aparam"].ncolumns // self.natoms if "aparam" in self.labels else 0
 
+    def compositions(self, indices: np.ndarray) -> np.ndarray:
+        """Return the number of atoms of each species in the frames `indices` `[n]`, int64 `[n, ntypes]`."""
+        if not self.mixed:
+            return np.tile(np.bincount(self.type, minlength=self.ntypes), (len(indices), 1))
+        types = self._types.take(indices)
+        codes = (types + self.ntypes * np.arange(len(indices))[:, None])[types >= 0]
+        return np.bincount(codes, minlength=len(indices) * self.ntypes).reshape(-1, self.ntypes)
+
+    def types(self, indices: np.ndarray) -> np.ndarray:
+        """Return the types in the frames `indices` `[n]`, int32 `[n, natoms]`, negative for padding atoms."""
+        return self._types.take(indices)
+
+    def rows(self, name: str, indices: np.ndarray) -> np.ndarray:
+        """Return one array of the files in the frames `indices` `[n]`, float64 `[n, ncolumns]`."""
+        return self._rows[name].take(indices)
+
     def frames(self, indices: np.ndarray | list[int] | slice | None = None) -> Batch:
         """Return the frames `indices` (all of them by default), in that order, as new float64 arrays."""
         if indices is None or isinstance(indices, slice):
             chosen = np.arange(self.nframes)[indices or slice(None)]
         else:
             chosen = np.asarray(indices)
-        arrays = {name: rows.take(chosen) for name, rows in self._rows.items()}
-        per_atom = (len(chosen), self.natoms, -1)
-        arrays["coord"] = arrays["coord"].reshape(per_atom)
-        for name in ("force", "aparam"):
-            if name in arrays:
-                arrays[name] = arrays[name].reshape(per_atom)
-        if "box" in arrays:
-            arrays["box"] = arrays["box"].reshape(-1, 3, 3)
-        if "energy" in arrays:
-            arrays["energy"] = arrays["energy"].reshape(-1)
-        return Batch(type=np.tile(self.type, (len(chosen), 1)), **arrays)
+        types = self._types.take(chosen)
+        arrays = {}
+        for name, rows in self._rows.items():
+            values, label = rows.take(chosen), BY_NAME[name]
+            if label.per_atom and label.width != 1:
+                values = values.reshape(*types.shape, label.width or self.numb_aparam)
+            elif label is BOX:
+                values = values.reshape(-1, 3, 3)
+            arrays[name] = values[:, 0] if label is ENERGY else values
+        return Batch(type=types, **arrays)
+
+    def geometry_digest(self, digest) -> None:
+        """Feed everything that statistics of environments depend on to `digest` (of `hashlib`)."""
+        digest.update(repr((self.nframes, self.natoms, self.periodic, self.type_map)).encode())
+        if self.mixed:
+            for piece in self._types.pieces():
+                digest.update(np.ascontiguousarray(piece))
+        else:
+            digest.update(self.type)
+        for name in ("coord", "box"):
+            for piece in self._rows[name].pieces() if name in self._rows else ():
+                digest.update(f"{name}{piece.dtype.str}{piece.shape}".encode())
+                digest.update(np.ascontiguousarray(piece))

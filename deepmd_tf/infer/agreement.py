@@ -49,10 +49,11 @@ def agreement_on_data(first: DeepPot, second: DeepPot, systems: Sequence[System]
     """Compare on at most `nframes` frames of each system, evenly spaced."""
     result = Agreement(0, 0.0, 0.0, 0.0)
     for system in systems:
-        batch = system.frames(np.unique(np.linspace(0, system.nframes - 1, nframes).astype(int)))
-        fparam = batch.fparam if first.get_dim_fparam() else None
-        aparam = batch.aparam if first.get_dim_aparam() else None
-        result = result | _agreement(first, second, batch.coord, batch.box, batch.type[0], fparam, aparam)
+        chosen = np.unique(np.linspace(0, system.nframes - 1, nframes).astype(int))
+        for _, batch in system.frames(chosen).without_padding():
+            fparam = batch.fparam if first.get_dim_fparam() else None
+            aparam = batch.aparam if first.get_dim_aparam() else None
+            result = result | _agreement(first, second, batch.coord, batch.box, batch.type, fparam, aparam)
     return result
 
 
@@ -76,7 +77,7 @@ def agreement_on_made_up(first: DeepPot, second: DeepPot, *, nframes: int = 4, s
 
 
 def _agreement(first, second, coord, cells, types, fparam, aparam) -> Agreement:
-    natoms = len(types)
+    natoms = np.shape(types)[-1]
     results = [each.eval(coord, cells, types, fparam=fparam, aparam=aparam) for each in (first, second)]
     energy, force, virial = (np.abs(a - b).max() for a, b in zip(*results, strict=True))
     return Agreement(len(results[0][0]), energy / natoms, force, virial / natoms)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from deepmd_tf.data import System
+from deepmd_tf.data import Batch, System
 from deepmd_tf.errors import InputError
 
 if TYPE_CHECKING:
@@ -43,6 +43,10 @@ QUANTITIES = {
     "virial": Quantity("virial", "eV", "virial", False),
     "virial_per_atom": Quantity("virial/atom", "eV", "virial", True),
 }
+
+
+WIDTHS = {"energy": 1, "force": 3, "virial": 9}
+"""Numbers in a row of each label; a row belongs to an atom for the force, otherwise to a frame."""
 
 
 @dataclass(frozen=True)
@@ -81,22 +85,32 @@ class Comparison:
     ----------
     path : str
         The system.
-    natoms, nframes : int
-        Its size, and how many frames were compared.
+    natoms : ndarray
+        Number of atoms of each frame that was compared ``[nframes]``.
     data, predicted : dict of ndarray
-        By label, one row per frame.
+        By label: energy ``[nframes, 1]``, force ``[atoms of all frames, 3]``, virial ``[nframes, 9]``.
     """
 
     path: str
-    natoms: int
-    nframes: int
+    natoms: np.ndarray
     data: dict[str, np.ndarray] = field(repr=False)
     predicted: dict[str, np.ndarray] = field(repr=False)
+
+    @property
+    def nframes(self) -> int:
+        """Number of frames that were compared."""
+        return len(self.natoms)
+
+    @property
+    def sizes(self) -> str:
+        """Say how many atoms frames have."""
+        low, high = self.natoms.min(), self.natoms.max()
+        return f"{low} atoms" if low == high else f"{low} to {high} atoms"
 
     def pair(self, name: str) -> tuple[np.ndarray, np.ndarray]:
         """Labels and predictions of the quantity `name`."""
         quantity = QUANTITIES[name]
-        scale = 1.0 / self.natoms if quantity.per_atom else 1.0
+        scale = 1.0 / self.natoms[:, None] if quantity.per_atom else 1.0
         return self.data[quantity.label] * scale, self.predicted[quantity.label] * scale
 
     def errors(self) -> dict[str, Error]:
@@ -136,23 +150,43 @@ def compare(
 
 
 def _compare(potential: DeepPot, system: System, labels: Sequence[str], nframes: int) -> Comparison:
-    batch = system.frames(np.arange(nframes))
-    energy, force, virial = potential.eval(
-        batch.coord,
-        batch.box,
-        batch.type[0],
-        fparam=batch.fparam if potential.get_dim_fparam() else None,
-        aparam=batch.aparam if potential.get_dim_aparam() else None,
+    """Evaluate the first frames of a system, those of the same size together; padding atoms are left out."""
+    parts = list(system.frames(np.arange(nframes)).without_padding())
+    data: dict[str, list[np.ndarray]] = {label: [] for label in labels}
+    predicted: dict[str, list[np.ndarray]] = {label: [] for label in labels}
+    for _, part in parts:
+        found = dict(zip(("energy", "force", "virial"), _evaluate(potential, part), strict=True))
+        for label in labels:
+            width = WIDTHS[label]
+            data[label].append(getattr(part, label).reshape(-1, width))
+            predicted[label].append(found[label].reshape(-1, width))
+    order = np.argsort(np.concatenate([frames for frames, _ in parts]), kind="stable")
+    natoms = np.concatenate([np.full(part.nframes, part.natoms) for _, part in parts])
+    atoms = _atoms_in_order(natoms, order)
+
+    def joined(arrays: dict[str, list[np.ndarray]]) -> dict[str, np.ndarray]:
+        """All parts, in the order of the frames."""
+        whole = {label: np.concatenate(rows) for label, rows in arrays.items()}
+        return {label: rows[atoms if label == "force" else order] for label, rows in whole.items()}
+
+    return Comparison(system.path, natoms[order], joined(data), joined(predicted))
+
+
+def _evaluate(potential: DeepPot, part: Batch) -> tuple[np.ndarray, ...]:
+    """Energy, force and virial of frames of one size."""
+    return potential.eval(
+        part.coord,
+        part.box,
+        part.type,
+        fparam=part.fparam if potential.get_dim_fparam() else None,
+        aparam=part.aparam if potential.get_dim_aparam() else None,
     )
-    predicted = {"energy": energy, "force": force, "virial": virial}
-    data = {label: getattr(batch, label).reshape(nframes, -1) for label in labels}
-    return Comparison(
-        system.path,
-        system.natoms,
-        nframes,
-        data,
-        {label: predicted[label].reshape(nframes, -1) for label in labels},
-    )
+
+
+def _atoms_in_order(natoms: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """Rows of the atoms of frames of sizes `natoms` that stand one after another, when the frames come in `order`."""
+    starts = np.cumsum(natoms) - natoms
+    return np.concatenate([np.arange(starts[frame], starts[frame] + natoms[frame]) for frame in order])
 
 
 def pooled(comparisons: Sequence[Comparison]) -> dict[str, Error]:

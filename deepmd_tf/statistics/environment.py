@@ -216,7 +216,7 @@ def survey(
 
     def look(item) -> Survey:
         system, index, weight = item
-        batch = system.frames([index])
+        batch = next(system.frames([index]).without_padding())[1]
         coord, types = batch.coord[0], batch.type[0]
         if batch.box is None:
             found = neighbors.open(coord, types, rcut)

@@ -95,14 +95,13 @@ def fitting_statistics(
     widths = {"fparam": config.numb_fparam, "aparam": config.numb_aparam}
     for system, of_frame in zip(systems, weights, strict=True):
         frames = np.repeat(np.arange(system.nframes), of_frame.astype(int))
-        batch = system.frames(frames)
-        if batch.energy is not None:
-            energies.append(batch.energy)
-            composition = np.bincount(system.type, minlength=ntypes)
-            compositions.append(np.tile(composition, (len(frames), 1)))
+        if "energy" in system.labels:
+            energies.append(system.rows("energy", frames)[:, 0])
+            compositions.append(system.compositions(frames))
         for name, rows in parameters.items():
             if widths[name]:
-                rows.append(getattr(batch, name).reshape(-1, widths[name]))
+                values = system.rows(name, frames).reshape(-1, widths[name])
+                rows.append(values if name == "fparam" else values[system.types(frames).ravel() >= 0])
     assigned = config.atom_ener or ()
     if energies:
         bias = energy_bias(

@@ -19,7 +19,7 @@ def test_everything_is_there(system_dir):
     assert (system.natoms, system.nframes, system.ntypes, system.periodic) == (3, 7, 2, True)
     assert system.labels == {"energy", "force", "virial"}
     assert system.type.dtype == np.int32
-    assert system.atoms_per_type.tolist() == [1, 2]
+    assert system.compositions(np.array([3, 5])).tolist() == [[1, 2], [1, 2]]
     batch = system.frames()
     assert (batch.nframes, batch.natoms) == (7, 3)
     assert batch.coord.shape == (7, 3, 3)

@@ -1,0 +1,86 @@
+"""Where a system is stored: a directory, or a group of an HDF5 file with the same names in it."""
+
+from __future__ import annotations
+
+import os
+from typing import Protocol
+
+import numpy as np
+
+from deepmd_tf.data.memory import Memory
+from deepmd_tf.data.npy import StoredRows, read_rows
+from deepmd_tf.errors import InputError
+
+TYPE = "type.raw"
+"""What makes a directory or a group a system."""
+
+
+class Tree(Protocol):
+    """Names and what they hold; `set.000/coord.npy` is a name.
+
+    Attributes
+    ----------
+    path : str
+        As the user wrote it.
+    """
+
+    path: str
+
+    def place(self, name: str) -> str:
+        """Say where something is, for messages."""
+
+    def sets(self) -> list[str]:
+        """Names of the sets, in sorted order."""
+
+    def has(self, name: str) -> bool:
+        """Whether there is something of this name."""
+
+    def words(self, name: str) -> list[str]:
+        """Read text and split it at blanks."""
+
+    def rows(self, name: str, memory: Memory, *, integers: bool = False) -> np.ndarray | StoredRows:
+        """Read an array of numbers, or leave it where it is when there is no memory for it."""
+
+
+class Directory:
+    """A directory with `type.raw` and `set.*`; it is listed once."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._names: set[str] = set()
+        self._sets: list[str] = []
+        try:
+            with os.scandir(path) as entries:
+                for entry in entries:
+                    self._names.add(entry.name)
+                    if entry.name.startswith("set.") and entry.is_dir():
+                        self._sets.append(entry.name)
+            for folder in self._sets:
+                self._names.update(f"{folder}/{name}" for name in os.listdir(os.path.join(path, folder)))
+        except OSError as error:
+            raise InputError(f"system {path}: cannot be read: {error.strerror or error}") from None
+        self._sets.sort()
+
+    def place(self, name: str) -> str:
+        """Return the path of a file."""
+        return os.path.join(self.path, name)
+
+    def sets(self) -> list[str]:
+        """Names of the directories `set.*`, in sorted order."""
+        return self._sets
+
+    def has(self, name: str) -> bool:
+        """Whether there is a file of this name."""
+        return name in self._names
+
+    def words(self, name: str) -> list[str]:
+        """Read a text file and split it at blanks."""
+        try:
+            with open(self.place(name), encoding="utf-8") as file:
+                return file.read().split()
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"{self.place(name)}: cannot be read as text: {error}") from None
+
+    def rows(self, name: str, memory: Memory, *, integers: bool = False) -> np.ndarray | StoredRows:
+        """Read a `.npy` file."""
+        return read_rows(self.place(name), memory, integers=integers)
