@@ -72,7 +72,7 @@ def make_frame(name: str = "triclinic", *, config=None, ntypes: int = 2, seed: i
     rng = np.random.default_rng([seed, FRAMES.index(name)])
     cell, natoms = _CELLS[name], _ATOMS.get(name, 6)
     coord = _spread(rng, _CELLS["orthorhombic"] if cell is None else cell, natoms, 1.1)
-    sel = config.model.descriptor.sel if config else np.ones(ntypes)
+    sel = config.model.descriptor.members[0].sel if config else np.ones(ntypes)
     present = np.flatnonzero(sel)
     order = [1, 0, 2, 0, 0, 1] if len(present) > 2 else [1, 0, 1, 0, 0, 1]
     frame = Frame(coord, cell, present[np.resize(order, natoms) % len(present)])

@@ -50,6 +50,20 @@ PLAIN: dict[str, Any] = {"type_embedding": None}
 PAIRS = {"type": "se_e3", "axis_neuron": ABSENT, "type_one_side": ABSENT}
 TYPED_PAIRS = {**PAIRS, "type": "se_e3_tebd", "neuron": [8, 16]}
 RADIAL = {"type": "se_e2_r", "axis_neuron": ABSENT, "sel": [8, 12]}
+TYPED_RADIAL = {**RADIAL, "type": "se_e2_r_tebd"}
+HYBRID = {key: ABSENT for key in BASE["descriptor"]} | {"type": "hybrid"}
+
+
+def hybrid(*members: Mapping[str, Any]) -> dict[str, Any]:
+    """The section of a hybrid descriptor of the changed descriptor of `BASE`."""
+    return HYBRID | {"list": [_changed(BASE["descriptor"], member) for member in members]}
+
+
+def _changed(section: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: entry for name, entry in {**section, **changes}.items() if entry is not ABSENT}
+
+
+NEAR = {"rcut": 2.5, "rcut_smth": 0.75, "sel": [10, 12], "neuron": [3, 6], "axis_neuron": 2}
 TWO_SIDES = {"descriptor": {"type_one_side": False}}
 ACTIVATION_VARIANTS = {
     name: {section: {"activation_function": name} for section in ("type_embedding", "descriptor", "fitting_net")}
@@ -150,6 +164,27 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "descriptor": {**RADIAL, "sel": [12, 8, 16], "type_one_side": False, "exclude_types": [[0, 2]]},
     },
     "radial_plain_relu": {**PLAIN, "descriptor": {**RADIAL, "activation_function": "relu", "type_one_side": False}},
+    "radial_typed_three_types": {
+        "type_map": ["O", "C", "H"],
+        "descriptor": {**TYPED_RADIAL, "sel": [12, 8, 16], "type_one_side": False, "exclude_types": [[0, 2]]},
+    },
+    "hybrid": {"descriptor": hybrid({"type_one_side": False}, NEAR)},
+    "hybrid_of_all": {
+        "descriptor": hybrid({}, TYPED_RADIAL, TYPED_PAIRS, {"type": "se_a_ebd_v2", "set_davg_zero": True})
+    },
+    "hybrid_atom_ener": {
+        "descriptor": hybrid({**NEAR, "set_davg_zero": True}, PAIRS),
+        "fitting_net": {"atom_ener": [-1.5, None], "numb_fparam": 1},
+    },
+    "hybrid_float32": {
+        **{section: {"precision": "float32"} for section in ("type_embedding", "fitting_net")},
+        "descriptor": hybrid({"precision": "float32"}, {**RADIAL, "precision": "float64"}),
+    },
+    "hybrid_plain": {
+        **PLAIN,
+        "descriptor": hybrid({"type_one_side": False}, RADIAL, {**PAIRS, "exclude_types": [[0, 1]]}),
+    },
+    "hybrid_plain_relu": {**PLAIN, "descriptor": hybrid({"activation_function": "relu"}, NEAR)},
     "sel_with_zero": {"type_map": ["O", "C", "H"], "descriptor": {"sel": [12, 0, 16]}},
     **{name: changes for name, changes in ACTIVATION_VARIANTS.items() if name != "tanh"},
 }
@@ -157,7 +192,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
 KINKED = {name for name in VARIANTS if name.endswith(("relu", "relu6"))}
 """Variants whose embedding has kinks, so that no table can follow it."""
 
-IN_ONE_OP = [name for name in VARIANTS if name not in KINKED and not name.startswith(("radial", "pairs"))]
+IN_ONE_OP = [name for name in VARIANTS if name not in KINKED and not name.startswith(("radial", "pairs", "hybrid"))]
 """Variants that `ops.evaluate_model` computes: it knows the descriptor, and a table can follow the embedding."""
 
 
@@ -166,7 +201,7 @@ def model_input(changes: Mapping[str, Any] = {}) -> dict[str, Any]:
     model = copy.deepcopy(BASE)
     for key, value in changes.items():
         if isinstance(value, Mapping):
-            value = {name: entry for name, entry in {**model[key], **value}.items() if entry is not ABSENT}
+            value = _changed(model[key], value)
         model[key] = value
     return {
         "model": model,
@@ -185,7 +220,12 @@ def random_statistics(config: Config, rng: np.random.Generator) -> ModelStatisti
     """Statistics as data could give them; energies per type are those of ``atom_ener`` where it gives them."""
     model = config.model
     ntypes, fitting = len(model.type_map), model.fitting_net
-    avg = np.zeros(ntypes) if model.descriptor.set_davg_zero else rng.uniform(0.05, 0.15, ntypes)
+
+    def environment(member) -> EnvironmentStatistics:
+        avg = np.zeros(ntypes) if member.set_davg_zero else rng.uniform(0.05, 0.15, ntypes)
+        return EnvironmentStatistics(avg, rng.uniform(0.1, 0.3, ntypes), rng.uniform(0.1, 0.2, ntypes))
+
+    environments = tuple(map(environment, model.descriptor.members))
     bias = rng.normal(size=ntypes)
     for k, energy in enumerate(fitting.atom_ener):
         bias[k] = bias[k] if energy is None else energy
@@ -194,7 +234,7 @@ def random_statistics(config: Config, rng: np.random.Generator) -> ModelStatisti
         for name, width in (("fparam", fitting.numb_fparam), ("aparam", fitting.numb_aparam))
     }
     return ModelStatistics(
-        EnvironmentStatistics(avg, rng.uniform(0.1, 0.3, ntypes), rng.uniform(0.1, 0.2, ntypes)),
+        environments,
         FittingStatistics(bias, **scales),
     )
 

@@ -5,6 +5,7 @@ Formulae: DeePMD-kit v2 paper (J. Chem. Phys. 159, 054801, 2023) and DeepPot-SE 
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -85,7 +86,7 @@ def type_embedding(model, values) -> np.ndarray:
 
 def two_body_embedding(s, j_type, i_type, table, values, config, *, empty=False) -> np.ndarray:
     """``G`` of a neighbour, or of an empty slot for neighbours of type j."""
-    if table is None:
+    if table is None or config.type == "se_e2_r":
         scope = "filter_type_all" if config.type_one_side else f"filter_type_{i_type}"
         return embedding_net(np.array([s]), values, scope, config, suffix=f"_{j_type}")
     neighbor = table[j_type]
@@ -100,12 +101,27 @@ def two_body_embedding(s, j_type, i_type, table, values, config, *, empty=False)
     return embedding_net(np.array([s]), values, "filter_type_all", config) * (1 + of_types)
 
 
+def members(model, values):
+    """Models with one member of a hybrid descriptor each, and their parameters as they would be called alone."""
+    for k, member in enumerate(model.descriptor.list):
+        own = {}
+        for name, value in values.items():
+            scope, _, rest = name.partition("/")
+            if not scope.startswith(("filter_type", "descrpt_attr")):
+                own[name] = value
+            elif scope.endswith(f"_{k}"):
+                own[f"{scope.removesuffix(f'_{k}')}/{rest}"] = value
+        yield dataclasses.replace(model, descriptor=member), own
+
+
 def descriptors(model, values, coord, cell, types) -> np.ndarray:
     """Descriptors ``[natoms, width]``; empty slots enter as a constant times their number."""
     config = model.descriptor
+    if config.type == "hybrid":
+        return np.concatenate([descriptors(*member, coord, cell, types) for member in members(model, values)], axis=1)
     if config.type.startswith("se_e3"):
         return three_body_descriptors(model, values, coord, cell, types)
-    radial = config.type == "se_e2_r"
+    radial = config.type.startswith("se_e2_r")
     columns = 1 if radial else 4
     slots = sum(config.sel)
     table = type_embedding(model, values)

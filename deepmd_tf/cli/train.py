@@ -101,6 +101,7 @@ def _prepare(config, stored, arguments: argparse.Namespace):
 
 def _start(stored, arguments: argparse.Namespace):
     """Where parameters come from when not from chance."""
+    from deepmd_tf.config.hybrid import members_of
     from deepmd_tf.train.start import Start
 
     if stored is not None:
@@ -108,7 +109,7 @@ def _start(stored, arguments: argparse.Namespace):
         return Start(
             str(stored.path),
             tuple(model["type_map"]),
-            tuple(model["descriptor"]["sel"]),
+            tuple(tuple(member["sel"]) for member in members_of(model)),
             stored.values(),
             stored.metadata["data"],
             model,

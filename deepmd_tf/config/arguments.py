@@ -12,7 +12,7 @@ from deepmd_tf.config.fields import Key, keys_of, leaves
 from deepmd_tf.config.kinds import alternatives, convert, item_of
 from deepmd_tf.config.root import Config
 from deepmd_tf.config.serialize import config_to_dict
-from deepmd_tf.config.variants import VariantTable
+from deepmd_tf.config.variant_table import VariantTable
 
 
 def arguments() -> Argument:
@@ -35,7 +35,10 @@ def _argument(key: Key) -> Argument:
         dtype = [dict, None] if nullable else dict
         return Argument(key.name, dtype, sub_fields=_fields(option.section, None), **common)
     if option.variants is not None:
-        return Argument(key.name, dict, sub_variants=[_variant(option.variants)], **common)
+        repeat = item_of(key.kind) is not None
+        return Argument(
+            key.name, list if repeat else dict, sub_variants=[_variant(option.variants)], repeat=repeat, **common
+        )
     return Argument(key.name, _dtypes(key.kind), extra_check=_check(key), extra_check_errmsg=_limits(key), **common)
 
 

@@ -41,6 +41,20 @@ class DescriptorConfig:
     )
 
     @property
+    def members(self) -> tuple[DescriptorConfig, ...]:
+        """The descriptors that it is made of: itself."""
+        return (self,)
+
+    def with_members(self, members: tuple[DescriptorConfig, ...]) -> DescriptorConfig:
+        """The only one of `members`."""
+        (member,) = members
+        return member
+
+    def place_of(self, member: int) -> str:
+        """Where a member stands in the input file."""
+        return "model.descriptor"
+
+    @property
     def needs_type_embedding(self) -> bool:
         """Whether it cannot be had without one, so that an absent section means its defaults."""
         return False

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from deepmd_tf.config.variants import VariantTable
+    from deepmd_tf.config.variant_table import VariantTable
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Option:
     alias: tuple[str, ...] = ()
     only_for: tuple[str, ...] = ()
     section: type | None = None
-    variants: VariantTable | None = None
+    variants: VariantTable | None = None  # of the section, or of every item of a list of sections
 
     def allows(self, tag: str | None) -> bool:
         """Whether the key exists in the variant `tag` of its section."""

@@ -54,6 +54,7 @@ def _refine_key(properties: dict[str, Any], spelling: str, key: Key, path: str) 
         _refine(entry, option.section, path, None)
         _close(entry, "additionalProperties")
     elif option.variants is not None:
+        entry = entry["items"] if item_of(key.kind) is not None else entry
         if option.variants.default is None:
             entry["properties"]["type"].pop("default", None)
         for _, name, value in option.variants.modes:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from deepmd_tf.config.descriptor import DescriptorConfig
 from deepmd_tf.config.energy_fitting import EnergyFittingConfig
 from deepmd_tf.config.fields import NOT_EMPTY, POSITIVE, option
+from deepmd_tf.config.hybrid import HybridConfig
 from deepmd_tf.config.type_embedding import TypeEmbeddingConfig
 from deepmd_tf.config.variants import DESCRIPTORS, FITTINGS
 
@@ -23,13 +24,15 @@ class ModelConfig:
     type_map: tuple[str, ...] = option(
         "Names of the species, in the order of the model's type indices.", limits=NOT_EMPTY
     )
-    descriptor: DescriptorConfig = option("The descriptor of the environment of an atom.", variants=DESCRIPTORS)
+    descriptor: DescriptorConfig | HybridConfig = option(
+        "The descriptor of the environment of an atom.", variants=DESCRIPTORS
+    )
     fitting_net: EnergyFittingConfig = option("The fitting net.", variants=FITTINGS)
     type_embedding: TypeEmbeddingConfig | None = option(
         "The type embedding: one short vector per species, by which the nets are shared by all of them. Without this "
         "section every species, or pair of species, has an embedding net and every species a fitting net of its own, "
-        "but for descriptors in strip mode and `se_e3_tebd`, which then have a linear one of width 8; `{}` takes its "
-        "defaults.",
+        "but for descriptors in strip mode, `se_e2_r_tebd` and `se_e3_tebd`, which then have a linear one of width 8; "
+        "`{}` takes its defaults.",
         None,
         section=TypeEmbeddingConfig,
     )

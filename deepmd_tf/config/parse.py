@@ -7,11 +7,11 @@ from typing import Any
 
 from deepmd_tf.config import unsupported
 from deepmd_tf.config.fields import Key, Option, keys_of, leaves
-from deepmd_tf.config.kinds import MismatchError, alternatives, convert, describe, show
+from deepmd_tf.config.kinds import MismatchError, alternatives, convert, describe, item_of, show
 from deepmd_tf.config.root import Config
 from deepmd_tf.config.source import read_mapping
 from deepmd_tf.config.suggest import did_you_mean
-from deepmd_tf.config.variants import VariantTable
+from deepmd_tf.config.variant_table import VariantTable
 from deepmd_tf.errors import InputError
 
 
@@ -112,6 +112,8 @@ class _Parser:
                 return None
             if option.section is not None:
                 return self.section(value, option.section, path, None)
+            if item_of(key.kind) is not None:
+                return self._variants(value, option.variants, path)
             return self._variant(value, option.variants, path)
         try:
             converted = convert(value, key.kind)
@@ -132,6 +134,12 @@ class _Parser:
                 self.report(path, f"expected {limit.text}, got {show(wrong[0])}{inside}")
                 return None
         return value
+
+    def _variants(self, data: Any, table: VariantTable, path: str) -> tuple[Any, ...] | None:
+        if not isinstance(data, (list, tuple)):
+            self.report(path, f"expected a list of tables of keys, got {show(data)}")
+            return None
+        return tuple(self._variant(item, table, f"{path}[{k}]") for k, item in enumerate(data))
 
     def _variant(self, data: Any, table: VariantTable, path: str) -> Any | None:
         if not isinstance(data, dict):

@@ -101,6 +101,8 @@ def _key(argument: Argument) -> str:
 def _type(kind: Any) -> str:
     if kind in _NAMES:
         return _NAMES[kind]
+    if kind is list:
+        return "list of tables"
     (item,) = get_args(kind)
     members = get_args(item) if item not in _NAMES and get_origin(item) is not list else (item,)
     return f"list of {_types(members)}"

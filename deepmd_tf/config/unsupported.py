@@ -6,6 +6,7 @@ is refused with a message that names the key.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -161,15 +162,22 @@ _HINTS = {
 }
 
 
+_MEMBER = re.compile(r"(model\.descriptor)\.list(\[\d+\])?")
+"""Members of a hybrid descriptor have the keys of a descriptor."""
+
+
+def _table(section: str) -> dict[str, Any]:
+    return _TABLES.get(_MEMBER.sub(r"\1", section), {})
+
+
 def is_known(section: str, key: str) -> bool:
     """Whether the format has `key` in `section` (a dotted path) although it is not offered."""
-    return key in _TABLES.get(section, {})
+    return key in _table(section)
 
 
 def harmless_values(section: str) -> dict[str, list[Any] | None]:
     """Return the keys of `section` that are not offered, each with the values that are accepted; None accepts any."""
-    table = _TABLES.get(section, {})
-    return {key: None if values is ANYTHING else list(values) for key, values in table.items()}
+    return {key: None if values is ANYTHING else list(values) for key, values in _table(section).items()}
 
 
 def entries() -> Iterator[tuple[str, str, list[Any] | None]]:
@@ -181,7 +189,7 @@ def entries() -> Iterator[tuple[str, str, list[Any] | None]]:
 
 def problem(section: str, key: str, value: Any) -> str | None:
     """Return the message for a key that is not offered, or None when its value changes nothing."""
-    harmless = _TABLES[section][key]
+    harmless = _table(section)[key]
     if harmless is ANYTHING or any(_same(value, accepted) for accepted in harmless):
         return None
     path = f"{section}.{key}".lstrip(".")

@@ -29,7 +29,7 @@ def make_embedding(config, *, type_width: int | None, ntypes: int, parameters: P
     """
     options = NetOptions(config.activation_function, config.resnet_dt, config.precision, config.seed)
     common = {"ntypes": ntypes, "one_side": config.type_one_side, "trainable": config.trainable}
-    if type_width is None:
+    if type_width is None or config.type == "se_e2_r":
         return SpeciesEmbedding(parameters, SCOPE, config.neuron, options, **common)
     kind = StripEmbedding if config.type == "se_a_ebd_v2" else ConcatEmbedding
     return kind(parameters, f"{SCOPE}_all", config.neuron, options, type_width=type_width, **common)

@@ -19,9 +19,10 @@ SCALE = 0.2
 """What the mean over slots is multiplied with."""
 
 
+@DESCRIPTORS.register("se_e2_r_tebd")
 @DESCRIPTORS.register("se_e2_r")
 class SeE2R(TwoBodyDescriptor):
-    """``se_e2_r``; see `TwoBodyDescriptor`."""
+    """``se_e2_r``, and ``se_e2_r_tebd`` with one embedding net for all species; see `TwoBodyDescriptor`."""
 
     columns = 1
 

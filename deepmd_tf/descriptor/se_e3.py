@@ -11,12 +11,10 @@ of an empty slot are zero, so it adds nothing.
 
 There are two forms with the same numbers: over the edges of a centre, with the embedding tabulated and pairs never
 stored (`_sum_cells`; `_sum_listed` for embeddings that cannot be tabulated), and over pairs of padded slots with
-standard operations (`_sum_slots`), which other programs can run.
+standard operations (`_of_slots`), which other programs can run.
 """
 
 from __future__ import annotations
-
-from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -35,18 +33,6 @@ UNIT = 2.0
 """Width of the first octave of theta, whose factors have deviation one (see `ops.pair_cells`)."""
 
 
-class EveryPair(NamedTuple):
-    """What is known of the embedding on all panels.
-
-    Attributes
-    ----------
-    unresolved : Tensor
-        Relative error by which it may not be resolved (see `PairEmbedding.tabulated`).
-    """
-
-    unresolved: tf.Tensor
-
-
 @DESCRIPTORS.register("se_e3_tebd")
 @DESCRIPTORS.register("se_e3")
 class SeE3(TabulatedDescriptor):
@@ -58,64 +44,40 @@ class SeE3(TabulatedDescriptor):
         The section ``model.descriptor``.
     type_width : int or None
         Width of the type embedding; None without one. Only ``se_e3_tebd`` takes it.
-    statistics : EnvironmentStatistics
-        Normalisation per centre type.
+    statistics : tuple of EnvironmentStatistics
+        Normalisation per centre type, of the only member.
     parameters : Parameters
         The source of parameters (``filter_type_all/*``, ``descrpt_attr/t_avg``, ``descrpt_attr/t_std``).
     """
 
-    def __init__(self, config, *, type_width: int | None, statistics: EnvironmentStatistics, parameters: Parameters):
+    def __init__(
+        self,
+        config,
+        *,
+        type_width: int | None,
+        statistics: tuple[EnvironmentStatistics, ...],
+        parameters: Parameters,
+    ):
         super().__init__("se_e3", config, statistics=statistics, parameters=parameters)
         self.embedding = make_pair_embedding(config, type_width=type_width, parameters=parameters)
-        self.width = self.embedding.width
         self.panels = 2 if self.embedding.smooth else 0
 
-    def __call__(
-        self, environment: EdgeEnvironment | PaddedEnvironment, type_table: tf.Tensor | None
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Descriptors of a batch.
+    @property
+    def width(self) -> int:
+        """Length of one atom's descriptor."""
+        return self.embedding.width
 
-        Parameters
-        ----------
-        environment : EdgeEnvironment or PaddedEnvironment
-            Of the batch.
-        type_table : Tensor or None
-            The type embedding ``[ntypes, type_width]``, in models that have one.
+    def _of_edges(self, environment: EdgeEnvironment, type_table: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor]:
+        rows = self._interacting_rows(environment)
+        if self.panels:
+            return self._sum_cells(rows, environment, type_table)
+        return self._sum_listed(rows, environment, type_table), tf.zeros([], tf.float64)
 
-        Returns
-        -------
-        tuple of Tensor
-            Descriptors ``[ncenters, width]``; and the relative error by which the embedding may not be resolved, 0
-            where it is not tabulated (see `PairEmbedding.tabulated`).
-        """
-        if isinstance(environment, EdgeEnvironment):
-            rows = self._interacting_rows(environment)
-            if self.panels:
-                return self._sum_cells(rows, environment, type_table)
-            return self._sum_listed(rows, environment, type_table), tf.zeros([], tf.float64)
-        return self._sum_slots(environment, type_table), tf.zeros([], tf.float64)
-
-    def whole_table(self, type_table: tf.Tensor | None, shortest: float) -> EveryPair:
-        """How well the embedding is resolved for atoms at any distance from `shortest` (Å) on.
-
-        Parameters
-        ----------
-        type_table : Tensor or None
-            The type embedding ``[ntypes, type_width]``, in models that have one.
-        shortest : float
-            Positive and below `rcut_smth`.
-        """
+    def _unresolved(self, type_table: tf.Tensor | None, shortest: float) -> float:
         octaves = self._octaves(shortest)
-        unresolved = [
-            self.embedding.tabulated(ops.every_pair_cell(code, octaves, UNIT, self.panels), type_table)[1]
-            for code in range(self.ntypes**2)
-            if code // self.ntypes <= code % self.ntypes
-        ]
-        return EveryPair(tf.reduce_max(unresolved))
-
-    def table_bytes(self, shortest: float) -> int:
-        """What tables of one code would take, which is what `whole_table` holds at a time."""
-        return 2 * self._octaves(shortest) * self.panels * TERMS * self.width * 8
+        codes = [t * self.ntypes + u for t in range(self.ntypes) for u in range(t, self.ntypes)]
+        every = (ops.every_pair_cell(code, octaves, UNIT, self.panels) for code in codes)
+        return max(float(self.embedding.tabulated(cells, type_table)[1]) for cells in every)
 
     def _octaves(self, shortest: float) -> int:
         """How many octaves of theta there are when no neighbour is nearer than `shortest` (Å)."""
@@ -180,7 +142,7 @@ class SeE3(TabulatedDescriptor):
         kept = tf.where(tf.gather(type, j) <= tf.gather(type, k))[:, 0]
         return tf.gather(j, kept), tf.gather(k, kept)
 
-    def _sum_slots(self, environment: PaddedEnvironment, type_table: tf.Tensor | None) -> tf.Tensor:
+    def _of_slots(self, environment: PaddedEnvironment, type_table: tf.Tensor | None) -> tf.Tensor:
         """``D [ncenters, M]`` from pairs of padded slots; those that are empty around every centre are left out."""
         precision = self.config.precision
         rows = tf.cast(tf.reshape(environment.rows, [-1, self.nnei, 4]), precision)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import ClassVar
 
 import numpy as np
@@ -27,8 +28,8 @@ class TabulatedDescriptor(tf.Module):
         Of the module.
     config : DescriptorConfig
         The section ``model.descriptor``.
-    statistics : EnvironmentStatistics
-        Normalisation per centre type.
+    statistics : tuple of EnvironmentStatistics
+        Normalisation per centre type, of the only member.
     parameters : Parameters
         The source of parameters (``descrpt_attr/t_avg``, ``descrpt_attr/t_std``).
 
@@ -46,13 +47,14 @@ class TabulatedDescriptor(tf.Module):
     in_one_op: ClassVar[bool] = False
     columns: ClassVar[int] = 4
 
-    def __init__(self, name: str, config, *, statistics: EnvironmentStatistics, parameters: Parameters):
+    def __init__(self, name: str, config, *, statistics: tuple[EnvironmentStatistics, ...], parameters: Parameters):
         super().__init__(name=name)
         self.config = config
         self.sel = tuple(config.sel)
         self.nnei = sum(self.sel)
         self.ntypes = len(self.sel)
-        avg, std = statistics.tables(self.nnei, self.columns)
+        (own,) = statistics
+        avg, std = own.tables(self.nnei, self.columns)
         shape = (self.ntypes, self.nnei * self.columns)
         self.avg = parameters("descrpt_attr/t_avg", shape, Fixed(avg), "float64", False)
         self.std = parameters("descrpt_attr/t_std", shape, Fixed(std), "float64", False)
@@ -77,9 +79,36 @@ class TabulatedDescriptor(tf.Module):
         """The same, as what is computed follows it."""
         return self.panels if self._per_octave is None else self._per_octave.value()
 
-    def refine(self) -> None:
-        """Tabulate on half as wide panels; beyond `MOST_PANELS` not at all."""
+    def refine(self, unresolved: float) -> bool:
+        """Tabulate on half as wide panels, where the embedding is not resolved; beyond `MOST_PANELS` not at all.
+
+        Parameters
+        ----------
+        unresolved : float
+            What an evaluation gave (see `__call__`).
+
+        Returns
+        -------
+        bool
+            Whether compiled functions must be made again.
+        """
+        if not unresolved > self.tolerance:
+            return False
         self.panels = 2 * self.panels if self.panels < MOST_PANELS else 0
+        return not self.panels
+
+    def resolve(self, type_table: tf.Tensor | None, shortest: float) -> None:
+        """Tabulate finely enough for atoms at any distance from `shortest` (Å) on, or not at all.
+
+        Parameters
+        ----------
+        type_table : Tensor or None
+            The type embedding ``[ntypes, type_width]``, in models that have one.
+        shortest : float
+            Positive and below `rcut_smth`.
+        """
+        while self.panels and (unresolved := self._unresolved(type_table, shortest)) > self.tolerance:
+            self.refine(unresolved)
 
     @property
     def resolution(self) -> str:
@@ -90,6 +119,45 @@ class TabulatedDescriptor(tf.Module):
     def tolerance(self) -> float:
         """Largest relative error of the tabulated embedding that counts as round-off."""
         return RESOLVED[self.config.precision]
+
+    @property
+    @abstractmethod
+    def width(self) -> int:
+        """Length of one atom's descriptor."""
+
+    @abstractmethod
+    def _of_edges(self, environment: EdgeEnvironment, type_table: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor]:
+        """What `__call__` gives, over edges."""
+
+    @abstractmethod
+    def _of_slots(self, environment: PaddedEnvironment, type_table: tf.Tensor | None) -> tf.Tensor:
+        """Descriptors ``[ncenters, width]`` over padded slots."""
+
+    @abstractmethod
+    def _unresolved(self, type_table: tf.Tensor | None, shortest: float) -> float:
+        """Relative error by which the embedding is not resolved for atoms at least `shortest` (Å) apart."""
+
+    def __call__(
+        self, environment: EdgeEnvironment | PaddedEnvironment, type_table: tf.Tensor | None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Descriptors of a batch.
+
+        Parameters
+        ----------
+        environment : EdgeEnvironment or PaddedEnvironment
+            Of the batch.
+        type_table : Tensor or None
+            The type embedding ``[ntypes, type_width]``, in models that have one.
+
+        Returns
+        -------
+        tuple of Tensor
+            Descriptors ``[ncenters, width]``; and the relative error by which the embedding may not be resolved, 0
+            where it is not tabulated.
+        """
+        if isinstance(environment, EdgeEnvironment):
+            return self._of_edges(environment, type_table)
+        return self._of_slots(environment, type_table), tf.zeros([], tf.float64)
 
     @property
     def normalisation(self) -> Normalisation:

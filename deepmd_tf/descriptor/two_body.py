@@ -29,6 +29,9 @@ from deepmd_tf.descriptor.tabulated import TabulatedDescriptor
 from deepmd_tf.nn.parameters import Parameters
 from deepmd_tf.statistics import EnvironmentStatistics
 
+_MOST_BYTES = 2**26
+"""Size of the table of codes that are looked at together to find out how fine panels must be."""
+
 UNIT = 4.0
 """Width of the first octave of s, which has deviation one (see `ops.radial_cells`)."""
 
@@ -69,8 +72,8 @@ class TwoBodyDescriptor(TabulatedDescriptor):
         The section ``model.descriptor``.
     type_width : int or None
         Width of the type embedding; None without one.
-    statistics : EnvironmentStatistics
-        Normalisation per centre type.
+    statistics : tuple of EnvironmentStatistics
+        Normalisation per centre type, of the only member.
     parameters : Parameters
         The source of parameters (``filter_type_*``, ``descrpt_attr/t_avg``, ``descrpt_attr/t_std``).
 
@@ -82,15 +85,17 @@ class TwoBodyDescriptor(TabulatedDescriptor):
 
     in_one_op: ClassVar[bool] = False
 
-    def __init__(self, config, *, type_width: int | None, statistics: EnvironmentStatistics, parameters: Parameters):
+    def __init__(
+        self,
+        config,
+        *,
+        type_width: int | None,
+        statistics: tuple[EnvironmentStatistics, ...],
+        parameters: Parameters,
+    ):
         super().__init__(config.type, config, statistics=statistics, parameters=parameters)
         self.embedding = make_embedding(config, type_width=type_width, ntypes=self.ntypes, parameters=parameters)
         self.panels = 4 if self.embedding.smooth else 0
-
-    @property
-    @abstractmethod
-    def width(self) -> int:
-        """Length of one atom's descriptor."""
 
     @abstractmethod
     def _weights(self, rows: tf.Tensor) -> tf.Tensor:
@@ -119,29 +124,23 @@ class TwoBodyDescriptor(TabulatedDescriptor):
     def _of_means(self, t: tf.Tensor) -> tf.Tensor:
         """Make descriptors ``[ncenters, width]`` of ``T [ncenters, columns, M]``."""
 
-    def __call__(
-        self, environment: EdgeEnvironment | PaddedEnvironment, type_table: tf.Tensor | None
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Descriptors of a batch.
-
-        Parameters
-        ----------
-        environment : EdgeEnvironment or PaddedEnvironment
-            Of the batch.
-        type_table : Tensor or None
-            The type embedding ``[ntypes, type_width]``, in models that have one.
-
-        Returns
-        -------
-        tuple of Tensor
-            Descriptors ``[ncenters, width]``; and the relative error by which the embedding may not be resolved, 0
-            where it is not tabulated (see `RadialEmbedding.tabulated`).
-        """
-        if isinstance(environment, EdgeEnvironment):
-            t, unresolved = self._sum_edges(environment, type_table)
-        else:
-            t, unresolved = self._sum_slots(environment, type_table), tf.zeros([], tf.float64)
+    def _of_edges(self, environment: EdgeEnvironment, type_table: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor]:
+        t, unresolved = self._sum_edges(environment, type_table)
         return self._of_means(t / self.nnei), unresolved
+
+    def _of_slots(self, environment: PaddedEnvironment, type_table: tf.Tensor | None) -> tf.Tensor:
+        return self._of_means(self._sum_slots(environment, type_table) / self.nnei)
+
+    def _unresolved(self, type_table: tf.Tensor | None, shortest: float) -> float:
+        ncodes, npanels = self._table_shape(shortest)
+        of_code = npanels * TERMS * self.embedding.width * 8
+        together = max(1, _MOST_BYTES // of_code)
+        errors = []
+        for first in range(0, ncodes, together):
+            cells = ops.every_cell(min(together, ncodes - first), npanels, self._lowest, UNIT, self.panels)
+            cells = cells._replace(cell_code=cells.cell_code + np.int32(first))
+            errors.append(float(self.embedding.tabulated(cells, type_table)[1]))
+        return max(errors)
 
     def whole_table(self, type_table: tf.Tensor | None, shortest: float) -> EmbeddingTable:
         """Tabulate the embedding for atoms at any distance from `shortest` (Å) on.

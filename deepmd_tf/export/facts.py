@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from deepmd_tf.config.hybrid import members_of
 from deepmd_tf.errors import InputError
 
 
@@ -22,9 +23,9 @@ class GraphFacts:
         Names of the species.
     rcut : float
         Cutoff (Å).
-    sel : tuple of int
-        Slots per neighbour type, from the training input where no constant says them (DeePMD-kit writes none for
-        `se_e2_r`); empty when the graph does not tell.
+    sel : tuple of tuple of int
+        Slots per neighbour type, of each member of the descriptor; from the training input where no constant says them
+        (DeePMD-kit writes none for some descriptors); empty when the graph does not tell.
     numb_fparam, numb_aparam : int
         Numbers of frame and atomic parameters.
     min_distance : float
@@ -35,7 +36,7 @@ class GraphFacts:
 
     type_map: tuple[str, ...]
     rcut: float
-    sel: tuple[int, ...]
+    sel: tuple[tuple[int, ...], ...]
     numb_fparam: int
     numb_aparam: int
     min_distance: float
@@ -74,7 +75,7 @@ def graph_facts(values: Mapping[str, np.ndarray], path: str | Path) -> GraphFact
     return GraphFacts(
         type_map=read("model_attr/tmap", lambda value: tuple(text(value).split())),
         rcut=read("descrpt_attr/rcut", lambda value: float(value.item())),
-        sel=read("descrpt_attr/sel", lambda value: tuple(int(n) for n in value), _stored_sel(script)),
+        sel=read("descrpt_attr/sel", lambda value: (tuple(int(n) for n in value),), _stored_sel(script)),
         numb_fparam=read("fitting_attr/dfparam", lambda value: int(value.item()), 0),
         numb_aparam=read("fitting_attr/daparam", lambda value: int(value.item()), 0),
         min_distance=read("train_attr/min_nbor_dist", lambda value: float(value.item()), float("inf")),
@@ -82,10 +83,9 @@ def graph_facts(values: Mapping[str, np.ndarray], path: str | Path) -> GraphFact
     )
 
 
-def _stored_sel(script: dict) -> tuple[int, ...]:
-    """Slots as the training input gives them: DeePMD-kit writes `descrpt_attr/sel` for some descriptors only."""
+def _stored_sel(script: dict) -> tuple[tuple[int, ...], ...]:
+    """Slots as the training input gives them."""
     model = script.get("model")
-    descriptor = model.get("descriptor") if isinstance(model, dict) else None
-    sel = descriptor.get("sel") if isinstance(descriptor, dict) else None
-    whole = isinstance(sel, list) and all(isinstance(n, int) for n in sel)
-    return tuple(sel) if whole else ()
+    sel = [member.get("sel") for member in members_of(model if isinstance(model, dict) else {})]
+    whole = all(isinstance(of_member, list) and all(isinstance(n, int) for n in of_member) for of_member in sel)
+    return tuple(map(tuple, sel)) if whole else ()

@@ -14,7 +14,6 @@ import numpy as np
 import tensorflow as tf
 
 from deepmd_tf.config import Config
-from deepmd_tf.descriptor.tabulated import TabulatedDescriptor
 from deepmd_tf.descriptor.two_body import EmbeddingTable
 from deepmd_tf.export import nodes
 from deepmd_tf.export.folding import fold_inputs
@@ -94,18 +93,17 @@ def write_graph(
 
 def _table(model: EnergyModel) -> EmbeddingTable | None:
     """Tabulate the embedding as finely as it takes, in arrays; None where that cannot be."""
-    descriptor: TabulatedDescriptor = model.descriptor
-    type_table = model.type_table()
-    while descriptor.panels:
-        size = descriptor.table_bytes(NEAREST)
-        if size > _MOST_BYTES:
-            log.info(
-                "the table of the embedding would take %d MB, so the graph tabulates it in every evaluation", size >> 20
-            )
-            return None
-        table = descriptor.whole_table(type_table, NEAREST)
-        if not table.unresolved > descriptor.tolerance:
-            return table.arrays() if descriptor.in_one_op else None
-        descriptor.refine()
-    log.info("the embedding net has kinks or is too steep for a table; the graph evaluates it at every edge")
-    return None
+    descriptor, type_table = model.descriptor, model.type_table()
+    descriptor.resolve(type_table, NEAREST)
+    if not np.all(descriptor.panels):
+        log.info("the embedding net has kinks or is too steep for a table; the graph evaluates it at every neighbour")
+        return None
+    if not descriptor.in_one_op:
+        return None
+    size = descriptor.table_bytes(NEAREST)
+    if size > _MOST_BYTES:
+        log.info(
+            "the table of the embedding would take %d MB, so the graph tabulates it in every evaluation", size >> 20
+        )
+        return None
+    return descriptor.whole_table(type_table, NEAREST).arrays()

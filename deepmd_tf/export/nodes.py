@@ -58,8 +58,7 @@ def attributes(config: Config, min_distance: float, model_type: str = "original_
     constants = {
         "descrpt_attr/rcut": np.float64(model.descriptor.rcut),
         "descrpt_attr/ntypes": np.int32(len(model.type_map)),
-        "descrpt_attr/sel": np.array(model.descriptor.sel, np.int32),
-        "descrpt_attr/original_sel": np.array(model.descriptor.sel, np.int32),
+        **_slots(model.descriptor),
         "fitting_attr/dfparam": np.int32(model.fitting_net.numb_fparam),
         "fitting_attr/daparam": np.int32(model.fitting_net.numb_aparam),
         "model_attr/tmap": " ".join(model.type_map),
@@ -72,6 +71,16 @@ def attributes(config: Config, min_distance: float, model_type: str = "original_
     }
     for name, value in constants.items():
         tf.constant(value, name=name)
+
+
+def _slots(descriptor) -> dict[str, np.ndarray]:
+    """Constants that say the slots, of each member of a descriptor."""
+    hybrid = descriptor.members != (descriptor,)
+    return {
+        f"descrpt_attr{f'_{k}' * hybrid}/{name}": np.array(member.sel, np.int32)
+        for k, member in enumerate(descriptor.members)
+        for name in ("sel", "original_sel")
+    }
 
 
 def outputs(prediction: Prediction, frames: PaddedFrames) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from deepmd_tf.errors import InputError
@@ -9,7 +10,7 @@ from deepmd_tf.export.facts import graph_facts
 from deepmd_tf.export.graph_def import constants, read_graph_def
 from deepmd_tf.train.start import Start
 
-_SCOPES = ("type_embed_net/", "filter_type_", "layer_", "final_layer", "descrpt_attr/t_", "fitting_attr/t_")
+_PARAMETERS = re.compile(r"type_embed_net/|filter_type_|layer_|final_layer|descrpt_attr(_\d+)?/t_|fitting_attr/t_")
 
 
 def start_from_graph(path: str | Path) -> Start:
@@ -27,12 +28,13 @@ def start_from_graph(path: str | Path) -> Start:
     model = facts.script.get("model")
     model = dict(model) if isinstance(model, dict) else {}
     descriptor = model.get("descriptor")
-    model["descriptor"] = (descriptor if isinstance(descriptor, dict) else {}) | {"rcut": facts.rcut}
+    if len(facts.sel) == 1:
+        model["descriptor"] = (descriptor if isinstance(descriptor, dict) else {}) | {"rcut": facts.rcut}
     return Start(
         origin=str(path),
         type_map=facts.type_map,
         sel=facts.sel,
-        values={name: value for name, value in values.items() if name.startswith(_SCOPES)},
+        values={name: value for name, value in values.items() if _PARAMETERS.match(name)},
         facts={"min_nbor_dist": facts.min_distance},
         model=model,
         script=facts.script,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from deepmd_tf.config.hybrid import members_of
 from deepmd_tf.errors import InputError
 from deepmd_tf.export import nodes
 from deepmd_tf.export.facts import graph_facts
@@ -44,8 +45,8 @@ def graph_summary(path: str | Path) -> dict:
         "written by": scalar(nodes.PROGRAM),
         "type map": list(facts.type_map),
         "cutoff (Å)": facts.rcut,
-        "sel": list(facts.sel),
-        "descriptor": _key(facts.script, "model", "descriptor", "type"),
+        "sel": [list(sel) for sel in facts.sel] if len(facts.sel) > 1 else list(*facts.sel),
+        "descriptor": _descriptor(facts.script),
         "type embedding": _widths(weights, "type_embed_net/matrix"),
         "embedding net": _widths(weights, "filter_type"),
         "fitting net": _widths(weights, "layer_"),
@@ -70,6 +71,13 @@ def _form(operations: set[str], ours: bool) -> str:
     if not any(name.startswith("ProdEnvMat") for name in operations):
         return "native: the operations that deepmd_tf trains with"
     return f"portable: {'also for DeePMD-kit' if ours else 'written by DeePMD-kit'}"
+
+
+def _descriptor(script: dict) -> str | None:
+    """Name the descriptor, and the members of a hybrid."""
+    name = _key(script, "model", "descriptor", "type")
+    members = [str(_key(member, "type")) for member in members_of(_key(script, "model") or {})]
+    return f"{name} of {', '.join(members)}" if name == "hybrid" else name
 
 
 def _key(tree, *path: str):

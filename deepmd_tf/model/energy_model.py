@@ -36,9 +36,11 @@ class Prediction(NamedTuple):
     type_table : Tensor or None
         The type embedding ``[ntypes, type_width]``, in models that have one.
     max_neighbors : Tensor
-        int32 ``[ntypes]``, the largest number of neighbours of each type around any centre.
+        int32 ``[nmembers * ntypes]``, the largest number of neighbours of each type around any centre, for each member
+        of the descriptor.
     unresolved : Tensor
-        Relative error that a tabulated embedding may have, a scalar; 0 where it is not tabulated.
+        Relative error that a tabulated embedding may have; 0 where it is not tabulated. One number, or ``[nmembers]``
+        of a hybrid descriptor.
     """
 
     energy: tf.Tensor
@@ -106,11 +108,11 @@ class EnergyModel(tf.Module):
             product=ops.dense_product if isinstance(frames, Frames) else tf.matmul,
         )
         energy = environment.frame_sum(atom_energy)
-        (gradient,) = tf.gradients(energy, environment.differentiable)
-        virial, atom_virial = environment.virial(gradient)
+        gradients = tf.gradients(energy, environment.differentiable)
+        virial, atom_virial = environment.virial(*gradients)
         return Prediction(
             energy,
-            environment.force(gradient),
+            environment.force(*gradients),
             virial,
             atom_energy,
             atom_virial,

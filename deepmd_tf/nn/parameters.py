@@ -57,6 +57,26 @@ class Parameters(Protocol):
         """Return the parameter `name`, created when the source creates."""
 
 
+class NumberedParameters:
+    """Parameters of one of several like modules: ``scope/name`` is asked for as ``scope_{number}/name``.
+
+    Parameters
+    ----------
+    parameters : Parameters
+        The source.
+    number : int
+        Of the module.
+    """
+
+    def __init__(self, parameters: Parameters, number: int):
+        self._parameters, self._number = parameters, number
+
+    def __call__(self, name: str, shape: tuple[int, ...], initial, precision: str, trainable: bool = True) -> tf.Tensor:
+        """Return the parameter."""
+        scope, _, rest = name.partition("/")
+        return self._parameters(f"{scope}_{self._number}/{rest}", shape, initial, precision, trainable)
+
+
 def _given(values: Mapping[str, np.ndarray], name: str, shape: tuple[int, ...]) -> np.ndarray:
     value = np.asarray(values[name])
     if value.size != int(np.prod(shape)):

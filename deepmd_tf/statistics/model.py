@@ -10,9 +10,9 @@ from deepmd_tf.statistics.fitting import FittingStatistics
 
 @dataclass(frozen=True)
 class ModelStatistics:
-    """Normalisation of the environment, and the biases and scales of the fitting net."""
+    """Normalisation of the environment for each member of the descriptor, and biases and scales of the fitting net."""
 
-    environment: EnvironmentStatistics
+    environment: tuple[EnvironmentStatistics, ...]
     fitting: FittingStatistics
 
     @classmethod
@@ -20,6 +20,6 @@ class ModelStatistics:
         """Statistics of the right shapes for a ``ModelConfig``, to be overwritten by stored ones."""
         ntypes, fitting = len(config.type_map), config.fitting_net
         return cls(
-            EnvironmentStatistics.blank(ntypes),
+            tuple(EnvironmentStatistics.blank(ntypes) for _ in config.descriptor.members),
             FittingStatistics.blank(ntypes, fitting.numb_fparam, fitting.numb_aparam),
         )

@@ -132,25 +132,33 @@ def suggested_sel(neighbors: NeighborStatistics, factor: float = 1.1) -> tuple[i
     return tuple(max(4, 4 * math.ceil(count * factor / 4)) for count in neighbors.max_neighbors)
 
 
-def resolve_sel(config: Config, neighbors: NeighborStatistics) -> Config:
-    """Replace ``sel: "auto"`` by numbers from the data."""
+def resolve_sel(config: Config, neighbors: Sequence[NeighborStatistics]) -> Config:
+    """Replace ``sel: "auto"`` by numbers from the data, of the neighbours of each member of the descriptor."""
     descriptor = config.model.descriptor
-    if not isinstance(descriptor.sel, str):
-        return config
-    _, _, factor = descriptor.sel.partition(":")
-    sel = suggested_sel(neighbors, float(factor or 1.1))
-    log.info("model.descriptor.sel: %s gives %s", descriptor.sel, list(sel))
-    return with_sel(config, sel)
-
-
-def with_sel(config: Config, sel: Sequence[int]) -> Config:
-    """Return the configuration with `sel` in the descriptor."""
-    descriptor = dataclasses.replace(config.model.descriptor, sel=tuple(sel))
+    members = []
+    for k, (member, of_member) in enumerate(zip(descriptor.members, neighbors, strict=True)):
+        sel = member.sel
+        if isinstance(sel, str):
+            _, _, factor = sel.partition(":")
+            sel = suggested_sel(of_member, float(factor or 1.1))
+            log.info("%s.sel: %s gives %s", descriptor.place_of(k), member.sel, list(sel))
+        members.append(dataclasses.replace(member, sel=sel))
+    descriptor = descriptor.with_members(tuple(members))
     return dataclasses.replace(config, model=dataclasses.replace(config.model, descriptor=descriptor))
 
 
-def report_sel(type_map: Sequence[str], sel: Sequence[int], max_neighbors: Sequence[int]) -> bool:
-    """Warn when `sel` is smaller than the data needs; return whether it is."""
+def report_sel(config: Config, max_neighbors: Sequence[Sequence[int]]) -> bool:
+    """Warn when a `sel` is smaller than the data needs, given the counts for each member; return whether it is."""
+    descriptor, type_map = config.model.descriptor, config.model.type_map
+    return any(
+        [
+            _report_sel(descriptor.place_of(k), type_map, member.sel, of_member)
+            for k, (member, of_member) in enumerate(zip(descriptor.members, max_neighbors, strict=True))
+        ]
+    )
+
+
+def _report_sel(place: str, type_map: Sequence[str], sel: Sequence[int], max_neighbors: Sequence[int]) -> bool:
     short = [
         f"{name}: {count} neighbours, sel {slots}"
         for name, slots, count in zip(type_map, sel, max_neighbors, strict=True)
@@ -159,9 +167,10 @@ def report_sel(type_map: Sequence[str], sel: Sequence[int], max_neighbors: Seque
     if short:
         enough = [max(slots, int(count)) for slots, count in zip(sel, max_neighbors, strict=True)]
         log.warning(
-            "model.descriptor.sel is smaller than the data needs (%s): training and native graphs count "
+            "%s.sel is smaller than the data needs (%s): training and native graphs count "
             "all of them, but DeePMD-kit and portable graphs leave out the farthest, and energies jump as they change; "
             "use sel %s",
+            place,
             "; ".join(short),
             enough,
         )
@@ -185,28 +194,33 @@ def _frame_weights(config: Config, source: DataSource) -> list[np.ndarray]:
     return weights
 
 
-def _look(config: Config, source: DataSource, weights: list[np.ndarray], progress: Progress) -> Survey:
-    descriptor = config.model.descriptor
-    with progress(sum(np.count_nonzero(of_frame) for of_frame in weights)) as advance:
-        return survey(
-            source.systems,
-            len(config.model.type_map),
-            descriptor.rcut,
-            descriptor.rcut_smth,
-            exclude_types=descriptor.exclude_types,
-            weights=weights,
-            progress=advance,
-        )
+def _look(config: Config, source: DataSource, weights: list[np.ndarray], progress: Progress) -> list[Survey]:
+    """Look at the frames once for each member of the descriptor; members that see the same share a look."""
+    views = [(member.rcut, member.rcut_smth, member.exclude_types) for member in config.model.descriptor.members]
+    seen = dict.fromkeys(views)
+    with progress(len(seen) * sum(np.count_nonzero(of_frame) for of_frame in weights)) as advance:
+        for rcut, rcut_smth, exclude_types in seen:
+            seen[rcut, rcut_smth, exclude_types] = survey(
+                source.systems,
+                len(config.model.type_map),
+                rcut,
+                rcut_smth,
+                exclude_types=exclude_types,
+                weights=weights,
+                progress=advance,
+            )
+    return [seen[view] for view in views]
 
 
-def _all_neighbors(config: Config, source: DataSource, progress: Progress) -> NeighborStatistics:
-    return _look(config, source, [np.ones(system.nframes) for system in source.systems], progress).neighbors
+def _all_neighbors(config: Config, source: DataSource, progress: Progress) -> list[NeighborStatistics]:
+    every = [np.ones(system.nframes) for system in source.systems]
+    return [of_member.neighbors for of_member in _look(config, source, every, progress)]
 
 
 def check_sel(config: Config, source: DataSource, progress: Progress) -> None:
     """Compare `sel` with the neighbours in all the data, and warn when it is smaller."""
     neighbors = _all_neighbors(config, source, progress)
-    report_sel(config.model.type_map, config.model.descriptor.sel, neighbors.max_neighbors)
+    report_sel(config, [of_member.max_neighbors for of_member in neighbors])
 
 
 def measure(
@@ -233,16 +247,19 @@ def measure(
     model = config.model
     weights = _frame_weights(config, source)
     seen = _look(config, source, weights, progress)
-    neighbors = seen.neighbors
+    neighbors = [of_member.neighbors for of_member in seen]
     if not (skip_neighbor_stat or all(of_frame.all() for of_frame in weights)):
         neighbors = _all_neighbors(config, source, progress)
     config = resolve_sel(config, neighbors)
-    descriptor = config.model.descriptor
-    report_sel(model.type_map, descriptor.sel, neighbors.max_neighbors)
-    environment = seen.environment(
-        sum(descriptor.sel), descriptor.rcut, set_avg_zero=descriptor.set_davg_zero, floor=model.data_stat_protect
+    report_sel(config, [of_member.max_neighbors for of_member in neighbors])
+    environment = tuple(
+        of_member.environment(
+            sum(member.sel), member.rcut, set_avg_zero=member.set_davg_zero, floor=model.data_stat_protect
+        )
+        for member, of_member in zip(config.model.descriptor.members, seen, strict=True)
     )
     fitting = fitting_statistics(
         source.systems, model.fitting_net, len(model.type_map), weights=weights, floor=model.data_stat_protect
     )
-    return config, ModelStatistics(environment, fitting), {"min_nbor_dist": neighbors.min_distance}
+    shortest = min(of_member.min_distance for of_member in neighbors)
+    return config, ModelStatistics(environment, fitting), {"min_nbor_dist": shortest}

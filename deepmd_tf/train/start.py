@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from deepmd_tf.config import Config, config_to_dict
+from deepmd_tf.config.hybrid import members_of
 from deepmd_tf.errors import InputError
 
 _FUNCTION_KEYS = {
@@ -37,8 +38,8 @@ class Start:
         The file, for messages.
     type_map : tuple of str
         Its species.
-    sel : tuple of int
-        Its slots per neighbour type.
+    sel : tuple of tuple of int
+        Its slots per neighbour type, of each member of the descriptor.
     values : dict of ndarray
         All parameters and statistics by name.
     facts : dict
@@ -51,7 +52,7 @@ class Start:
 
     origin: str
     type_map: tuple[str, ...]
-    sel: tuple[int, ...]
+    sel: tuple[tuple[int, ...], ...]
     values: dict[str, np.ndarray]
     facts: dict
     model: dict
@@ -81,26 +82,34 @@ class Start:
                 f"{list(self.type_map)}"
             )
         descriptor = config.model.descriptor
-        if isinstance(descriptor.sel, str):
-            descriptor = dataclasses.replace(descriptor, sel=self.sel)
-        elif tuple(descriptor.sel) != self.sel:
+        if len(descriptor.members) != len(self.sel):
             raise InputError(
-                f"model.descriptor.sel: {list(descriptor.sel)} is not the sel of {self.origin}, "
-                f"{list(self.sel)}; use that, or auto"
+                f"model.descriptor: {len(descriptor.members)} descriptors, but {self.origin} has {len(self.sel)}"
             )
+        members = []
+        for k, (member, sel) in enumerate(zip(descriptor.members, self.sel, strict=True)):
+            if not isinstance(member.sel, str) and tuple(member.sel) != sel:
+                raise InputError(
+                    f"{descriptor.place_of(k)}.sel: {list(member.sel)} is not the sel of {self.origin}, "
+                    f"{list(sel)}; use that, or auto"
+                )
+            members.append(dataclasses.replace(member, sel=sel))
+        descriptor = descriptor.with_members(tuple(members))
         self._check_function(config)
         return dataclasses.replace(config, model=dataclasses.replace(config.model, descriptor=descriptor))
 
     def _check_function(self, config: Config) -> None:
         wanted = config_to_dict(config)["model"]
         self._check_sharing(wanted)
-        for section, keys in _FUNCTION_KEYS.items():
-            stored = self.model.get(section)
-            for key in keys if isinstance(stored, dict) and wanted[section] else ():
-                if key in stored and stored[key] != wanted[section][key]:
+        pairs = [("type_embedding", "model.type_embedding", self.model.get("type_embedding"), wanted["type_embedding"])]
+        pairs.append(("fitting_net", "model.fitting_net", self.model.get("fitting_net"), wanted["fitting_net"]))
+        for k, (stored, member) in enumerate(zip(members_of(self.model), members_of(wanted), strict=True)):
+            pairs.append(("descriptor", config.model.descriptor.place_of(k), stored, member))
+        for kind, place, stored, section in pairs:
+            for key in _FUNCTION_KEYS[kind] if isinstance(stored, dict) and section else ():
+                if key in stored and key in section and stored[key] != section[key]:
                     raise InputError(
-                        f"model.{section}.{key}: {wanted[section][key]} is not that of {self.origin}, "
-                        f"{stored[key]}; its "
+                        f"{place}.{key}: {section[key]} is not that of {self.origin}, {stored[key]}; its "
                         "parameters would be those of another function. Use its value, or train from the beginning"
                     )
 

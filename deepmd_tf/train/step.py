@@ -33,8 +33,8 @@ class Outcome(NamedTuple):
     ----------
     metrics : Tensor
         Sums named by `METRICS`.
-    max_neighbors : Tensor
-        int32 ``[ntypes]``, the largest neighbour counts.
+    max_neighbors, unresolved : Tensor
+        As in `Prediction`.
     finite : Tensor
         Whether loss and gradients are.
     resolved : Tensor
@@ -43,6 +43,7 @@ class Outcome(NamedTuple):
 
     metrics: tf.Tensor
     max_neighbors: tf.Tensor
+    unresolved: tf.Tensor
     finite: tf.Tensor
     resolved: tf.Tensor
 
@@ -87,14 +88,16 @@ class TrainingStep:
             return True
 
         tf.cond(resolved, apply, lambda: False)
-        return Outcome(tf.ensure_shape(metrics, [len(METRICS)]), prediction.max_neighbors, finite, resolved)
+        metrics = tf.ensure_shape(metrics, [len(METRICS)])
+        return Outcome(metrics, prediction.max_neighbors, prediction.unresolved, finite, resolved)
 
     def _evaluate(self, batch, lr_ratio):
         """Return what `Outcome` holds, of a batch that nothing is learnt from."""
         prediction = self._model(frames_of(batch))
         loss, metrics = self._loss(prediction, batch, lr_ratio)
-        return Outcome(metrics, prediction.max_neighbors, tf.math.is_finite(loss), self._resolved(prediction))
+        finite, resolved = tf.math.is_finite(loss), self._resolved(prediction)
+        return Outcome(metrics, prediction.max_neighbors, prediction.unresolved, finite, resolved)
 
     def _resolved(self, prediction: Prediction) -> tf.Tensor:
         """Whether the tabulated embedding is that of the net; also where it is not finite, which is another matter."""
-        return tf.logical_not(prediction.unresolved > self._model.descriptor.tolerance)
+        return tf.logical_not(tf.reduce_any(prediction.unresolved > self._model.descriptor.tolerance))

@@ -102,7 +102,7 @@ class Trainer:
         self.step = 0
         self._best = np.inf
         self._reset_sums()
-        self._max_neighbors = np.zeros(len(config.model.type_map), int)
+        self._max_neighbors = np.zeros(len(config.model.descriptor.members) * len(config.model.type_map), int)
         self._sel_reported = False
         self._functions = self._new_functions()
 
@@ -197,9 +197,9 @@ class Trainer:
         try:
             while not (outcome := run(self._functions)).resolved:
                 descriptor = self._model.descriptor
-                descriptor.refine()
+                remade = descriptor.refine(outcome.unresolved.numpy())
                 log.debug("step %d: the embedding is tabulated on %s", self.step, descriptor.resolution)
-                if not descriptor.panels:
+                if remade:
                     self._functions = self._new_functions()
         except tf.errors.InvalidArgumentError as error:
             raise self._bad_batch(source, number, ops.said_by_op(error)) from error
@@ -217,8 +217,8 @@ class Trainer:
     def _note_neighbors(self, max_neighbors: np.ndarray) -> None:
         self._max_neighbors = np.maximum(self._max_neighbors, max_neighbors)
         if not self._sel_reported:
-            model = self.config.model
-            self._sel_reported = report_sel(model.type_map, model.descriptor.sel, self._max_neighbors)
+            of_members = np.split(self._max_neighbors, len(self.config.model.descriptor.members))
+            self._sel_reported = report_sel(self.config, of_members)
 
     def _display(self, curve, reporter, writer, events, keys) -> None:
         """Validate, write a line of the learning curve, and keep the best model so far."""

@@ -115,7 +115,6 @@ LATER = {
     "descriptor se_atten": ("model.descriptor.type", "se_atten"),
     "descriptor dpa1": ("model.descriptor.type", "dpa1"),
     "descriptor dpa3": ("model.descriptor.type", "dpa3"),
-    "descriptor hybrid": ("model.descriptor.type", "hybrid"),
     "descriptor loc_frame": ("model.descriptor.type", "loc_frame"),
     "fitting dipole": ("model.fitting_net.type", "dipole"),
     "fitting polar": ("model.fitting_net.type", "polar"),

@@ -107,4 +107,4 @@ def test_excluded_types_do_not_move_each_other():
 def test_unknown_type_is_refused():
     config = types.SimpleNamespace(type="se_e9")
     with pytest.raises(InputError, match=r"model\.descriptor\.type: unknown value 'se_e9', expected one of .*se_e2_a"):
-        make_descriptor(config, type_width=2, statistics=EnvironmentStatistics.blank(2), parameters=None)
+        make_descriptor(config, type_width=2, statistics=(EnvironmentStatistics.blank(2),), parameters=None)

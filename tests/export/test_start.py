@@ -29,7 +29,7 @@ def test_parameters_return(name):
     config = variant_config(name)
     start = start_from_graph(graph_file(name))
     assert start.type_map == config.model.type_map
-    assert start.sel == config.model.descriptor.sel
+    assert start.sel == tuple(member.sel for member in config.model.descriptor.members)
     assert start.facts == {"min_nbor_dist": 0.9}
     expected = variant_values(name)
     assert set(start.values) == set(expected)

@@ -100,7 +100,7 @@ def training(systems: Systems, request) -> dict[str, Result]:
     )
     # As training does, until the table of the embedding is as good as the net.
     while (prediction := tf.function(model, autograph=False)(batch)).unresolved > model.descriptor.tolerance:
-        model.descriptor.refine()
+        model.descriptor.refine(prediction.unresolved)
     forces = np.split(prediction.force.numpy(), ends[1:-1])
     parts = zip(prediction.energy.numpy(), forces, prediction.virial.numpy(), strict=True)
     return {name: of_arrays(*part) for name, part in zip(systems, parts, strict=True)}

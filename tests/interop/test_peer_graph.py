@@ -28,6 +28,19 @@ PAIRS = {
     "model.descriptor.sel": [16, 32],
 }
 RADIAL = {"model.descriptor.type": "se_e2_r", "model.descriptor.axis_neuron": None}
+ANGULAR = {
+    "type": "se_e2_a",
+    "sel": [16, 32],
+    "rcut": 4.0,
+    "rcut_smth": 0.5,
+    "neuron": [4, 8],
+    "axis_neuron": 2,
+    "seed": 1,
+}
+HYBRID = {
+    "type": "hybrid",
+    "list": [ANGULAR, {"type": "se_e2_r", "sel": [46, 92], "rcut": 6.0, "rcut_smth": 0.5, "neuron": [3, 6], "seed": 2}],
+}
 INPUTS = {
     "one_side": {},
     "two_sides": {"model.descriptor.type_one_side": False},
@@ -46,6 +59,9 @@ INPUTS = {
     "pairs_plain": PAIRS | {"model.type_embedding": None, "model.descriptor.resnet_dt": True},
     "radial": {"model.type_embedding": None, "model.descriptor.type_one_side": False, **RADIAL},
     "radial_one_side": {"model.type_embedding": None, **RADIAL},
+    "radial_with_type_embedding": RADIAL,
+    "hybrid": {"model.descriptor": HYBRID},
+    "hybrid_plain": {"model.descriptor": HYBRID, "model.type_embedding": None},
 }
 # Nothing to speak of changes in a step of this rate, so the graph holds the parameters that the run began with.
 STANDSTILL = {"training.numb_steps": 1, "learning_rate.start_lr": 1e-20, "learning_rate.stop_lr": 1e-21}

@@ -49,7 +49,7 @@ def resolved_table(descriptor, type_table):
         table = descriptor.whole_table(type_table, SHORTEST)
         if table.unresolved <= descriptor.tolerance:
             return table
-        descriptor.refine()
+        descriptor.refine(table.unresolved)
         assert descriptor.panels
 
 

@@ -125,6 +125,6 @@ def test_no_energies_at_all(systems, assigned, expected):
 def test_blank_statistics_have_the_shapes_of_the_model():
     config = model_config({"fitting_net": {"numb_fparam": 2, "numb_aparam": 3}}).model
     blank = ModelStatistics.blank(config)
-    assert blank.environment.avg.shape == blank.fitting.energy_bias.shape == (2,)
+    assert blank.environment[0].avg.shape == blank.fitting.energy_bias.shape == (2,)
     assert [part.shape for part in (*blank.fitting.fparam, *blank.fitting.aparam)] == [(2,), (2,), (3,), (3,)]
     assert FittingStatistics.blank(2).fparam is None

@@ -50,7 +50,7 @@ def test_auto_sel_is_measured(place):
     assert config.model.descriptor.sel == prepare.suggested_sel(seen.neighbors)
     assert facts == {"min_nbor_dist": seen.neighbors.min_distance}
     np.testing.assert_array_equal(
-        statistics.environment.avg, seen.environment(sum(config.model.descriptor.sel), 4.0).avg
+        statistics.environment[0].avg, seen.environment(sum(config.model.descriptor.sel), 4.0).avg
     )
 
 
@@ -93,17 +93,17 @@ def test_data_stat_nbatch_limits_the_frames_of_the_statistics(place):
     systems = prepare.load_data(config)[0].systems
     weights = [np.array([1, 1, 0, 0]), np.array([1, 1, 0])]
     expected = survey(systems, 2, 4.0, 1.0, weights=weights).environment(12, 4.0)
-    np.testing.assert_array_equal(statistics.environment.std_radial, expected.std_radial)
+    np.testing.assert_array_equal(statistics.environment[0].std_radial, expected.std_radial)
     bias = fitting_statistics(systems, config.model.fitting_net, 2, weights=weights).energy_bias
     np.testing.assert_array_equal(statistics.fitting.energy_bias, bias)
     everything = measure(config_of())[1]
-    assert (everything.environment.std_radial != expected.std_radial).all()
+    assert (everything.environment[0].std_radial != expected.std_radial).all()
 
 
 def test_a_batch_of_mixed_frames_counts_as_one_of_that_many_of_each_system(place):
     mixed = measure(config_of(model__data_stat_nbatch=1, training__training_data__batch_size="mixed:2"))[1]
     alike = measure(config_of(model__data_stat_nbatch=1))[1]
-    np.testing.assert_array_equal(mixed.environment.avg, alike.environment.avg)
+    np.testing.assert_array_equal(mixed.environment[0].avg, alike.environment[0].avg)
 
 
 def test_many_batches_go_round_a_small_system_again(place):
@@ -112,7 +112,7 @@ def test_many_batches_go_round_a_small_system_again(place):
     systems = prepare.load_data(config_of())[0].systems
     weights = [np.array([2, 2, 2, 2]), np.array([3, 3, 2])]
     expected = survey(systems, 2, 4.0, 1.0, weights=weights).environment(12, 4.0)
-    np.testing.assert_allclose(statistics.environment.avg, expected.avg, rtol=1e-14)
+    np.testing.assert_allclose(statistics.environment[0].avg, expected.avg, rtol=1e-14)
 
 
 def test_labels_that_some_systems_lack_are_announced(place, logged):

@@ -1,0 +1,161 @@
+"""Several descriptors one behind the other, ``hybrid``.
+
+``D = (D_0, D_1, ...)``, each with its own cutoff, slots and normalisation (DeePMD-kit v2 paper, J. Chem. Phys. 159,
+054801, 2023). Parameters of the k-th have ``_{k}`` behind the first part of their names, as in
+``filter_type_all_1/matrix_1``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from deepmd_tf.descriptor.edges import EdgeEnvironment
+from deepmd_tf.descriptor.frames import Frames, PaddedFrames
+from deepmd_tf.descriptor.padded import PaddedEnvironment
+from deepmd_tf.descriptor.registry import DESCRIPTORS, make_descriptor
+from deepmd_tf.nn.parameters import NumberedParameters, Parameters
+from deepmd_tf.statistics import EnvironmentStatistics
+
+
+@dataclass(frozen=True)
+class JoinedEnvironment:
+    """The environments of all members, of the same frames.
+
+    Attributes
+    ----------
+    members : tuple of EdgeEnvironment or of PaddedEnvironment
+        One for each.
+    """
+
+    members: tuple[EdgeEnvironment, ...] | tuple[PaddedEnvironment, ...]
+
+    @property
+    def differentiable(self) -> list[tf.Tensor]:
+        """What energies are differentiated by; `force` and `virial` take the derivatives."""
+        return [member.differentiable for member in self.members]
+
+    @property
+    def max_neighbors(self) -> tf.Tensor:
+        """int32 ``[nmembers * ntypes]``, the largest numbers of neighbours, member by member."""
+        return tf.concat([member.max_neighbors for member in self.members], axis=0)
+
+    @property
+    def natoms(self) -> tf.Tensor:
+        """Number of atoms in all frames."""
+        return self.members[0].natoms
+
+    @property
+    def center_type(self) -> tf.Tensor:
+        """Types of the centres, int32 ``[ncenters]``."""
+        return self.members[0].center_type
+
+    @property
+    def fparam(self) -> tf.Tensor | None:
+        """Frame parameters of every centre ``[ncenters, numb_fparam]``."""
+        return self.members[0].fparam
+
+    @property
+    def aparam(self) -> tf.Tensor | None:
+        """Atomic parameters ``[ncenters, numb_aparam]``."""
+        return self.members[0].aparam
+
+    def frame_sum(self, values: tf.Tensor) -> tf.Tensor:
+        """Sum what centres have ``[ncenters]`` over each frame ``[nframes]``."""
+        return self.members[0].frame_sum(values)
+
+    def force(self, *gradients: tf.Tensor) -> tf.Tensor:
+        """Map derivatives to forces (eV/Å) ``[natoms, 3]``, the sum over members."""
+        return tf.add_n([member.force(each) for member, each in zip(self.members, gradients, strict=True)])
+
+    def virial(self, *gradients: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Map derivatives to virial and atomic virial (eV), sums over members."""
+        parts = [member.virial(each) for member, each in zip(self.members, gradients, strict=True)]
+        virial, atom_virial = zip(*parts, strict=True)
+        return tf.add_n(virial), tf.add_n(atom_virial)
+
+
+@DESCRIPTORS.register("hybrid")
+class Hybrid(tf.Module):
+    """``hybrid``.
+
+    Parameters
+    ----------
+    config : HybridConfig
+        The section ``model.descriptor``.
+    type_width : int or None
+        Width of the type embedding; None without one.
+    statistics : tuple of EnvironmentStatistics
+        Normalisation per centre type, of each member.
+    parameters : Parameters
+        The source of parameters.
+
+    Attributes
+    ----------
+    members : list
+        The descriptors.
+    width : int
+        Length of one atom's descriptor.
+    """
+
+    in_one_op = False
+
+    def __init__(
+        self,
+        config,
+        *,
+        type_width: int | None,
+        statistics: tuple[EnvironmentStatistics, ...],
+        parameters: Parameters,
+    ):
+        super().__init__(name="hybrid")
+        self.config = config
+        self.members = [
+            make_descriptor(
+                member, type_width=type_width, statistics=(of_member,), parameters=NumberedParameters(parameters, k)
+            )
+            for k, (member, of_member) in enumerate(zip(config.members, statistics, strict=True))
+        ]
+        self.width = sum(member.width for member in self.members)
+
+    def environment(self, frames: Frames | PaddedFrames) -> JoinedEnvironment:
+        """Environments of a batch."""
+        return JoinedEnvironment(tuple(member.environment(frames) for member in self.members))
+
+    def __call__(self, environment: JoinedEnvironment, type_table: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor]:
+        """Descriptors ``[ncenters, width]``, float64, and what may be unresolved in each member ``[nmembers]``."""
+        parts = [member(each, type_table) for member, each in zip(self.members, environment.members, strict=True)]
+        descriptors, unresolved = zip(*parts, strict=True)
+        return tf.concat([tf.cast(d, tf.float64) for d in descriptors], axis=1), tf.stack(unresolved)
+
+    @property
+    def panels(self) -> tuple[int, ...]:
+        """Panels of an octave, of each member; see `TabulatedDescriptor`."""
+        return tuple(member.panels for member in self.members)
+
+    @panels.setter
+    def panels(self, numbers: Sequence[int]) -> None:
+        for member, number in zip(self.members, numbers, strict=True):
+            member.panels = number
+
+    @property
+    def resolution(self) -> str:
+        """What the embeddings are tabulated on, in words."""
+        return "; ".join(member.resolution for member in self.members)
+
+    @property
+    def tolerance(self) -> np.ndarray:
+        """Largest relative errors that count as round-off ``[nmembers]``."""
+        return np.array([member.tolerance for member in self.members])
+
+    def refine(self, unresolved: Sequence[float]) -> bool:
+        """Refine the members that are not resolved; see `TabulatedDescriptor.refine`."""
+        return any([member.refine(each) for member, each in zip(self.members, unresolved, strict=True)])
+
+    def resolve(self, type_table: tf.Tensor | None, shortest: float) -> None:
+        """Tabulate every member finely enough; see `TabulatedDescriptor.resolve`."""
+        for member in self.members:
+            member.resolve(type_table, shortest)
