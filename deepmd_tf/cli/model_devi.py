@@ -14,6 +14,7 @@ import logging
 import math
 from typing import TYPE_CHECKING
 
+from deepmd_tf.cli.xyz_option import add_xyz_keys, xyz_keys
 from deepmd_tf.errors import InputError
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--system", "-s", default=".", metavar="DIR", help="a system, or a directory searched for systems; default here"
     )
+    add_xyz_keys(parser)
     parser.add_argument(
         "--output", "-o", default="model_devi.out", metavar="FILE", help="the result; default model_devi.out"
     )
@@ -86,7 +88,7 @@ def run(arguments: argparse.Namespace) -> None:
         raise InputError("--models: expected at least two graphs to compare, got one; --real_error takes one")
     models = [DeepPot(path) for path in arguments.models]
     check_models(models, with_data=arguments.real_error)
-    systems = load_systems(arguments.system, models[0].get_type_map())
+    systems = load_systems(arguments.system, models[0].get_type_map(), xyz_keys(arguments.xyz_keys))
     check_labels(systems, numb_fparam=models[0].get_dim_fparam(), numb_aparam=models[0].get_dim_aparam())
     if arguments.real_error:
         _check_references(systems)

@@ -14,13 +14,21 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from deepmd_tf.cli.xyz_option import add_xyz_keys, xyz_keys
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("--model", "-m", default="graph.pb", metavar="PB", help="the frozen graph; default graph.pb")
     parser.add_argument(
-        "--system", "-s", required=True, nargs="+", metavar="DIR", help="systems, or one directory searched for them"
+        "--system",
+        "-s",
+        required=True,
+        nargs="+",
+        metavar="PATH",
+        help="systems: directories, HDF5 or extended XYZ files, searched",
     )
+    add_xyz_keys(parser)
     parser.add_argument("--numb-test", "-n", type=_count, default=0, metavar="N", help="frames per system; default all")
     parser.add_argument(
         "--detail-file", "-d", metavar="PREFIX", help="write labels and predictions to PREFIX.e.out, PREFIX.f.out, ..."
@@ -48,7 +56,7 @@ def run(arguments: argparse.Namespace) -> None:
         check_writable(arguments.plot, "--plot")
     potential = DeepPot(arguments.model)
     paths = arguments.system[0] if len(arguments.system) == 1 else arguments.system
-    systems = load_systems(paths, potential.get_type_map())
+    systems = load_systems(paths, potential.get_type_map(), xyz_keys(arguments.xyz_keys))
     check_labels(systems, numb_fparam=potential.get_dim_fparam(), numb_aparam=potential.get_dim_aparam())
     comparisons = compare(potential, systems, arguments.numb_test or None)
     if arguments.detail_file:

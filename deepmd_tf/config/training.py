@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from deepmd_tf.config.fields import NOT_EMPTY, NOT_NEGATIVE, POSITIVE, option
+from deepmd_tf.config.xyz_keys import XyzKeysConfig
 
 _BATCH_SIZE = re.compile(r"auto|(auto|mixed):[1-9][0-9]*")
 _PERCENT = re.compile(r"[0-9]+(\.[0-9]*)?%")
@@ -15,8 +16,9 @@ _PERCENT = re.compile(r"[0-9]+(\.[0-9]*)?%")
 
 def _systems(purpose: str):
     return option(
-        f"The data systems for {purpose}: a list of directories, or one directory. A directory without `type.raw` is "
-        "searched recursively for directories that have one. Relative paths start at the current directory.",
+        f"The data systems for {purpose}: directories, HDF5 files (`file.hdf5`, `file.hdf5#/group`), extended XYZ "
+        "files (`.xyz`, `.extxyz`), as a list or a single one. A directory or HDF5 file without `type.raw` is searched "
+        "recursively for those that have one. Relative paths start at the current directory (docs/data.md).",
         limits=NOT_EMPTY,
     )
 
@@ -58,6 +60,9 @@ class DataConfig:
     batch_size: int | tuple[int, ...] | str = _batch_size()
     auto_prob: str = _auto_prob()
     sys_probs: tuple[float, ...] | None = _sys_probs()
+    xyz_keys: XyzKeysConfig = option(
+        "Under which names extended XYZ files have their labels.", XyzKeysConfig(), section=XyzKeysConfig
+    )
 
     def problems(self) -> Iterator[tuple[str, str]]:
         """Yield `(key, message)` for values that do not go together."""

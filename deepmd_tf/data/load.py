@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from deepmd_tf.config.xyz_keys import XyzKeysConfig
 from deepmd_tf.data.checks import check_cells, check_finite
 from deepmd_tf.data.hdf5 import Files, Group, is_hdf5
 from deepmd_tf.data.labels import BOX, COORD, OPTIONAL, Label
@@ -17,24 +18,36 @@ from deepmd_tf.data.search import find_systems
 from deepmd_tf.data.species import FixedTypes, FrameTypes, check_frame_types, read_integers, read_names, read_types
 from deepmd_tf.data.system import System
 from deepmd_tf.data.tree import Directory, Tree
+from deepmd_tf.data.xyz import is_xyz, read_xyz
 from deepmd_tf.errors import InputError
 
 FRAME_TYPES = "real_atom_types.npy"
 """Types of the atoms of every frame, in systems of mixed type."""
 
 
-def load_systems(paths: str | Path | Sequence[str | Path], type_map: Sequence[str]) -> list[System]:
+def load_systems(
+    paths: str | Path | Sequence[str | Path], type_map: Sequence[str], xyz_keys: XyzKeysConfig | None = None
+) -> list[System]:
     """Load systems and check every number in them.
 
     Parameters
     ----------
     paths
-        Directories, HDF5 files with or without `#/group`, or one of them that is searched recursively for `type.raw`.
+        Directories, HDF5 files with or without `#/group`, extended XYZ files, or one of them. Those without `type.raw`
+        are searched recursively for it.
     type_map
         The model's names of the species; the types of the systems are mapped onto it.
+    xyz_keys
+        Under which names extended XYZ files have their labels.
     """
     files, memory, names = Files(), Memory(), tuple(type_map)
-    return [_load(path, names, files, memory) for path in find_systems(paths, files)]
+    systems: list[System] = []
+    for path in find_systems(paths, files):
+        if is_xyz(path):
+            systems.extend(read_xyz(path, names, xyz_keys))
+        else:
+            systems.append(_load(path, names, files, memory))
+    return systems
 
 
 def load_system(path: str | Path, type_map: Sequence[str]) -> System:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from deepmd_tf.data.hdf5 import Files, is_hdf5
 from deepmd_tf.data.tree import TYPE
+from deepmd_tf.data.xyz import is_xyz
 from deepmd_tf.errors import InputError
 
 
@@ -29,12 +30,14 @@ def find_systems(paths: str | Path | Sequence[str | Path], files: Files) -> list
 
 def _search(path: str, files: Files) -> list[str]:
     if not os.path.isdir(path):
+        if is_xyz(path):
+            return [path]
         if is_hdf5(path):
             return files.systems(path)
         kind = "got a file" if Path(path).exists() else "no such directory"
         raise InputError(
-            f"system {path}: expected a directory or an HDF5 file (.hdf5, .h5), {kind} (relative paths start at the "
-            f"current directory, {Path.cwd()})"
+            f"system {path}: expected a directory, an HDF5 file (.hdf5, .h5) or an extended XYZ file (.xyz, "
+            f".extxyz), {kind} (relative paths start at the current directory, {Path.cwd()})"
         )
     found = sorted(root for root, _, names in os.walk(path, followlinks=True) if TYPE in names)
     if not found:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -100,10 +100,17 @@ class System:
             chosen = np.arange(self.nframes)[indices or slice(None)]
         else:
             chosen = np.asarray(indices)
+        return self._batch(chosen, self._rows)
+
+    def geometry(self, indices: np.ndarray) -> Batch:
+        """Return the frames `indices` `[n]`, in that order, without labels and parameters."""
+        return self._batch(indices, self._rows.keys() - self.labels)
+
+    def _batch(self, chosen: np.ndarray, names: Iterable[str]) -> Batch:
         types = self._types.take(chosen)
         arrays = {}
-        for name, rows in self._rows.items():
-            values, label = rows.take(chosen), BY_NAME[name]
+        for name in names:
+            values, label = self._rows[name].take(chosen), BY_NAME[name]
             if label.per_atom and label.width != 1:
                 values = values.reshape(*types.shape, label.width or self.numb_aparam)
             elif label is BOX:

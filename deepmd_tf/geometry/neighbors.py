@@ -65,6 +65,61 @@ def periodic(
     return Neighbors(*_kernels.neighbors_periodic(coord[None], type[None], cell[None], pbc, float(rcut), threads))
 
 
+def of_frames(
+    coord: np.ndarray,
+    type: np.ndarray,
+    frame_splits: np.ndarray,
+    cell: np.ndarray,
+    periodic: np.ndarray,
+    ntypes: int,
+    rcut: float,
+    threads: int = 1,
+) -> tuple[Neighbors, np.ndarray]:
+    """Find the neighbours at r < rcut in frames of any size whose atoms stand one after another.
+
+    Parameters
+    ----------
+    coord
+        [natoms, 3] in Å, the atoms of all frames.
+    type
+        [natoms], from 0 to ntypes - 1, in any order.
+    frame_splits
+        [nframes + 1]; the atoms of frame f are ``frame_splits[f] : frame_splits[f + 1]``.
+    cell
+        [nframes, 3, 3] or [nframes, 9] in Å, not read where a frame is not periodic.
+    periodic
+        [nframes] bool.
+    ntypes
+        Number of types.
+    rcut
+        Å.
+    threads
+        Number of threads. The interpreter is free for others during the search.
+
+    Returns
+    -------
+    tuple
+        The neighbours, whose indices count the atoms of all frames, and the largest number of neighbours of each type
+        that any atom has, int32 [ntypes].
+
+    Raises
+    ------
+    InputError
+        When two atoms of a frame are at the same position.
+    """
+    found, most = _kernels.neighbors_of_frames(
+        np.ascontiguousarray(coord, dtype=np.float64),
+        np.ascontiguousarray(type, dtype=np.int32),
+        np.ascontiguousarray(frame_splits, dtype=np.int32),
+        np.ascontiguousarray(cell, dtype=np.float64).reshape(-1, 3, 3),
+        np.ascontiguousarray(periodic, dtype=np.bool_),
+        int(ntypes),
+        float(rcut),
+        threads,
+    )
+    return Neighbors(*found), most
+
+
 def open(coord: np.ndarray, type: np.ndarray, rcut: float, threads: int = 1) -> Neighbors:
     """Find the neighbours at r < rcut among the atoms as they are; parameters as for `periodic`."""
     return ghosts(coord, type, len(coord), rcut, threads)

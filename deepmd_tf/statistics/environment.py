@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
+from typing import NamedTuple
 
 import numpy as np
 
+from deepmd_tf.data import System, feed
 from deepmd_tf.errors import InputError
 from deepmd_tf.geometry import COINCIDENT, Neighbors, environment, neighbors
+
+_ATOMS = 1024
+"""Atoms that are looked at together: enough that Python costs little, few enough that their edges fit the caches."""
 
 
 @dataclass(frozen=True)
@@ -91,10 +96,6 @@ class Survey:
         """Nothing seen."""
         return cls(np.zeros(ntypes), np.zeros((ntypes, 4)), NeighborStatistics(np.zeros(ntypes, int), np.inf))
 
-    def times(self, weight: float) -> Survey:
-        """Count what was seen `weight` times."""
-        return Survey(self.centers * weight, self.sums * weight, self.neighbors)
-
     def __add__(self, other: Survey) -> Survey:
         """Merge."""
         mine, its = self.neighbors, other.neighbors
@@ -136,43 +137,94 @@ class Survey:
         return EnvironmentStatistics(avg, deviation(radial), deviation(angular))
 
 
-def _refuse_coincidence(found: Neighbors, place: str) -> None:
-    """Raise `InputError` when two atoms coincide: there is no direction between them."""
+def refuse_coincidence(found: Neighbors, place: str, atoms: np.ndarray | None = None) -> None:
+    """Raise `InputError` when two atoms coincide: there is no direction between them.
+
+    Parameters
+    ----------
+    found : Neighbors
+        Of one frame.
+    place : str
+        The frame, for the message.
+    atoms : ndarray, optional
+        Numbers of the atoms in the file, when others stand between them.
+    """
     distance = np.linalg.norm(found.edge_vec, axis=1)
     if distance.min(initial=np.inf) < COINCIDENT:
         edge = int(distance.argmin())
-        first = int(np.searchsorted(found.edge_splits, edge, side="right")) - 1
+        pair = int(np.searchsorted(found.edge_splits, edge, side="right")) - 1, int(found.neighbor[edge])
+        first, second = pair if atoms is None else (int(atoms[k]) for k in pair)
         raise InputError(
-            f"{place}: atoms {first} and {found.neighbor[edge]} coincide (distance {distance[edge]:.3g} Å); "
+            f"{place}: atoms {first} and {second} coincide (distance {distance[edge]:.3g} Å); "
             "remove the frame or mend its coordinates"
         )
 
 
-def _survey_frame(
-    found: Neighbors, types: np.ndarray, interacting: np.ndarray, rcut: float, rcut_smth: float
-) -> Survey:
+class _Part(NamedTuple):
+    """Some frames of a system `[n]`, and how often each counts `[n]`."""
+
+    system: System
+    frames: np.ndarray
+    weights: np.ndarray
+
+
+def _pieces(systems: Sequence[System], weights: Sequence[np.ndarray]) -> Iterator[list[_Part]]:
+    """Yield all frames that count, as many at a time as have about `_ATOMS` atoms."""
+    piece, natoms = [], 0
+    for system, of_frame in zip(systems, weights, strict=True):
+        frames = np.flatnonzero(of_frame)
+        step = max(1, _ATOMS // system.natoms)
+        for start in range(0, len(frames), step):
+            chosen = frames[start : start + step]
+            piece.append(_Part(system, chosen, of_frame[chosen]))
+            natoms += len(chosen) * system.natoms
+            if natoms >= _ATOMS:
+                yield piece
+                piece, natoms = [], 0
+    if piece:
+        yield piece
+
+
+def _look(piece: Sequence[_Part], interacting: np.ndarray, rcut: float, rcut_smth: float) -> Survey:
+    """Survey some frames, all at once."""
     ntypes = len(interacting)
-    edges = np.diff(found.edge_splits)
-    center = np.repeat(np.arange(len(types)), edges)
-    counts = np.zeros((len(types), ntypes), dtype=int)
-    np.add.at(counts, (center, types[found.neighbor]), 1)
-    distance = np.linalg.norm(found.edge_vec, axis=1).min(initial=np.inf)
+    arrays = feed([part.system.geometry(part.frames) for part in piece])
+    types, splits = arrays["type"], arrays["frame_splits"]
+    try:
+        found, most = neighbors.of_frames(
+            arrays["coord"], types, splits, arrays["box"], arrays["periodic"], ntypes, rcut
+        )
+    except InputError:
+        _refuse_coincidence_in(piece)
+        raise
+    weights = np.repeat(np.concatenate([part.weights for part in piece]), np.diff(splits))
+    center = np.repeat(np.arange(len(types)), np.diff(found.edge_splits))
+    center_type = types[center]
+    scale = weights[center] * interacting[center_type, types[found.neighbor]]
     rows = environment.rows(found.edge_vec, rcut, rcut_smth)
-    rows = rows * interacting[types[center], types[found.neighbor]][:, None]
     radial, angular = rows[:, 0], rows[:, 1:]
-    terms = np.stack([radial, radial**2, angular.sum(axis=1), (angular**2).sum(axis=1)], axis=1)
-    sums = np.stack([np.bincount(types[center], weights=term, minlength=ntypes) for term in terms.T], axis=1)
+    terms = (radial, radial**2, angular.sum(axis=1), np.einsum("ij,ij->i", angular, angular))
+    sums = [np.bincount(center_type, weights=scale * term, minlength=ntypes) for term in terms]
+    square = np.einsum("ij,ij->i", found.edge_vec, found.edge_vec).min(initial=np.inf)
     return Survey(
-        np.bincount(types, minlength=ntypes).astype(float),
-        sums,
-        NeighborStatistics(counts.max(axis=0, initial=0), float(distance)),
+        np.bincount(types, weights=weights, minlength=ntypes),
+        np.stack(sums, axis=1),
+        NeighborStatistics(most.astype(int), float(np.sqrt(square))),
     )
 
 
-def _frames(systems: Sequence, weights: Sequence[np.ndarray]) -> Iterable[tuple]:
-    for system, of_frame in zip(systems, weights, strict=True):
-        for index in np.flatnonzero(of_frame):
-            yield system, index, of_frame[index]
+def _refuse_coincidence_in(piece: Sequence[_Part]) -> None:
+    """Find the frame in which two atoms coincide, and name it."""
+    for system, frames, _ in piece:
+        for frame in frames:
+            batch = system.geometry(np.array([frame]))
+            atoms = np.flatnonzero(batch.type[0] >= 0)
+            coord, types = batch.coord[0, atoms], batch.type[0, atoms]
+            if batch.box is None:
+                found = neighbors.open(coord, types, COINCIDENT)
+            else:
+                found = neighbors.periodic(coord, types, batch.box[0], COINCIDENT)
+            refuse_coincidence(found, f"{system.path}: frame {frame}", atoms)
 
 
 def survey(
@@ -185,7 +237,7 @@ def survey(
     weights: Sequence[np.ndarray] | None = None,
     progress: Callable[[int], None] = lambda count: None,
 ) -> Survey:
-    """Look at every frame once, in parallel over frames.
+    """Look at every frame once, some frames in each of several threads.
 
     Parameters
     ----------
@@ -214,23 +266,13 @@ def survey(
     for a, b in exclude_types:
         interacting[a, b] = interacting[b, a] = 0.0
 
-    def look(item) -> Survey:
-        system, index, weight = item
-        batch = next(system.frames([index]).without_padding())[1]
-        coord, types = batch.coord[0], batch.type[0]
-        if batch.box is None:
-            found = neighbors.open(coord, types, rcut)
-        else:
-            found = neighbors.periodic(coord, types, batch.box[0], rcut)
-        _refuse_coincidence(found, f"{system.path}: frame {index}")
-        return _survey_frame(found, types, interacting, rcut, rcut_smth).times(weight)
-
     total = Survey.empty(ntypes)
     workers = len(os.sched_getaffinity(0))
     with ThreadPoolExecutor(workers) as pool:
-        frames = iter(_frames(systems, weights))
-        while chunk := list(islice(frames, 16 * workers)):
-            for result in pool.map(look, chunk):
-                total = total + result
-            progress(len(chunk))
+        pieces = _pieces(systems, weights)
+        while chunk := list(islice(pieces, 4 * workers)):
+            looks = pool.map(lambda piece: _look(piece, interacting, rcut, rcut_smth), chunk)
+            for piece, seen in zip(chunk, looks, strict=True):
+                total = total + seen
+                progress(sum(len(part.frames) for part in piece))
     return total

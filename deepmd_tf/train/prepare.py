@@ -68,7 +68,7 @@ def advise(config: Config) -> None:
 
 
 def _source(section, config: Config, stream: str) -> DataSource:
-    systems = load_systems(section.systems, config.model.type_map)
+    systems = load_systems(section.systems, config.model.type_map, section.xyz_keys)
     fitting = config.model.fitting_net
     check_labels(systems, numb_fparam=fitting.numb_fparam, numb_aparam=fitting.numb_aparam)
     return DataSource(systems, Sampler.from_config(systems, section, config.training.seed, stream))

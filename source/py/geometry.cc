@@ -44,6 +44,33 @@ pb::tuple neighbors_open(const Array<double>& coord, const Array<int>& type, int
   return to_tuple(std::move(found));
 }
 
+pb::tuple neighbors_of_frames(const Array<double>& coord, const Array<int>& type, const Array<int>& frame_splits,
+                              const Array<double>& cell, const Array<bool>& periodic, int ntypes, double rcut,
+                              int threads) {
+  const pb::ssize_t natoms = type.size(), nframes = periodic.size();
+  check_shape("type", type, {-1});
+  check_shape("coord", coord, {natoms, 3});
+  check_shape("frame_splits", frame_splits, {nframes + 1});
+  check_shape("cell", cell, {nframes, 3, 3});
+  check_frame_splits(int(nframes), frame_splits.data(), natoms);
+  check_types({1, int(natoms), int(natoms), nullptr, type.data()}, ntypes);
+  const FrameBatch batch{int(nframes), frame_splits.data(), coord.data(), type.data(),
+                         cell.data(),  periodic.data(),     ntypes};
+  Neighbors found;
+  std::vector<int> most;
+  {
+    pb::gil_scoped_release release;
+    found.edge_splits.resize(natoms + 1);
+    most = batch_neighbors(CpuDevice::threads(threads), batch, rcut, found.edge_splits.data(), [&](int64_t nedge) {
+      found.neighbor.resize(nedge);
+      found.edge_vec.resize(3 * nedge);
+      return EdgeRoom{found.neighbor.data(), found.edge_vec.data()};
+    });
+  }
+  const pb::ssize_t width = most.size();
+  return pb::make_tuple(to_tuple(std::move(found)), to_array(std::move(most), {width}));
+}
+
 pb::tuple rows(const Array<double>& edge_vec, double rcut, double rcut_smth, int threads) {
   check_shape("edge_vec", edge_vec, {-1, 3});
   const pb::ssize_t nedge = edge_vec.shape(0);
@@ -108,6 +135,10 @@ void bind_geometry(pb::module_& module) {
       "neighbors_open", &neighbors_open, pb::arg("coord"), pb::arg("type"), pb::arg("nloc"), pb::arg("rcut"),
       pb::arg("threads") = 1,
       "coord [nframes, nall, 3], type [nframes, nall] -> (edge_splits, neighbor, edge_vec) of the first nloc atoms");
+  module.def("neighbors_of_frames", &neighbors_of_frames, pb::arg("coord"), pb::arg("type"), pb::arg("frame_splits"),
+             pb::arg("cell"), pb::arg("periodic"), pb::arg("ntypes"), pb::arg("rcut"), pb::arg("threads") = 1,
+             "coord [natoms, 3], type [natoms], frame_splits [nframes + 1], cell [nframes, 3, 3], periodic [nframes] -> "
+             "((edge_splits, neighbor, edge_vec), max_neighbors [ntypes])");
   module.def("environment_rows", &rows, pb::arg("edge_vec"), pb::arg("rcut"), pb::arg("rcut_smth"),
              pb::arg("threads") = 1, "edge_vec [nedge, 3] -> (rows [nedge, 4], derivative [nedge, 4, 3])");
   bind_env_mat<double, kFullRow>(module, "env_mat_a");
