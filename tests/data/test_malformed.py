@@ -173,7 +173,7 @@ def test_directory_without_systems(tmp_path):
 
 def test_file_instead_of_directory(tmp_path):
     (tmp_path / "data").touch()
-    with pytest.raises(InputError, match=r"expected a directory .*, got a file"):
+    with pytest.raises(InputError, match=r"expected a directory, an HDF5 file .*, got a file"):
         load_systems(str(tmp_path / "data"), TYPE_MAP)
 
 
