@@ -17,6 +17,8 @@ GraphDef = tf.compat.v1.GraphDef
 _MOST_BYTES = 2**31 - 1
 _MOST_ELEMENTS = 2**28
 _COUNTED = {"ProdEnvMatA": "ProdEnvMatACounted", "ProdEnvMatR": "ProdEnvMatRCounted"}
+_COUNTS = 4
+"""Which output of an environment op that counts are the counts."""
 
 
 def read_graph_def(path: str | Path) -> GraphDef:
@@ -103,8 +105,16 @@ def with_counts(graph: GraphDef) -> GraphDef:
 
 
 def without_counts(graph: GraphDef) -> GraphDef:
-    """Undo `with_counts`: only ops that other programs know."""
-    return _renamed(graph, {counted: plain for plain, counted in _COUNTED.items()})
+    """Undo `with_counts`: only ops that other programs know, and nothing that is made of the counts."""
+    result = _renamed(graph, {counted: plain for plain, counted in _COUNTED.items()})
+    gone = {f"{node.name}:{_COUNTS}" for node in result.node if node.op in _COUNTED}
+    for node in result.node:  # each stands behind what it takes
+        if gone.intersection(node.input):
+            gone.add(node.name)
+    for place in reversed(range(len(result.node))):
+        if result.node[place].name in gone:
+            del result.node[place]
+    return result
 
 
 def _renamed(graph: GraphDef, names: Mapping[str, str]) -> GraphDef:

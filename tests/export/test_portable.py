@@ -142,7 +142,9 @@ def test_parameters_are_constants_with_read_nodes(name):
 @pytest.mark.parametrize("name", VARIANTS)
 def test_operations(name):
     """Only what is allowed and what other programs know; an environment op for each member, without counts."""
-    ops = [node.op for node in read_graph_def(graph_file(name)).node]
+    graph = read_graph_def(graph_file(name))
+    ops = [node.op for node in graph.node]
+    assert not [node.name for node in graph.node if any(each.endswith(":4") for each in node.input)]
     assert set(ops) <= ALLOWED_OPS
     compiled = {op: ops.count(op) for op in sorted(set(ops)) if op.startswith("Prod") and op != "Prod"}
     expected = {}
