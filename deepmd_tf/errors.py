@@ -1,4 +1,10 @@
-"""The one exception that means *the user's input is wrong*."""
+"""The one exception that means *the user's input is wrong*, and how several of them are told at once."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from contextvars import ContextVar
 
 
 class InputError(ValueError):
@@ -7,3 +13,38 @@ class InputError(ValueError):
     The message says what is wrong, where (file, key, frame, atom), what was expected, what was found, and how to mend
     it. The command line prints it as one line and exits with status 2; Python callers may catch it as a `ValueError`.
     """
+
+
+_problems: ContextVar[list[str] | None] = ContextVar("problems", default=None)
+
+
+@contextlib.contextmanager
+def collecting() -> Iterator[list[str]]:
+    """Gather problems instead of stopping at the first: inside, `going_on` and `refuse` add to the list given.
+
+    Only in the thread that entered: others stop at their first problem.
+    """
+    problems: list[str] = []
+    token = _problems.set(problems)
+    try:
+        yield problems
+    finally:
+        _problems.reset(token)
+
+
+@contextlib.contextmanager
+def going_on() -> Iterator[None]:
+    """Note an `InputError` of the block and go on after it when problems are collected; otherwise it passes through."""
+    try:
+        yield
+    except InputError as error:
+        problems = _problems.get()
+        if problems is None:
+            raise
+        problems.append(str(error))
+
+
+def refuse(message: str) -> None:
+    """Raise an `InputError`, or only note it when problems are collected."""
+    with going_on():
+        raise InputError(message)

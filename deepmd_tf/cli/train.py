@@ -16,6 +16,7 @@ import json
 import logging
 
 from rich.progress import Progress
+from rich.table import Table
 
 from deepmd_tf.train.report import CONSOLE
 
@@ -50,6 +51,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="do not compare sel with the neighbours in all the data first (training itself still reports overflow)",
     )
+    parser.add_argument(
+        "--check-data",
+        action="store_true",
+        help="check every number of the training and validation data, list all problems, and do not train",
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -59,6 +65,8 @@ def run(arguments: argparse.Namespace) -> None:
     from deepmd_tf.train import prepare
 
     config = load_config(arguments.input)
+    if arguments.check_data:
+        return _check_data(arguments.input, config)
     check_writable(arguments.output, "--output")
     prepare.check_outputs(config)
     prepare.advise(config)
@@ -73,6 +81,27 @@ def run(arguments: argparse.Namespace) -> None:
         log.info("restarting from %s at step %d", stored.path, trainer.step)
     atomic_write(arguments.output, json.dumps(config_to_dict(trainer.config), indent=2) + "\n")
     trainer.run()
+
+
+def _check_data(source: str, config) -> None:
+    """Show what all checks say of the data; raises `InputError` with every problem."""
+    from deepmd_tf.errors import InputError
+    from deepmd_tf.train.check_data import check_data
+
+    findings = check_data(config, _counted)
+    for purpose, rows in findings.tables.items():
+        table = Table(title=f"{purpose} data", show_header=False, title_justify="left")
+        for row in rows:
+            table.add_row(*row)
+        CONSOLE.print(table)
+    if findings.problems:
+        lines = "".join(f"\n  {line}" for line in findings.problems)
+        raise InputError(f"{source}: the data have {_counted_word(len(findings.problems), 'problem')}{lines}")
+    log.info("%s: no problems in the data", source)
+
+
+def _counted_word(count: int, word: str) -> str:
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
 
 
 def _prepare(config, stored, arguments: argparse.Namespace):

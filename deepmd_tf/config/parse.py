@@ -38,6 +38,9 @@ def parse_config(data: dict[str, Any], source: str = "input") -> Config:
     return config
 
 
+_LONGEST_PATH = 200  # characters of a key's path in a message
+
+
 class _Parser:
     """Walks the input beside the dataclasses; `problems` grows, nothing is raised."""
 
@@ -45,6 +48,8 @@ class _Parser:
         self.problems: list[str] = []
 
     def report(self, path: str, message: str) -> None:
+        if len(path) > _LONGEST_PATH:
+            path = f"{path[:_LONGEST_PATH]}..."
         line = f"{path}: {message}" if path else message
         if line not in self.problems:
             self.problems.append(line)

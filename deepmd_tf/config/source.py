@@ -12,6 +12,9 @@ import yaml
 from deepmd_tf.errors import InputError
 
 _YAML_SUFFIXES = (".yaml", ".yml")
+_MOST_BYTES = 64 * 1024**2
+_MOST_VALUES = 1_000_000
+"""What a file may hold once its YAML aliases are followed; a few lines of aliases of aliases would be any number."""
 
 
 def read_mapping(path: str | Path) -> dict[str, Any]:
@@ -32,6 +35,8 @@ def read_mapping(path: str | Path) -> dict[str, Any]:
 
 def _read_text(path: Path) -> str:
     try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise InputError(f"{path}: {path.stat().st_size} bytes; an input file is at most {_MOST_BYTES}")
         return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; give the path of a JSON or YAML input file") from None
@@ -40,8 +45,10 @@ def _read_text(path: Path) -> str:
     except UnicodeDecodeError as error:
         byte = error.object[error.start]
         raise InputError(f"{path}: expected UTF-8 text, got byte 0x{byte:02x} at {error.start}") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+    except (OSError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path}: cannot be read: {getattr(error, 'strerror', error)}") from None
 
 
 def _parse_json(text: str, path: Path) -> Any:
@@ -62,6 +69,10 @@ def _parse_json(text: str, path: Path) -> Any:
         raise InputError(f"{path}:{error.lineno}:{error.colno}: not valid JSON: {error.msg}") from None
     except RecursionError:
         raise InputError(f"{path}: not valid input: nested too deeply") from None
+    except ValueError as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path}: not valid JSON: {str(error).splitlines()[0]}") from None
 
 
 def _lines_of(key: str, text: str) -> str:
@@ -115,12 +126,36 @@ _Loader.add_constructor("tag:yaml.org,2002:float", _construct_float)
 _Loader.add_constructor("tag:yaml.org,2002:map", _construct_table)
 
 
+def _check_size(data: Any, path: Path) -> None:
+    """Raise `InputError` for a value that holds itself, or too many once its aliases are followed."""
+    sizes: dict[int, int | None] = {}  # by identity; None while it is being counted
+
+    def count(value: Any) -> int:
+        if not isinstance(value, (dict, list, tuple, set)):
+            return 1
+        if id(value) in sizes:
+            known = sizes[id(value)]
+            if known is None:
+                raise InputError(f"{path}: not valid input: an alias that refers to itself")
+            return known
+        sizes[id(value)] = None
+        items = value.values() if isinstance(value, dict) else value
+        sizes[id(value)] = total = 1 + sum(map(count, items))
+        if total > _MOST_VALUES:
+            raise InputError(f"{path}: not valid input: more than {_MOST_VALUES} values, with its aliases followed")
+        return total
+
+    count(data)
+
+
 def _parse_yaml(text: str, path: Path) -> Any:
     try:
         loader = _Loader(text)
         loader.name = str(path)
         try:
-            return loader.get_single_data()
+            data = loader.get_single_data()
+            _check_size(data, path)
+            return data
         finally:
             loader.dispose()
     except yaml.MarkedYAMLError as error:

@@ -1,4 +1,4 @@
-"""Checks of the numbers in a file: every one finite, every cell with a volume."""
+"""Checks of the numbers in a file: every one finite, every cell with a volume, energies in enough digits."""
 
 from __future__ import annotations
 
@@ -7,15 +7,21 @@ from pathlib import Path
 import numpy as np
 
 from deepmd_tf.data.labels import Label
-from deepmd_tf.errors import InputError
+from deepmd_tf.errors import refuse
 
 _CHUNK_NUMBERS = 4 * 1024**2
+_MOST_SHOWN = 5
 FLATNESS = 1e-8
 """A cell whose volume is below this fraction of the product of its edge lengths is degenerate."""
 
+ENERGY_ROUNDING = 1e-5
+"""Rounding of a stored energy (eV per atom) from which on it is worth a warning."""
 
-def check_finite(rows: np.ndarray, label: Label, path: Path) -> None:
+
+def check_finite(rows: np.ndarray, label: Label, path: str | Path) -> None:
     """Raise `InputError` naming file, frame and atom of the first number that is not finite.
+
+    Where problems are collected the first of every such frame is noted, up to five frames one by one.
 
     Parameters
     ----------
@@ -27,31 +33,51 @@ def check_finite(rows: np.ndarray, label: Label, path: Path) -> None:
         The file.
     """
     step = max(1, _CHUNK_NUMBERS // max(1, rows.shape[1]))
+    bad = 0
     for start in range(0, len(rows), step):
-        finite = np.isfinite(rows[start : start + step])
-        if finite.all():
-            continue
-        frame, column = np.argwhere(~finite)[0]
-        value = rows[start + frame, column]
-        place = f"frame {start + frame}"
-        if label.per_atom:
-            width = label.width or 1
-            place += f", atom {column // width}" if label.width else f", column {column}"
-            place += f", component {column % width}" if width > 1 else ""
-        elif rows.shape[1] > 1:
-            place += f", component {column}"
-        raise InputError(f"{path}: {place} (counted from 0): expected a finite number, got {value}")
+        piece = np.asarray(rows[start : start + step])
+        finite = np.isfinite(piece)
+        for frame in np.flatnonzero(~finite.all(axis=1)):
+            bad += 1
+            if bad <= _MOST_SHOWN:
+                column = int(finite[frame].argmin())
+                _refuse_number(piece[frame, column], start + int(frame), column, label, path, rows.shape[1])
+    if bad > _MOST_SHOWN:
+        refuse(f"{path}: {bad - _MOST_SHOWN} more frames with numbers that are not finite")
 
 
-def check_cells(rows: np.ndarray, path: Path) -> None:
-    """Raise `InputError` naming the first frame of `rows` `[nframes, 9]` (Å) whose cell vectors span no volume."""
+def _refuse_number(value: float, frame: int, column: int, label: Label, path: str | Path, ncolumns: int) -> None:
+    place = f"frame {frame}"
+    if label.per_atom:
+        width = label.width or 1
+        place += f", atom {column // width}" if label.width else f", column {column}"
+        place += f", component {column % width}" if width > 1 else ""
+    elif ncolumns > 1:
+        place += f", component {column}"
+    refuse(f"{path}: {place} (counted from 0): expected a finite number, got {value}")
+
+
+def check_cells(rows: np.ndarray, path: str | Path) -> None:
+    """Raise `InputError` naming the first frame of `rows` `[nframes, 9]` (Å) whose cell vectors span no volume.
+
+    Where problems are collected up to five of these frames are noted one by one. Frames with numbers that are not
+    finite are left to `check_finite`.
+    """
     cells = np.asarray(rows, dtype=np.float64).reshape(-1, 3, 3)
-    volume = np.abs(np.linalg.det(cells))
-    edges = np.prod(np.linalg.norm(cells, axis=2), axis=1)
-    flat = np.flatnonzero(~(volume > FLATNESS * edges))
-    if len(flat):
-        frame = int(flat[0])
-        raise InputError(
+    with np.errstate(over="ignore", invalid="ignore"):
+        volume = np.abs(np.linalg.det(cells))
+        edges = np.prod(np.linalg.norm(cells, axis=2), axis=1)
+        flat = np.flatnonzero(~(volume > FLATNESS * edges) & np.isfinite(cells).all(axis=(1, 2)))
+    for frame in map(int, flat[:_MOST_SHOWN]):
+        refuse(
             f"{path}: frame {frame} (counted from 0): expected cell vectors that span a volume, got a volume of "
             f"{volume[frame]:.3g} Å^3 from {cells[frame].tolist()}; for a system without a cell add an empty file nopbc"
         )
+    if len(flat) > _MOST_SHOWN:
+        refuse(f"{path}: {len(flat) - _MOST_SHOWN} more frames with cell vectors that span no volume")
+
+
+def single_precision_rounding(energy: np.ndarray, natoms: int) -> float:
+    """Return by how much float32 rounds these energies (eV) at most, in eV per atom of a frame of `natoms` atoms."""
+    largest = np.float32(np.abs(energy).max(initial=0.0))
+    return float(np.spacing(largest)) / 2 / natoms

@@ -19,7 +19,7 @@ from deepmd_tf.data.species import FixedTypes, FrameTypes, check_frame_types, re
 from deepmd_tf.data.system import System
 from deepmd_tf.data.tree import Directory, Tree
 from deepmd_tf.data.xyz import is_xyz, read_xyz
-from deepmd_tf.errors import InputError
+from deepmd_tf.errors import InputError, going_on
 
 FRAME_TYPES = "real_atom_types.npy"
 """Types of the atoms of every frame, in systems of mixed type."""
@@ -39,13 +39,18 @@ def load_systems(
         The model's names of the species; the types of the systems are mapped onto it.
     xyz_keys
         Under which names extended XYZ files have their labels.
+
+    Notes
+    -----
+    Where problems are collected (`errors.collecting`) all of them are noted, and systems that cannot be used left out.
     """
     files, memory, names = Files(), Memory(), tuple(type_map)
     systems: list[System] = []
     for path in find_systems(paths, files):
-        if is_xyz(path):
-            systems.extend(read_xyz(path, names, xyz_keys))
-        else:
+        with going_on():
+            if is_xyz(path):
+                systems.extend(read_xyz(path, names, xyz_keys))
+                continue
             systems.append(_load(path, names, files, memory))
     return systems
 
@@ -72,14 +77,19 @@ def _load(path: str, type_map: tuple[str, ...], files: Files, memory: Memory) ->
     periodic = not tree.has("nopbc")
     present = _labels_of(tree, sets, periodic)
     rows: dict[str, list[np.ndarray]] = {label.name: [] for label in present}
+    read: list[tuple[np.ndarray | StoredRows, Label, str]] = []
     for folder in sets:
         nframes = None
         for label in present:
-            array = _read_label(tree, f"{folder}/{label.name}.npy", label, natoms, nframes, memory)
-            nframes = len(array)
-            rows[label.name].append(array)
-        for label in present:
-            _check_numbers(rows[label.name][-1], label, tree.place(f"{folder}/{label.name}.npy"))
+            with going_on():
+                array = _read_label(tree, f"{folder}/{label.name}.npy", label, natoms, nframes, memory)
+                nframes = len(array)
+                rows[label.name].append(array)
+                read.append((array, label, folder))
+    for array, label, folder in read:
+        _check_numbers(array, label, tree.place(f"{folder}/{label.name}.npy"))
+    if len(read) < len(sets) * len(present):
+        raise InputError(f"system {path}: not all of it can be read, so the checks that need all of it leave it out")
     for label in present:
         _check_same_width(tree, rows[label.name], label, sets)
     if mixed:

@@ -25,6 +25,7 @@ _HEADER_READERS = {
     (3, 0): np.lib.format.read_array_header_2_0,
 }
 _LONGEST_HEADER = 10_000
+_MOST_AXES = 8  # nothing that is read has more than three
 _START_BYTES = 2 * _LONGEST_HEADER
 
 
@@ -121,6 +122,8 @@ def read_rows(path: str | Path, memory: Memory | None = None, *, integers: bool 
         if kept:
             rows = np.frombuffer(start, dtype=dtype, count=math.prod(shape), offset=offset)
             return rows.reshape(shape, order=order)
+        if 0 in shape:
+            return np.empty(shape, dtype)
         if not shape or fortran_order or (size >= MAP_BYTES and memory.map()):
             return np.memmap(path, dtype=dtype, mode="r", offset=offset, shape=shape, order=order)
         return StoredRows(str(path), dtype, shape, offset)
@@ -156,8 +159,8 @@ def _parsed(header: bytes) -> tuple[tuple[int, ...], bool, np.dtype]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         shape, fortran_order, dtype = _HEADER_READERS[version](stream, _LONGEST_HEADER)
-    if any(length < 0 for length in shape):
-        raise ValueError(f"shape {shape}")
+    if len(shape) > _MOST_AXES or any(length < 0 for length in shape) or math.prod(n or 1 for n in shape) >= 2**60:
+        raise ValueError(f"shape {str(shape)[:60]}")
     return shape, fortran_order, dtype
 
 

@@ -27,6 +27,11 @@ class Rows:
         """Width of a row."""
         return self._arrays[0].shape[1]
 
+    @property
+    def single_precision(self) -> bool:
+        """Whether some of the numbers are stored as float32."""
+        return any(array.dtype.itemsize == 4 for array in self._arrays)
+
     def __len__(self) -> int:
         return int(self._starts[-1])
 
@@ -65,6 +70,8 @@ class RaggedRows:
     def __init__(self, flat: np.ndarray, splits: np.ndarray, fill: float = 0) -> None:
         self._flat, self._splits, self._fill = flat, splits, fill
         self._counts = np.diff(splits)
+
+    single_precision = False
 
     @property
     def ncolumns(self) -> int:

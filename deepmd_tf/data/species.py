@@ -17,6 +17,19 @@ PADDING = -1
 """Type of a padding atom: it fills the rows of frames that have fewer atoms than others, and is nowhere counted."""
 
 _CHUNK_NUMBERS = 4 * 1024**2
+_SHOWN = 40  # characters of a word in a message
+_MOST_NAMES = 1000
+
+
+def _cut(word: str) -> str:
+    return word if len(word) <= _SHOWN else f"{word[:_SHOWN]}..."
+
+
+def _integer(word: str) -> int:
+    """Return what a word of digits stands for; Python's own reading takes `1_000` and digits of other scripts."""
+    if not word.isascii() or "_" in word:
+        raise ValueError
+    return int(word)
 
 
 class FixedTypes:
@@ -107,6 +120,11 @@ def read_names(tree: Tree, type_map: tuple[str, ...]) -> Names | None:
     if not tree.has("type_map.raw"):
         return None
     place, names = tree.place("type_map.raw"), tuple(tree.words("type_map.raw"))
+    if len(names) > _MOST_NAMES or any(len(name) > _SHOWN for name in names):
+        raise InputError(
+            f"{place}: expected at most {_MOST_NAMES} names of at most {_SHOWN} characters, got {len(names)}, the "
+            f"longest '{_cut(max(names, key=len))}'"
+        )
     if len(set(names)) < len(names):
         name = Counter(names).most_common(1)[0][0]
         raise InputError(f"{place}: expected different names, got '{name}' more than once")
@@ -120,7 +138,7 @@ def read_types(tree: Tree, type_map: tuple[str, ...], names: Names | None) -> np
     if names is None:
         _check_range(integers, place, len(type_map), f"the model's type_map {list(type_map)}")
         return integers
-    _check_range(integers, place, len(names.names), f"{names.place} {list(names.names)}")
+    _check_range(integers, place, len(names.names), f"{names.place} {_listed(names.names)}")
     types = names.table[integers]
     missing = np.flatnonzero(types < 0)
     if len(missing):
@@ -135,15 +153,21 @@ def read_integers(tree: Tree) -> np.ndarray:
     if not words:
         raise InputError(f"{place}: expected one integer per atom, got an empty file")
     try:
-        return np.array(list(map(int, words)), dtype=np.int32)
+        return np.array(list(map(_integer, words)), dtype=np.int32)
     except (ValueError, OverflowError):
         pass
     for atom, word in enumerate(words):
         try:
-            np.array(int(word), dtype=np.int32)
+            np.array(_integer(word), dtype=np.int32)
         except (ValueError, OverflowError):
-            raise InputError(f"{place}: atom {atom} (counted from 0): expected an integer, got '{word}'") from None
+            raise InputError(
+                f"{place}: atom {atom} (counted from 0): expected an integer, got '{_cut(word)}'"
+            ) from None
     raise AssertionError("every word is an integer")
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return str(list(names[:20])) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
 
 
 def _check_range(integers: np.ndarray, place: str, count: int, what: str) -> None:

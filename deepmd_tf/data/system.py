@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from deepmd_tf.data.batch import Batch
+from deepmd_tf.data.checks import single_precision_rounding
 from deepmd_tf.data.labels import BOX, BY_NAME, ENERGY
 from deepmd_tf.data.rows import RaggedRows, Rows
 from deepmd_tf.data.species import FixedTypes, FrameTypes
@@ -93,6 +94,14 @@ class System:
     def rows(self, name: str, indices: np.ndarray) -> np.ndarray:
         """Return one array of the files in the frames `indices` `[n]`, float64 `[n, ncolumns]`."""
         return self._rows[name].take(indices)
+
+    @property
+    def energy_rounding(self) -> float:
+        """Rounding of energies that are stored as float32, eV per atom; 0 for float64 and without energies."""
+        energies = self._rows.get("energy")
+        if energies is None or not energies.single_precision:
+            return 0.0
+        return single_precision_rounding(energies.take(np.arange(self.nframes)), self.natoms)
 
     def frames(self, indices: np.ndarray | list[int] | slice | None = None) -> Batch:
         """Return the frames `indices` (all of them by default), in that order, as new float64 arrays."""

@@ -15,7 +15,9 @@ from deepmd_tf.export.allowed_ops import ALLOWED_OPS
 
 GraphDef = tf.compat.v1.GraphDef
 _MOST_BYTES = 2**31 - 1
-_MOST_ELEMENTS = 2**28
+_MOST_ELEMENTS = 2**28  # of all constants together
+_MOST_REPEATED = 2**24  # of a constant whose values the file does not hold one by one
+_VERSION = "1"
 _COUNTED = {"ProdEnvMatA": "ProdEnvMatACounted", "ProdEnvMatR": "ProdEnvMatRCounted"}
 _COUNTS = 4
 """Which output of an environment op that counts are the counts."""
@@ -69,6 +71,20 @@ def _check(graph: GraphDef, path: Path) -> None:
     type_map = next(node for node in graph.node if node.name == "model_attr/tmap")
     if type_map.op != "Const" or len(type_map.attr["value"].tensor.string_val) != 1:
         raise InputError(f"{path}: not the graph of an energy model, its model_attr/tmap is not a constant string")
+    _check_version(graph, path)
+
+
+def _check_version(graph: GraphDef, path: Path) -> None:
+    """Refuse graphs of a layout that this program does not know; those without a version are of the first."""
+    node = next((node for node in graph.node if node.name == "model_attr/model_version"), None)
+    words = [] if node is None else node.attr["value"].tensor.string_val
+    version = words[0].decode("utf-8", "replace") if len(words) == 1 else None
+    if node is not None and (version is None or version.split(".")[0] != _VERSION):
+        found = "no text" if version is None else repr(version[:40])
+        raise InputError(
+            f"{path}: expected model_attr/model_version {_VERSION}.x, which this program reads, got {found}; "
+            "freeze it again, or update this program"
+        )
 
 
 def constants(graph: GraphDef, path: str | Path = "graph") -> dict[str, np.ndarray]:
@@ -84,19 +100,28 @@ def constants(graph: GraphDef, path: str | Path = "graph") -> dict[str, np.ndarr
     Raises
     ------
     InputError
-        When a constant's bytes do not fit its shape, or the shape is beyond what a graph file can hold.
+        When a constant's bytes do not fit its shape, or the shapes are beyond what a graph file can hold.
     """
     values = {}
+    total = 0
     for node in graph.node:
         if node.op == "Const":
-            elements = math.prod(max(dim.size, 0) for dim in node.attr["value"].tensor.tensor_shape.dim)
-            if elements > _MOST_ELEMENTS:
+            tensor = node.attr["value"].tensor
+            elements = _claimed(tensor)
+            total += elements
+            if total > _MOST_ELEMENTS or (elements > _MOST_REPEATED and not tensor.tensor_content):
                 raise InputError(f"{path}: the constant {node.name} claims {elements} elements; refused")
             try:
-                values[node.name] = tf.make_ndarray(node.attr["value"].tensor)
-            except (ValueError, TypeError) as error:
-                raise InputError(f"{path}: the constant {node.name} is damaged: {error}") from error
+                values[node.name] = tf.make_ndarray(tensor)
+            except (ValueError, TypeError, OverflowError, IndexError) as error:
+                reason = str(error).splitlines()[0][:200]
+                raise InputError(f"{path}: the constant {node.name} is damaged: {reason}") from error
     return values
+
+
+def _claimed(tensor: tf.compat.v1.TensorProto) -> int:
+    """Number of elements that the shape of a constant says it has; zero lengths count as one, for they hide others."""
+    return math.prod(max(dim.size, 1) for dim in tensor.tensor_shape.dim)
 
 
 def with_counts(graph: GraphDef) -> GraphDef:

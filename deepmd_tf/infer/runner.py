@@ -101,7 +101,7 @@ class GraphRunner:
             self._callables[key] = self._session._make_callable_from_options(options)
         try:
             results = self._callables[key](*(feeds[name] for name in self.feed_names))
-        except tf.errors.InvalidArgumentError as error:
+        except tf.errors.OpError as error:
             raise InputError(f"{self.path}: {ops.said_by_op(error)}") from error
         for count, sel in zip(results[len(outputs) :], self._sel, strict=True):
             self._report_overflow(count, sel)

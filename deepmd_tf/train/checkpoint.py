@@ -22,6 +22,7 @@ import tensorflow as tf
 
 from deepmd_tf.errors import InputError
 from deepmd_tf.files import atomic_write, make_directory, sync_directory
+from deepmd_tf.train.bundle import check_bundle
 
 FORMAT = 1
 _POINTER = "checkpoint"
@@ -237,10 +238,12 @@ class StoredCheckpoint:
             manifest = json.loads((self.path / _MANIFEST).read_text(encoding="utf-8"))
             self.step, self.metadata = int(manifest["step"]), dict(manifest["metadata"])
             checksums, version = dict(manifest["sha256"]), manifest["format"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise InputError(f"{self.path / _MANIFEST}: not a checkpoint's list of files ({error})") from error
         if version != FORMAT:
             raise InputError(f"{self.path}: checkpoint format {version}, this program reads format {FORMAT}")
+        if unlisted := sorted({f"{_STATE}.index", "config.json"} - set(checksums)):
+            raise InputError(f"{self.path / _MANIFEST}: does not list {', '.join(unlisted)}")
         for name, expected in checksums.items():
             file = self.path / Path(name).name
             if not file.is_file() or _sha256(file) != expected:
@@ -248,10 +251,27 @@ class StoredCheckpoint:
                     f"{file}: missing or damaged (its checksum is not the one recorded); use an older "
                     "checkpoint beside it"
                 )
-        self.config = json.loads((self.path / "config.json").read_text(encoding="utf-8"))
+        try:
+            self.config = dict(json.loads((self.path / "config.json").read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError, RecursionError) as error:
+            raise InputError(f"{self.path / 'config.json'}: not the input of a run ({error})") from error
 
     def values(self) -> dict[str, np.ndarray]:
-        """All parameters by name."""
+        """All parameters by name.
+
+        Raises
+        ------
+        InputError
+            When the state is not what TensorFlow writes; its checksum cannot tell who made it.
+        """
+        try:
+            return self._values()
+        except (tf.errors.OpError, ValueError, KeyError, UnicodeDecodeError) as error:
+            reason = str(getattr(error, "message", error)).splitlines() or [type(error).__name__]
+            raise InputError(f"{self.path / _STATE}: cannot be read ({reason[0][:200]})") from error
+
+    def _values(self) -> dict[str, np.ndarray]:
+        check_bundle(self.path / _STATE)
         reader = tf.train.load_checkpoint(str(self.path / _STATE))
         prefix, suffix = "parameters/", "/.ATTRIBUTES/VARIABLE_VALUE"
         return {
@@ -265,6 +285,7 @@ class StoredCheckpoint:
     def restore(self, trackables: Mapping) -> None:
         """Put the stored state into variables."""
         try:
+            check_bundle(self.path / _STATE)
             tf.train.Checkpoint(**trackables).read(str(self.path / _STATE)).assert_consumed()
         except (AssertionError, ValueError, tf.errors.OpError) as error:
             reason = str(error).splitlines()[0]

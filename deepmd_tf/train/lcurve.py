@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from deepmd_tf.errors import InputError
 from deepmd_tf.files import atomic_write
 
+_STEP = re.compile(r"[0-9]{1,18}")
 NOTE = (
     "# *_trn: root mean square over all training batches since the previous line; *_val: over the validation batches. "
     "Energies and virials are per atom; nan where there are no labels."
@@ -70,7 +72,7 @@ def _kept_lines(path: Path, names: list[str], last_step: int) -> list[str]:
     kept = []
     for line in lines:
         words = line.split()
-        if len(words) != len(had) or not words[0].isdecimal() or int(words[0]) > last_step:
+        if len(words) != len(had) or not _STEP.fullmatch(words[0]) or int(words[0]) > last_step:
             continue
         if had != names:
             values = dict(zip(had, words, strict=True))

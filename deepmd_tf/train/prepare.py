@@ -14,6 +14,7 @@ import numpy as np
 
 from deepmd_tf.config import Config
 from deepmd_tf.data import Sampler, System, check_labels, load_systems
+from deepmd_tf.data.checks import ENERGY_ROUNDING
 from deepmd_tf.errors import InputError
 from deepmd_tf.files import check_writable, make_directory
 from deepmd_tf.statistics import (
@@ -69,6 +70,7 @@ def advise(config: Config) -> None:
 
 def _source(section, config: Config, stream: str) -> DataSource:
     systems = load_systems(section.systems, config.model.type_map, section.xyz_keys)
+    warn_of_rounding(stream, systems)
     fitting = config.model.fitting_net
     check_labels(systems, numb_fparam=fitting.numb_fparam, numb_aparam=fitting.numb_aparam)
     return DataSource(systems, Sampler.from_config(systems, section, config.training.seed, stream))
@@ -83,16 +85,17 @@ def load_data(config: Config) -> tuple[DataSource, DataSource | None]:
         When files are missing or malformed, or hold none of the labels that the loss asks for.
     """
     training = _source(config.training.training_data, config, "training")
-    _require_labels("training", training.systems, config)
+    require_labels("training", training.systems, config)
     section = config.training.validation_data
     if section is None:
         return training, None
     validation = _source(section, config, "validation")
-    _require_labels("validation", validation.systems, config)
+    require_labels("validation", validation.systems, config)
     return training, validation
 
 
-def _require_labels(purpose: str, systems: Sequence[System], config: Config) -> None:
+def require_labels(purpose: str, systems: Sequence[System], config: Config) -> None:
+    """Raise `InputError` when a data set has nothing that the loss asks for; warn where some of it is missing."""
     loss = config.loss
     wanted = [
         name
@@ -114,6 +117,23 @@ def _require_labels(purpose: str, systems: Sequence[System], config: Config) -> 
                 len(systems),
                 name,
             )
+
+
+def warn_of_rounding(purpose: str, systems: Sequence[System]) -> None:
+    """Warn when energies are stored in fewer digits than learning from them takes."""
+    rounding = [system.energy_rounding for system in systems]
+    coarse = sum(each > ENERGY_ROUNDING for each in rounding)
+    if coarse:
+        worst = int(np.argmax(rounding))
+        log.warning(
+            "training.%s_data: %d of %d systems have energies in float32, whose rounding is up to %.2g eV per atom "
+            "(%s); write energy.npy in float64, or subtract the energies of isolated atoms first",
+            purpose,
+            coarse,
+            len(systems),
+            rounding[worst],
+            systems[worst].path,
+        )
 
 
 def resolve_seed(config: Config, stored: dict | None = None) -> Config:

@@ -71,7 +71,7 @@ class TrainingStep:
         self.evaluate = tf.function(self._evaluate, input_signature=[dict(batch_spec), scalar], autograph=False)
 
     def _train(self, batch, learning_rate, lr_ratio):
-        """Take a step, unless the embedding is not resolved, and return what `Outcome` holds."""
+        """Take a step, unless it is not finite or the embedding not resolved, and return what `Outcome` holds."""
         variables = self._adam.variables_by_name
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             for variable in variables.values():
@@ -87,7 +87,7 @@ class TrainingStep:
             self._adam.apply(gradients, learning_rate)
             return True
 
-        tf.cond(resolved, apply, lambda: False)
+        tf.cond(tf.logical_and(resolved, finite), apply, lambda: False)
         metrics = tf.ensure_shape(metrics, [len(METRICS)])
         return Outcome(metrics, prediction.max_neighbors, prediction.unresolved, finite, resolved)
 

@@ -253,6 +253,8 @@ class Trainer:
         for number in range(start, start + count):
             batch = batch_at(source.systems, sampler, number)
             outcome = self._outcome(source, number, lambda step, b=batch: step.evaluate(b, rate / self._schedule(0)))
+            if not outcome.finite:
+                raise self._bad_batch(source, number, "the error on these validation frames is not finite")
             sums += outcome.metrics.numpy()
             self._note_neighbors(outcome.max_neighbors.numpy())
         return rmse(sums, count)

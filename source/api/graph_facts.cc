@@ -53,12 +53,26 @@ std::vector<std::string> words(const GraphFile& graph, const char* name) {
   return result;
 }
 
+/// Refuses graphs of a layout that this program does not know; those without a version are of the first.
+void check_version(const GraphFile& graph) {
+  constexpr const char* kName = "model_attr/model_version";
+  const GraphNode* node = graph.find(kName);
+  if (node == nullptr) return;
+  const Tensor tensor = graph.constant(*node);
+  const auto* strings = std::get_if<std::vector<std::string>>(&tensor.values);
+  const std::string version = strings != nullptr && strings->size() == 1 ? strings->front() : "";
+  if (version.substr(0, version.find('.')) == "1") return;
+  graph.fail(std::string("expected ") + kName + " 1.x, which this program reads, got '" + printable(version) +
+             "'; freeze it again, or update this program");
+}
+
 }  // namespace
 
 GraphFacts::GraphFacts(const GraphFile& graph)
     : type_map(words(graph, "model_attr/tmap")),
       numb_fparam(count(graph, "fitting_attr/dfparam")),
       numb_aparam(count(graph, "fitting_attr/daparam")) {
+  check_version(graph);
   const std::vector<double> rcut = numbers(graph, "descrpt_attr/rcut", true);
   if (rcut.size() != 1 || !(rcut[0] > 0 && rcut[0] < 1e6)) {
     graph.fail("the constant descrpt_attr/rcut is not a positive number");

@@ -18,6 +18,8 @@ namespace {
 
 constexpr int64_t kMostBytes = 2147483647;  // of a protobuf message
 constexpr int kLongestChain = 64;           // of nodes that only pass something on
+constexpr size_t kMostNodes = 1 << 20;
+constexpr int64_t kMostElements = int64_t(1) << 28;  // of all constants that are read
 
 std::vector<char> read_bytes(const std::string& path) {
   std::ifstream file(path, std::ios::binary | std::ios::ate);
@@ -81,6 +83,7 @@ void GraphFile::fail(const std::string& message) const { throw InputError(path_ 
 void GraphFile::parse() {
   for (WireReader reader(bytes()); reader.next();) {
     if (reader.field() == 1) nodes_.push_back(parse_node(reader.bytes()));
+    if (nodes_.size() > kMostNodes) throw InputError("more than " + std::to_string(kMostNodes) + " nodes");
     if (reader.field() == 4) versions_ = reader.bytes();
     if (reader.field() != 2) continue;
     for (WireReader library(reader.bytes()); library.next();) {
@@ -140,7 +143,10 @@ GraphOutput GraphFile::source(std::string_view input, bool reshaped) const {
 Tensor GraphFile::constant(const GraphNode& node) const {
   if (node.op != "Const") fail("the node " + printable(node.name) + " is not a constant but " + printable(node.op));
   try {
-    return read_tensor(value_of(attribute(node, "value"), 8).bytes());
+    Tensor tensor = read_tensor(value_of(attribute(node, "value"), 8).bytes());
+    elements_ += std::visit([](const auto& values) { return int64_t(values.size()); }, tensor.values);
+    if (elements_ > kMostElements) throw InputError("all constants together have too many elements");
+    return tensor;
   } catch (const InputError& error) {
     fail("the constant " + printable(node.name) + " is damaged: " + error.what());
   }

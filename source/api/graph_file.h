@@ -67,6 +67,7 @@ class GraphFile {
   std::unordered_map<std::string_view, size_t> index_;
   std::string_view versions_;
   std::vector<std::string_view> functions_;
+  mutable int64_t elements_ = 0;  // of the constants read so far
 };
 
 }  // namespace deepmd

@@ -8,6 +8,7 @@
 
 #include "deepmd/error.h"
 #include "tensorflow.h"
+#include "wire.h"
 
 namespace deepmd {
 namespace {
@@ -32,7 +33,7 @@ class Status {
   void check(const std::string& path) const {
     if (tf_.TF_GetCode(status_) == 0) return;
     const std::string message = tf_.TF_Message(status_);
-    throw InputError(path + ": " + message.substr(0, message.find('\n')));
+    throw InputError(path + ": " + printable(message.substr(0, message.find('\n'))));
   }
 
  private:

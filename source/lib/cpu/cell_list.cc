@@ -15,7 +15,7 @@ constexpr double kMaxCoordinate = 1e12;
 // Beyond this many cells from the origin a position inside the cell has lost half of its digits.
 constexpr double kMaxCellsAway = 2147483648.0;
 // A cell so thin that a sphere of radius rcut spans more images than this is a mistake in the input.
-constexpr double kMaxImages = 1e6;
+constexpr double kMaxImages = 1e5;
 // Rounding in a fractional coordinate, in bins, must not hide a bin.
 constexpr double kBinMargin = 1e-6;
 
@@ -118,7 +118,8 @@ void CellList::choose_bins(int nall, const std::vector<double>& frac) {
   }
   for (int k = 0; k < 3; ++k) {
     nbins_[k] = int64_t(count[k]);
-    bins_per_fraction_[k] = extent[k] > 0 ? count[k] / extent[k] : 0.0;
+    // With one bin along an open axis no place matters, and an extent near zero has no reciprocal.
+    bins_per_fraction_[k] = periodic_[k] || count[k] > 1 ? count[k] / extent[k] : 0.0;
     reach_[k] = rcut_ / cell_.height[k] * bins_per_fraction_[k] + kBinMargin;
   }
 }

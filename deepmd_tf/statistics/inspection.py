@@ -1,0 +1,182 @@
+"""What can be said of each frame of the data by looking at it alone: distances, cell, neighbours, forces."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from itertools import islice
+
+import numpy as np
+
+from deepmd_tf.errors import InputError
+from deepmd_tf.geometry import neighbors
+from deepmd_tf.statistics.environment import refuse_coincidence
+from deepmd_tf.statistics.fitting import energy_bias
+
+SPREADS = 10.0
+"""Robust standard deviations from which on an energy is an outlier."""
+
+_LEAST_SPREAD = 1e-3  # eV per atom: energies that hardly differ have no outliers
+_ROUNDS = 10
+
+
+@dataclass(frozen=True)
+class FrameView:
+    """What one frame looks like.
+
+    Attributes
+    ----------
+    problem : str
+        Why it cannot be used; empty when it can. The other attributes are then not set.
+    closeness : float
+        Smallest distance between two atoms over what `distance_unit` says of their types; inf without neighbours.
+    distance : float
+        Distance of these two atoms (Å).
+    pair : tuple of int
+        These two atoms.
+    max_neighbors : ndarray, optional
+        Largest number of neighbours of each type ``[ntypes]``.
+    volume : float
+        Of the cell, negative when its vectors are left-handed (Å^3); nan without a cell.
+    thickness : float
+        Smallest distance between opposite faces of the cell (Å); inf without a cell.
+    force : float
+        Largest length of a force (eV/Å); nan without forces.
+    """
+
+    problem: str = ""
+    closeness: float = np.inf
+    distance: float = np.inf
+    pair: tuple[int, int] = (0, 0)
+    max_neighbors: np.ndarray | None = None
+    volume: float = np.nan
+    thickness: float = np.inf
+    force: float = np.nan
+
+
+def view_frame(system, index: int, rcut: float, ntypes: int, distance_unit: np.ndarray) -> FrameView:
+    """Look at frame `index` of a system.
+
+    Parameters
+    ----------
+    system : System
+        The system.
+    index : int
+        The frame.
+    rcut : float
+        Cutoff within which neighbours are looked for (Å).
+    ntypes : int
+        Number of types.
+    distance_unit : ndarray
+        Å ``[ntypes, ntypes]``: which distance of a pair of types counts as one when pairs are compared.
+    """
+    batch = system.frames([index])
+    real = batch.type[0] >= 0
+    coord, types = batch.coord[0][real], batch.type[0][real]
+    force = np.nan if batch.force is None else float(np.linalg.norm(batch.force[0][real], axis=1).max(initial=0.0))
+    volume, thickness = np.nan, np.inf
+    try:
+        if batch.box is None:
+            found = neighbors.open(coord, types, rcut)
+        else:
+            volume, thickness = _cell(batch.box[0])
+            found = neighbors.periodic(coord, types, batch.box[0], rcut)
+        refuse_coincidence(found, f"{system.path}: frame {index}", np.flatnonzero(real))
+    except InputError as error:
+        place = f"{system.path}: frame {index}"
+        message = str(error).removeprefix("frame 0, ")  # of the one that was given
+        return FrameView(message if message.startswith(place) else f"{place}: {message}")
+    center = np.repeat(np.arange(len(types)), np.diff(found.edge_splits))
+    neighbor_type = types[found.neighbor]
+    counts = np.bincount(center * ntypes + neighbor_type, minlength=len(types) * ntypes).reshape(-1, ntypes)
+    view = FrameView("", max_neighbors=counts.max(axis=0, initial=0), volume=volume, thickness=thickness, force=force)
+    if not len(found.neighbor):
+        return view
+    distance = np.linalg.norm(found.edge_vec, axis=1)
+    closeness = distance / distance_unit[types[center], neighbor_type]
+    edge = int(closeness.argmin())
+    atoms = np.flatnonzero(real)
+    pair = (int(atoms[center[edge]]), int(atoms[found.neighbor[edge]]))
+    return replace(view, closeness=float(closeness[edge]), distance=float(distance[edge]), pair=pair)
+
+
+def _cell(cell: np.ndarray) -> tuple[float, float]:
+    """Return volume and thickness of a cell ``[3, 3]``."""
+    normals = np.cross(cell[[1, 2, 0]], cell[[2, 0, 1]])
+    volume = float(np.linalg.det(cell))
+    return volume, float(abs(volume) / np.linalg.norm(normals, axis=1).max())
+
+
+def view_frames(
+    systems: Sequence,
+    rcut: float,
+    distance_unit: np.ndarray,
+    progress: Callable[[int], None] = lambda count: None,
+) -> Iterator[tuple[object, int, FrameView]]:
+    """Look at all frames whose numbers are finite, in parallel; yields system, frame and view in their order.
+
+    Parameters
+    ----------
+    systems : sequence of System
+        The data.
+    rcut, distance_unit
+        As for `view_frame`.
+    progress : callable
+        Called with the number of frames done since the last call.
+    """
+    ntypes = len(distance_unit)
+
+    def look(item) -> FrameView | None:
+        system, index = item
+        batch = system.frames([index])
+        if not (np.isfinite(batch.coord).all() and (batch.box is None or np.linalg.det(batch.box[0]))):
+            return None  # the reader has reported it
+        return view_frame(system, index, rcut, ntypes, distance_unit)
+
+    frames = ((system, index) for system in systems for index in range(system.nframes))
+    workers = len(os.sched_getaffinity(0))
+    with ThreadPoolExecutor(workers) as pool:
+        while chunk := list(islice(frames, 16 * workers)):
+            for (system, index), view in zip(chunk, pool.map(look, chunk), strict=True):
+                if view is not None:
+                    yield system, index, view
+            progress(len(chunk))
+
+
+def energy_deviations(energies: np.ndarray, compositions: np.ndarray) -> tuple[np.ndarray, float]:
+    """How far each frame's energy lies from that of its composition, and how far is usual.
+
+    Energies per type are fitted by least squares, again and again without the outliers found, so that these do not
+    bend the fit.
+
+    Parameters
+    ----------
+    energies : ndarray
+        eV ``[nframes]``.
+    compositions : ndarray
+        Number of atoms of each type ``[nframes, ntypes]``, at least one atom in a frame.
+
+    Returns
+    -------
+    tuple
+        Deviations in eV per atom ``[nframes]``, and their spread: 1.4826 times the median absolute deviation (the
+        standard deviation if they were normal), at least 1e-3.
+    """
+    natoms = compositions.sum(axis=1)
+    kept = np.isfinite(energies)
+    deviation, spread = np.full(len(energies), np.nan), _LEAST_SPREAD
+    for _ in range(_ROUNDS):
+        if not kept.any():
+            break
+        weight = 1.0 / natoms[kept]  # per atom, or large frames would decide alone
+        bias = energy_bias(energies[kept] * weight, compositions[kept] * weight[:, None], rcond=None)
+        deviation = (energies - compositions @ bias) / natoms
+        deviation -= np.median(deviation[kept])
+        spread = max(1.4826 * float(np.median(np.abs(deviation[kept]))), _LEAST_SPREAD)
+        inside = np.isfinite(energies) & (np.abs(deviation) <= SPREADS * spread)
+        if (inside == kept).all():
+            break
+        kept = inside
+    return deviation, spread

@@ -1,0 +1,254 @@
+"""All checks of the data without training: every problem is collected, what is odd is logged, the rest summed up."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from deepmd_tf.config import Config
+from deepmd_tf.data import Sampler, System, check_labels, load_systems
+from deepmd_tf.errors import collecting, going_on, refuse
+from deepmd_tf.statistics.inspection import SPREADS, FrameView, energy_deviations, view_frames
+from deepmd_tf.train.prepare import Progress, report_sel, require_labels, warn_of_rounding
+
+log = logging.getLogger("deepmd_tf")
+
+MOST_SHOWN = 5
+CLOSE = 0.5
+"""Atoms nearer than this times the sum of their covalent radii are pointed out."""
+
+_UNKNOWN_RADIUS = 0.3  # Å, for names that are no elements
+
+
+Views = list[tuple[System, int, FrameView]]
+
+
+@dataclass
+class Findings:
+    """What was found.
+
+    Attributes
+    ----------
+    problems : list of str
+        What must be mended before training.
+    tables : dict
+        For each data set the rows of its summary, pairs of str.
+    """
+
+    problems: list[str] = field(default_factory=list)
+    tables: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
+
+
+def check_data(config: Config, progress: Progress) -> Findings:
+    """Check the training and validation data of a run.
+
+    Parameters
+    ----------
+    config : Config
+        The run.
+    progress : callable
+        Makes a context from the number of frames to look at; it gives a function to call with the frames done.
+    """
+    findings = Findings()
+    if config.training.seed is None:  # the order of the frames is not looked at
+        config = dataclasses.replace(config, training=dataclasses.replace(config.training, seed=0))
+    seen: dict[str, np.ndarray] = {}
+    with collecting() as problems:
+        for purpose in ("training", "validation"):
+            section = getattr(config.training, f"{purpose}_data")
+            if section is not None:
+                counts = _check_set(purpose, section, config, progress, findings)
+                if counts is not None:
+                    seen[purpose] = counts
+    findings.problems = list(dict.fromkeys(problems))
+    _compare_species(seen, config.model.type_map)
+    return findings
+
+
+def _check_set(purpose: str, section, config: Config, progress: Progress, findings: Findings) -> np.ndarray | None:
+    """Check one data set; return its number of atoms of each type, None when nothing of it can be read."""
+    systems: list[System] = []
+    with going_on():
+        systems = load_systems(section.systems, config.model.type_map, section.xyz_keys)
+    if not systems:
+        return None
+    fitting = config.model.fitting_net
+    for system in systems:
+        with going_on():
+            check_labels([system], numb_fparam=fitting.numb_fparam, numb_aparam=fitting.numb_aparam)
+    with going_on():
+        require_labels(purpose, systems, config)
+    with going_on():
+        Sampler.from_config(systems, section, config.training.seed, purpose)
+    warn_of_rounding(purpose, systems)
+    rows = findings.tables[purpose] = []
+    counts = sum(_composition(system).sum(axis=0) for system in systems)
+    rows.extend(_sizes(systems, counts, config.model.type_map))
+    _check_geometry(purpose, systems, config, progress, findings)
+    _check_energies(purpose, systems, findings)
+    return counts
+
+
+def _composition(system: System) -> np.ndarray:
+    """Number of atoms of each type of every frame ``[nframes, ntypes]``."""
+    return system.compositions(np.arange(system.nframes))
+
+
+def _sizes(systems: Sequence[System], counts: np.ndarray, type_map: Sequence[str]) -> list[tuple[str, str]]:
+    nframes = sum(system.nframes for system in systems)
+    natoms = [system.natoms for system in systems]
+    labels = sorted({label for system in systems for label in system.labels})
+    labelled = [f"{name} {sum(s.nframes for s in systems if name in s.labels)}" for name in labels]
+    return [
+        ("systems", str(len(systems))),
+        ("frames", str(nframes)),
+        ("atoms per frame", _between(min(natoms), max(natoms))),
+        ("atoms of each type", ", ".join(f"{name} {n}" for name, n in zip(type_map, counts, strict=True))),
+        ("frames with labels", ", ".join(labelled) or "none"),
+        ("frames with a cell", str(sum(system.nframes for system in systems if system.periodic))),
+    ]
+
+
+def _between(low: float, high: float, unit: str = "") -> str:
+    text = f"{low:.6g}" if low == high else f"{low:.6g} to {high:.6g}"
+    return f"{text} {unit}".strip()
+
+
+def _radii(type_map: Sequence[str]) -> np.ndarray:
+    """Covalent radius of each type (Å)."""
+    from ase.data import atomic_numbers, covalent_radii
+
+    return np.array([covalent_radii[atomic_numbers[n]] if n in atomic_numbers else _UNKNOWN_RADIUS for n in type_map])
+
+
+def _check_geometry(
+    purpose: str, systems: Sequence[System], config: Config, progress: Progress, findings: Findings
+) -> None:
+    """Coinciding and close atoms, cells, neighbours and forces, of every frame."""
+    model = config.model
+    radii = _radii(model.type_map)
+    rcut = model.descriptor.rcut
+    bad: list[str] = []
+    views: Views = []
+    with progress(sum(system.nframes for system in systems)) as advance:
+        for system, index, view in view_frames(systems, rcut, radii[:, None] + radii, advance):
+            if view.problem:
+                bad.append(view.problem)
+            else:
+                views.append((system, index, view))
+    for message in bad[:MOST_SHOWN]:
+        refuse(message)
+    if len(bad) > MOST_SHOWN:
+        refuse(f"training.{purpose}_data: {len(bad) - MOST_SHOWN} more frames with atoms or cells that cannot be used")
+    if not views:
+        return
+    rows = findings.tables[purpose]
+    rows.append(("closest atoms", _closest(purpose, views, model.type_map)))
+    cells = [view for *_, view in views if np.isfinite(view.volume)]
+    if cells:
+        volumes = [abs(view.volume) for view in cells]
+        rows.append(("volume of the cell", _between(min(volumes), max(volumes), "Å^3")))
+    _notice_cells(purpose, views, rcut)
+    most = np.max([view.max_neighbors for *_, view in views], axis=0)
+    named = ", ".join(f"{name} {n}" for name, n in zip(model.type_map, most, strict=True))
+    rows.append(("most neighbours", f"{named} within {rcut:g} Å"))
+    if not isinstance(model.descriptor.sel, str):
+        report_sel(model.type_map, model.descriptor.sel, most)
+    forces = [(view.force, system.path, index) for system, index, view in views if np.isfinite(view.force)]
+    if forces:
+        largest, path, index = max(forces)
+        rows.append(("largest force", f"{largest:.4g} eV/Å ({path}, frame {index})"))
+
+
+def _closest(purpose: str, views: Views, type_map: Sequence[str]) -> str:
+    """Describe the two closest atoms; warn when they, or others, are nearer than chemistry lets them."""
+    system, index, view = min(views, key=lambda each: each[2].closeness)
+    if not np.isfinite(view.closeness):
+        return "no atom has a neighbour"
+    types = system.frames([index]).type[0]
+    first, second = (f"{type_map[types[atom]]} {atom}" for atom in view.pair)
+    text = f"{view.distance:.3f} Å, {first} and {second} ({system.path}, frame {index})"
+    close = sum(each.closeness < CLOSE for *_, each in views)
+    if close:
+        log.warning(
+            "training.%s_data: atoms overlap in %d of %d frames, being nearer than half the sum of their covalent "
+            "radii; the closest: %s",
+            purpose,
+            close,
+            len(views),
+            text,
+        )
+    return text
+
+
+def _notice_cells(purpose: str, views: Views, rcut: float) -> None:
+    cells = [(system, index, view) for system, index, view in views if np.isfinite(view.volume)]
+    left = [(system.path, index) for system, index, view in cells if view.volume < 0]
+    if left:
+        log.warning(
+            "training.%s_data: %d of %d cells have left-handed vectors (the first: %s, frame %d); they are used as "
+            "they are, which is correct when coordinates and virials belong to them",
+            purpose,
+            len(left),
+            len(cells),
+            *left[0],
+        )
+    thin = [each for each in cells if each[2].thickness < rcut]
+    if thin:
+        system, index, view = min(thin, key=lambda each: each[2].thickness)
+        log.info(
+            "training.%s_data: %d of %d cells are thinner than the cutoff %g Å (the thinnest %.3g Å: %s, frame %d); "
+            "every image within the cutoff counts as a neighbour",
+            purpose,
+            len(thin),
+            len(cells),
+            rcut,
+            view.thickness,
+            system.path,
+            index,
+        )
+
+
+def _check_energies(purpose: str, systems: Sequence[System], findings: Findings) -> None:
+    """Point out energies far from what the composition lets one expect."""
+    labelled = [system for system in systems if "energy" in system.labels]
+    if not labelled:
+        return
+    energies = np.concatenate([system.frames().energy for system in labelled])
+    compositions = np.concatenate([_composition(system) for system in labelled])
+    places = [(system.path, index) for system in labelled for index in range(system.nframes)]
+    deviation, spread = energy_deviations(energies, compositions)
+    findings.tables[purpose].append(("spread of energies", f"{spread:.3g} eV per atom, composition taken out"))
+    far = np.flatnonzero(np.abs(deviation) > SPREADS * spread)
+    for frame in far[np.argsort(-np.abs(deviation[far]), kind="stable")][:MOST_SHOWN]:
+        path, index = places[frame]
+        log.warning(
+            "training.%s_data: %s: frame %d: an energy of %.6f eV is %+.3g eV per atom away from that of its "
+            "composition, where %.3g is usual; look at it",
+            purpose,
+            path,
+            index,
+            energies[frame],
+            deviation[frame],
+            spread,
+        )
+    if len(far) > MOST_SHOWN:
+        log.warning("training.%s_data: %d more frames with such energies", purpose, len(far) - MOST_SHOWN)
+
+
+def _compare_species(seen: dict[str, np.ndarray], type_map: Sequence[str]) -> None:
+    """Point out species that nothing is learnt of."""
+    if "training" not in seen:
+        return
+    absent = [name for name, count in zip(type_map, seen["training"], strict=True) if not count]
+    if absent:
+        log.warning(
+            "model.type_map: the training data have no atom of %s; nothing is learnt of them", ", ".join(absent)
+        )
+    tested = [name for name, count in zip(type_map, seen.get("validation", ()), strict=False) if count]
+    if unknown := [name for name in tested if name in absent]:
+        log.warning("training.validation_data: has atoms of %s, which the training data lack", ", ".join(unknown))
