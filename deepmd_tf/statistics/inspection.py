@@ -37,7 +37,7 @@ class FrameView:
     pair : tuple of int
         These two atoms.
     max_neighbors : ndarray, optional
-        Largest number of neighbours of each type ``[ntypes]``.
+        Largest number of neighbours of each type within each of the cutoffs ``[ncutoffs, ntypes]``.
     volume : float
         Of the cell, negative when its vectors are left-handed (Å^3); nan without a cell.
     thickness : float
@@ -56,7 +56,7 @@ class FrameView:
     force: float = np.nan
 
 
-def view_frame(system, index: int, rcut: float, ntypes: int, distance_unit: np.ndarray) -> FrameView:
+def view_frame(system, index: int, rcuts: Sequence[float], distance_unit: np.ndarray) -> FrameView:
     """Look at frame `index` of a system.
 
     Parameters
@@ -65,13 +65,12 @@ def view_frame(system, index: int, rcut: float, ntypes: int, distance_unit: np.n
         The system.
     index : int
         The frame.
-    rcut : float
-        Cutoff within which neighbours are looked for (Å).
-    ntypes : int
-        Number of types.
+    rcuts : sequence of float
+        Cutoffs within which neighbours are counted (Å).
     distance_unit : ndarray
         Å ``[ntypes, ntypes]``: which distance of a pair of types counts as one when pairs are compared.
     """
+    ntypes, rcut = len(distance_unit), max(rcuts)
     batch = system.frames([index])
     real = batch.type[0] >= 0
     coord, types = batch.coord[0][real], batch.type[0][real]
@@ -90,11 +89,14 @@ def view_frame(system, index: int, rcut: float, ntypes: int, distance_unit: np.n
         return FrameView(message if message.startswith(place) else f"{place}: {message}")
     center = np.repeat(np.arange(len(types)), np.diff(found.edge_splits))
     neighbor_type = types[found.neighbor]
-    counts = np.bincount(center * ntypes + neighbor_type, minlength=len(types) * ntypes).reshape(-1, ntypes)
-    view = FrameView("", max_neighbors=counts.max(axis=0, initial=0), volume=volume, thickness=thickness, force=force)
+    distance = np.linalg.norm(found.edge_vec, axis=1)
+    counts = [
+        np.bincount((center * ntypes + neighbor_type)[distance < each], minlength=len(types) * ntypes) for each in rcuts
+    ]
+    most = np.array(counts).reshape(len(rcuts), -1, ntypes).max(axis=1, initial=0)
+    view = FrameView("", max_neighbors=most, volume=volume, thickness=thickness, force=force)
     if not len(found.neighbor):
         return view
-    distance = np.linalg.norm(found.edge_vec, axis=1)
     closeness = distance / distance_unit[types[center], neighbor_type]
     edge = int(closeness.argmin())
     atoms = np.flatnonzero(real)
@@ -111,7 +113,7 @@ def _cell(cell: np.ndarray) -> tuple[float, float]:
 
 def view_frames(
     systems: Sequence,
-    rcut: float,
+    rcuts: Sequence[float],
     distance_unit: np.ndarray,
     progress: Callable[[int], None] = lambda count: None,
 ) -> Iterator[tuple[object, int, FrameView]]:
@@ -121,19 +123,18 @@ def view_frames(
     ----------
     systems : sequence of System
         The data.
-    rcut, distance_unit
+    rcuts, distance_unit
         As for `view_frame`.
     progress : callable
         Called with the number of frames done since the last call.
     """
-    ntypes = len(distance_unit)
 
     def look(item) -> FrameView | None:
         system, index = item
         batch = system.frames([index])
         if not (np.isfinite(batch.coord).all() and (batch.box is None or np.linalg.det(batch.box[0]))):
             return None  # the reader has reported it
-        return view_frame(system, index, rcut, ntypes, distance_unit)
+        return view_frame(system, index, rcuts, distance_unit)
 
     frames = ((system, index) for system in systems for index in range(system.nframes))
     workers = len(os.sched_getaffinity(0))

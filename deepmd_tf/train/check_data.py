@@ -131,11 +131,12 @@ def _check_geometry(
     """Coinciding and close atoms, cells, neighbours and forces, of every frame."""
     model = config.model
     radii = _radii(model.type_map)
-    rcut = model.descriptor.rcut
+    members = model.descriptor.members
+    rcuts = [member.rcut for member in members]
     bad: list[str] = []
     views: Views = []
     with progress(sum(system.nframes for system in systems)) as advance:
-        for system, index, view in view_frames(systems, rcut, radii[:, None] + radii, advance):
+        for system, index, view in view_frames(systems, rcuts, radii[:, None] + radii, advance):
             if view.problem:
                 bad.append(view.problem)
             else:
@@ -152,12 +153,13 @@ def _check_geometry(
     if cells:
         volumes = [abs(view.volume) for view in cells]
         rows.append(("volume of the cell", _between(min(volumes), max(volumes), "Å^3")))
-    _notice_cells(purpose, views, rcut)
+    _notice_cells(purpose, views, max(rcuts))
     most = np.max([view.max_neighbors for *_, view in views], axis=0)
-    named = ", ".join(f"{name} {n}" for name, n in zip(model.type_map, most, strict=True))
-    rows.append(("most neighbours", f"{named} within {rcut:g} Å"))
-    if not isinstance(model.descriptor.sel, str):
-        report_sel(model.type_map, model.descriptor.sel, most)
+    for rcut, counts in dict(zip(rcuts, most, strict=True)).items():
+        named = ", ".join(f"{name} {n}" for name, n in zip(model.type_map, counts, strict=True))
+        rows.append(("most neighbours", f"{named} within {rcut:g} Å"))
+    if not any(isinstance(member.sel, str) for member in members):
+        report_sel(config, most)
     forces = [(view.force, system.path, index) for system, index, view in views if np.isfinite(view.force)]
     if forces:
         largest, path, index = max(forces)

@@ -82,8 +82,8 @@ DATA = {
         ["set.001", "expected force.npy", "same labels"],
     ),
     "mixed type": (
-        lambda: np.save(SET / "real_atom_types.npy", np.zeros((3, 3), int)),
-        ["real_atom_types.npy", "not supported yet"],
+        lambda: np.save(SET / "real_atom_types.npy", np.full((3, 3), 5)),
+        ["real_atom_types.npy", "frame 0, atom 0", "0 to 1", "got 5"],
     ),
     "type.raw empty": (write("data_1/type.raw", b"\n"), ["data_1/type.raw", "one integer per atom", "empty"]),
     "type.raw of names": (
@@ -123,7 +123,7 @@ SYSTEMS = {
     "missing directory": (["data_0", "data_9"], ["data_9", "no such directory", "current directory"]),
     "file": (["input.json"], ["input.json", "expected a directory", "got a file"]),
     "nothing below": (["empty"], ["empty", "type.raw", "found none"]),
-    "hdf5": (["data.hdf5#/water"], ["data.hdf5#/water", "HDF5", "not supported yet"]),
+    "hdf5": (["data.hdf5#/water"], ["data.hdf5", "no such file", "relative paths"]),
 }
 
 

@@ -206,13 +206,12 @@ def test_a_frame_seen(tmp_path):
     apart -= EDGE * np.round(apart / EDGE)
     distance = np.linalg.norm(apart, axis=2) + 99 * np.eye(4)
     unit = np.array([[1.3, 0.9], [0.9, 0.6]])
-    view = view_frame(system, 2, 3.4, 2, unit)
+    view = view_frame(system, 2, [3.4, 2.9], unit)
     closeness = distance / unit[np.ix_(system.type, system.type)]
     assert view.closeness == pytest.approx(closeness.min(), rel=1e-12)
     assert set(view.pair) == set(np.unravel_index(closeness.argmin(), (4, 4)))
     assert view.distance == pytest.approx(distance[view.pair], rel=1e-12)
-    near = distance < 3.4
-    expected = [(near & (system.type == t)).sum(axis=1).max() for t in range(2)]
+    expected = [[((distance < rcut) & (system.type == t)).sum(axis=1).max() for t in range(2)] for rcut in (3.4, 2.9)]
     assert view.max_neighbors.tolist() == expected
     assert view.volume == pytest.approx(EDGE**3)
     assert view.thickness == pytest.approx(EDGE)
