@@ -27,6 +27,7 @@ from benchmarks import (
     inference,
     learning,
     programs,
+    ranks,
     report,
     scaling,
     sharing,
@@ -49,6 +50,7 @@ KINDS = {
     "compression": compression,
     "sharing": sharing,
     "dynamics": dynamics,
+    "ranks": ranks,
     "learning": learning,
 }
 _DEFAULT = tuple(kind for kind in KINDS if kind != "learning")

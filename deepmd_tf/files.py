@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
+import socket
 import tempfile
 from pathlib import Path
 
 from deepmd_tf.errors import InputError
+
+_HOST = re.sub(r"\W", "_", socket.gethostname())
+"""Part of the names of temporary files, as is the number of the process that they belong to."""
 
 
 def atomic_write(path: str | Path, content: bytes | str) -> None:
@@ -20,23 +25,30 @@ def atomic_write(path: str | Path, content: bytes | str) -> None:
     """
     path = Path(path)
     data = content.encode() if isinstance(content, str) else content
+    temporary = path.with_name(f".{path.name}.{_HOST}-{os.getpid()}")
     try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror}") from error
-    try:
-        with os.fdopen(handle, "wb") as file:
+        _remove_left_over(path)
+        with temporary.open("wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror}") from error
     finally:
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):
             os.unlink(temporary)
     sync_directory(path.parent)
+
+
+def _remove_left_over(path: Path) -> None:
+    """Remove temporary files of `atomic_write` whose process was killed on this machine."""
+    prefix = f".{path.name}.{_HOST}-"
+    for file in path.parent.iterdir():
+        number = file.name.removeprefix(prefix)
+        if number != file.name and number.isdecimal() and not Path(f"/proc/{number}").exists():
+            with contextlib.suppress(OSError):
+                file.unlink()
 
 
 def check_writable(path: str | Path, key: str) -> None:
@@ -88,9 +100,3 @@ def sync_directory(path: str | Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

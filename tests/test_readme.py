@@ -67,7 +67,7 @@ def test_commands_and_python_run(place):
 
 def test_every_command_is_shown():
     shown = {arguments[0] for arguments in commands("dp")}
-    names = "train freeze compress test show neighbor-stat model-devi plot-lcurve where doc-train-input"
+    names = "train freeze compress test show neighbor-stat model-devi change-bias plot-lcurve where doc-train-input"
     assert shown == set(names.split())
 
 

@@ -22,6 +22,7 @@ from deepmd_tf.train.report import CONSOLE
 COMMANDS = {
     "train": "train a model",
     "freeze": "write a checkpoint's model as a graph file (.pb)",
+    "change-bias": "fit the energies per species of a graph or a checkpoint to data",
     "compress": "make the table of a frozen graph smaller, as accurate as asked",
     "test": "compare a graph with labelled data",
     "model-devi": "say how far several graphs disagree",

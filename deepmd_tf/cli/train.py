@@ -1,20 +1,24 @@
 """Train a model as an input file (JSON or YAML) describes.
 
 Writes the learning curve (lcurve.out), checkpoints (model.ckpt-STEP, and model.ckpt-best by validation error) and the
-complete input with all defaults (out.json). Ctrl-C saves a checkpoint and ends; --restart continues from it with the
-same numbers as an uninterrupted run.
+complete input with all defaults (out.json). Ctrl-C, SIGTERM and SIGUSR1 save a checkpoint and end; --restart continues
+from it with the same numbers as an uninterrupted run.
 
   dp train input.json
   dp train input.json --restart model.ckpt
+  mpirun -n 4 dp train input.json            on four processes; docs/training.md
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import json
 import logging
+from pathlib import Path
 
+import numpy as np
 from rich.progress import Progress
 from rich.table import Table
 
@@ -39,6 +43,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     start.add_argument(
         "--init-frz-model", "-f", metavar="PB", help="begin a new run with the parameters of this frozen graph"
     )
+    start.add_argument(
+        "--finetune",
+        "-t",
+        metavar="PB|CKPT",
+        help="begin a new run with the parameters of this frozen graph or checkpoint, and with energies per species "
+        "that are fitted to the new data",
+    )
     parser.add_argument(
         "--output",
         "-o",
@@ -60,6 +71,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Carry out the command."""
+    from deepmd_tf.train.ranks import start_ranks, use_one_gpu
+
+    with start_ranks() as ranks:
+        if not ranks.leads:
+            CONSOLE.quiet = True
+            log.setLevel(logging.CRITICAL)
+        use_one_gpu(ranks)
+        _train(arguments, ranks)
+
+
+def _train(arguments: argparse.Namespace, ranks) -> None:
+    """Carry out the command on one rank."""
     from deepmd_tf.config import config_to_dict, load_config
     from deepmd_tf.files import atomic_write, check_writable
     from deepmd_tf.train import prepare
@@ -67,19 +90,17 @@ def run(arguments: argparse.Namespace) -> None:
     config = load_config(arguments.input)
     if arguments.check_data:
         return _check_data(arguments.input, config)
-    check_writable(arguments.output, "--output")
-    prepare.check_outputs(config)
+    if ranks.leads:
+        check_writable(arguments.output, "--output")
+        prepare.check_outputs(config)
     prepare.advise(config)
-    stored = None
-    if arguments.restart or arguments.init_model:
-        from deepmd_tf.train.checkpoint import StoredCheckpoint
-
-        stored = StoredCheckpoint(arguments.restart or arguments.init_model)
-    trainer = _prepare(config, stored, arguments)
+    stored = _stored(arguments)
+    trainer = _prepare(config, stored, arguments, ranks)
     if arguments.restart:
         trainer.restore(stored)
         log.info("restarting from %s at step %d", stored.path, trainer.step)
-    atomic_write(arguments.output, json.dumps(config_to_dict(trainer.config), indent=2) + "\n")
+    if ranks.leads:
+        atomic_write(arguments.output, json.dumps(config_to_dict(trainer.config), indent=2) + "\n")
     trainer.run()
 
 
@@ -104,28 +125,72 @@ def _counted_word(count: int, word: str) -> str:
     return f"{count} {word}" if count == 1 else f"{count} {word}s"
 
 
-def _prepare(config, stored, arguments: argparse.Namespace):
+def _stored(arguments: argparse.Namespace):
+    """The checkpoint that the run begins from, if it is one."""
+    place = arguments.restart or arguments.init_model or arguments.finetune
+    if place is None or (arguments.finetune and Path(place).is_file()):
+        return None
+    from deepmd_tf.train.checkpoint import StoredCheckpoint
+
+    return StoredCheckpoint(place)
+
+
+def _prepare(config, stored, arguments: argparse.Namespace, ranks):
     """Data, statistics and parameters, from wherever the arguments say."""
     from deepmd_tf.statistics import ModelStatistics
     from deepmd_tf.train import prepare
     from deepmd_tf.train.trainer import Trainer
+    from deepmd_tf.train.transfer import complete, for_types, report_parameters
 
-    config = prepare.resolve_seed(config, stored.config if arguments.restart else None)
+    config = ranks.broadcast(prepare.resolve_seed(config, stored.config if arguments.restart else None))
     start = _start(stored, arguments)
     if start is not None:
+        start = start if arguments.restart else for_types(start, config)
         config = start.adopt(config)
-    training, validation = prepare.load_data(config)
+    training, validation = prepare.load_data(config, ranks.size)
     _show_data("training", training)
     if validation is not None:
         _show_data("validation", validation)
-    if start is not None:
-        if not arguments.skip_neighbor_stat:
-            prepare.check_sel(config, training, _counted)
-        return Trainer(config, training, validation, ModelStatistics.blank(config.model), start=start)
-    config, statistics, facts = prepare.measure(
-        config, training, skip_neighbor_stat=arguments.skip_neighbor_stat, progress=_counted
-    )
-    return Trainer(config, training, validation, statistics, facts=facts)
+    prepare.report_ranks(config, training, ranks)
+    common = {"progress": _counted, "ranks": ranks}
+    if start is None or start.species is not None:
+        config, statistics, facts = prepare.measure(
+            config, training, skip_neighbor_stat=arguments.skip_neighbor_stat, **common
+        )
+        if start is None:
+            return Trainer(config, training, validation, statistics, facts=facts, ranks=ranks)
+        start = ranks.broadcast(complete(start, config, statistics))
+    elif not arguments.skip_neighbor_stat:
+        prepare.check_sel(config, training, **common)
+    if not arguments.restart:
+        start = _fit_energies(start, config, training, arguments, ranks)
+        report_parameters(start)
+    return Trainer(config, training, validation, ModelStatistics.blank(config.model), start=start, ranks=ranks)
+
+
+def _fit_energies(start, config, training, arguments: argparse.Namespace, ranks):
+    """Fit energies per species to the training data: all to fine-tune, otherwise those of new species."""
+    from deepmd_tf.export.change_bias import BIAS
+    from deepmd_tf.infer.change_bias import potential_of
+    from deepmd_tf.infer.energy_bias import residuals, shift
+    from deepmd_tf.train import prepare
+
+    given = config.model.fitting_net.atom_ener
+    new = () if start.species is None else start.species.new
+    types = range(len(config.model.type_map))
+    free = [k for k in (types if arguments.finetune else new) if not given or given[k] is None]
+    if not free:
+        return start
+    with potential_of(config, start.values, start.facts["min_nbor_dist"]) as potential:
+        found = residuals(potential, training.systems, prepare.weights_of_rank(config, training, ranks))
+    differences, compositions = map(np.concatenate, zip(*ranks.gather(found), strict=True))
+    kept = [k for k in types if k not in free]
+    by_type = ranks.broadcast(shift(differences, compositions, rcond=config.model.fitting_net.rcond, kept=kept))
+    bias = start.values[BIAS].reshape(-1)
+    for k in free:
+        name = config.model.type_map[k]
+        log.info("energy of %s: %.6f eV, fitted to the data (shifted by %.6f)", name, bias[k] + by_type[k], by_type[k])
+    return dataclasses.replace(start, values={**start.values, BIAS: bias + by_type})
 
 
 def _start(stored, arguments: argparse.Namespace):
@@ -143,10 +208,10 @@ def _start(stored, arguments: argparse.Namespace):
             stored.metadata["data"],
             model,
         )
-    if arguments.init_frz_model:
+    if graph := arguments.init_frz_model or arguments.finetune:
         from deepmd_tf.export.start import start_from_graph
 
-        return start_from_graph(arguments.init_frz_model)
+        return start_from_graph(graph)
     return None
 
 

@@ -24,6 +24,12 @@ class LearningRateConfig:
         limits=(POSITIVE, AT_MOST_ONE),
         only_for=("exp",),
     )
+    scale_by_worker: str = option(
+        "With several ranks (`mpirun -n N dp train`), each with a batch of its own: multiply the learning rate by the "
+        "number of ranks (`linear`), by its square root (`sqrt`) or not at all (`none`).",
+        "linear",
+        choices=("linear", "sqrt", "none"),
+    )
 
     def problems(self) -> Iterator[tuple[str, str]]:
         """Yield `(key, message)` for values that do not go together."""

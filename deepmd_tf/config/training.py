@@ -113,6 +113,12 @@ class TrainingConfig:
     seed: int | None = option(
         "Seed of the order in which frames are drawn; null takes a fresh one.", None, limits=NOT_NEGATIVE
     )
+    share_batch: bool = option(
+        "With several ranks (`mpirun -n N dp train`): `false`, every rank has a batch of `batch_size` in each step, as "
+        "in DeePMD-kit; a step sees N times as many frames, and `learning_rate.scale_by_worker` applies. `true`, the "
+        "ranks share one batch of `batch_size`, so that a run is the same, to rounding, on any number of them.",
+        False,
+    )
     disp_file: str = option("The file that the learning curve is written to.", "lcurve.out", limits=NOT_EMPTY)
     disp_freq: int = option("Steps between two lines of the learning curve.", 1000, limits=POSITIVE)
     save_freq: int = option("Steps between two checkpoints.", 1000, limits=POSITIVE)

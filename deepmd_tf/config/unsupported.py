@@ -74,7 +74,6 @@ _LEARNING_RATE = {
     "warmup_steps": (0,),
     "warmup_ratio": (None,),
     "warmup_start_factor": ANYTHING,
-    "scale_by_worker": ("linear", "none"),
     "smooth": (False,),
     "decay_phase_ratio": (),
     "decay_type": (),

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from deepmd_tf.data import packing
 from deepmd_tf.data.feed import FIELDS, feed
-from deepmd_tf.data.sampler import Sampler
+from deepmd_tf.data.share import Batches
 from deepmd_tf.data.system import System
 
 PREFETCH = 16
@@ -43,11 +43,11 @@ def signature() -> dict[str, tf.TensorSpec]:
     return {name: tf.TensorSpec(field.shape, field.dtype, name=name) for name, field in FIELDS.items()}
 
 
-def _arrays_at(systems: Sequence[System], sampler: Sampler, step: int) -> dict[str, np.ndarray]:
+def _arrays_at(systems: Sequence[System], sampler: Batches, step: int) -> dict[str, np.ndarray]:
     return feed([systems[isystem].frames(frames) for isystem, frames in sampler.batch_at(step)])
 
 
-def batch_at(systems: Sequence[System], sampler: Sampler, step: int) -> dict[str, tf.Tensor]:
+def batch_at(systems: Sequence[System], sampler: Batches, step: int) -> dict[str, tf.Tensor]:
     """Return the batch of one step as `dataset` yields it, without the cost of building a dataset.
 
     For the few batches of a validation; preparing and converting take place in the calling thread.
@@ -58,7 +58,7 @@ def batch_at(systems: Sequence[System], sampler: Sampler, step: int) -> dict[str
 
 def dataset(
     systems: Sequence[System],
-    sampler: Sampler,
+    sampler: Batches,
     start_step: int = 0,
     stop_step: int | None = None,
     prefetch: int = PREFETCH,

@@ -36,6 +36,9 @@ class Sampler:
         Any integer that is not negative.
     stream
         Name of the sequence; different names give independent sequences.
+    batches
+        How many batches of `batch_size` make up the batch of a step, one for each process that trains. It is the batch
+        of one process whose `batch_size` is as many times larger, but may have the frames of a small system twice.
 
     Attributes
     ----------
@@ -56,11 +59,16 @@ class Sampler:
         *,
         seed: int,
         stream: str = "training",
+        batches: int = 1,
     ) -> None:
         if not systems:
             raise InputError("systems: expected at least one system, got none")
         self.batch_sizes = batch_sizes(batch_size, systems)
         self.draws_per_batch = draws_per_batch(batch_size, systems)
+        if isinstance(batch_size, str) and batch_size.startswith("mixed"):
+            self.draws_per_batch *= batches
+        else:
+            self.batch_sizes = tuple(size * batches for size in self.batch_sizes)
         self.probabilities = system_probabilities(batch_counts(self.batch_sizes, systems), auto_prob, sys_probs)
         self.seed = seed
         self._nframes = tuple(system.nframes for system in systems)
@@ -75,9 +83,12 @@ class Sampler:
         self._orders: dict[int, tuple[int, np.ndarray]] = {}
 
     @classmethod
-    def from_config(cls, systems: Sequence[System], config: DataConfig, seed: int, stream: str = "training") -> Sampler:
+    def from_config(
+        cls, systems: Sequence[System], config: DataConfig, seed: int, stream: str = "training", batches: int = 1
+    ) -> Sampler:
         """Build the sampler that a section `training_data` or `validation_data` asks for."""
-        return cls(systems, config.batch_size, config.auto_prob, config.sys_probs, seed=seed, stream=stream)
+        rules = (config.batch_size, config.auto_prob, config.sys_probs)
+        return cls(systems, *rules, seed=seed, stream=stream, batches=batches)
 
     def batch_at(self, step: int) -> tuple[tuple[int, np.ndarray], ...]:
         """Return the parts of the batch of step `step`, counted from 0.

@@ -155,7 +155,7 @@ def _compare(potential: DeepPot, system: System, labels: Sequence[str], nframes:
     data: dict[str, list[np.ndarray]] = {label: [] for label in labels}
     predicted: dict[str, list[np.ndarray]] = {label: [] for label in labels}
     for _, part in parts:
-        found = dict(zip(("energy", "force", "virial"), _evaluate(potential, part), strict=True))
+        found = dict(zip(("energy", "force", "virial"), evaluate(potential, part), strict=True))
         for label in labels:
             width = WIDTHS[label]
             data[label].append(getattr(part, label).reshape(-1, width))
@@ -172,7 +172,7 @@ def _compare(potential: DeepPot, system: System, labels: Sequence[str], nframes:
     return Comparison(system.path, natoms[order], joined(data), joined(predicted))
 
 
-def _evaluate(potential: DeepPot, part: Batch) -> tuple[np.ndarray, ...]:
+def evaluate(potential: DeepPot, part: Batch) -> tuple[np.ndarray, ...]:
     """Energy, force and virial of frames of one size."""
     return potential.eval(
         part.coord,

@@ -73,8 +73,18 @@ class EnergyLoss:
         """The terms with a prefactor that is not always zero."""
         return tuple(term for term, prefactors in self._prefactors.items() if any(prefactors))
 
+    def counts(self, labels: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        """Return the number of labelled components of each of `TERMS` in a batch, float64 ``[nterms]``."""
+        sizes, _ = _frame_sizes(labels["frame_splits"])
+        present = [labels[f"has_{term.label}"] * (1.0 if term.extensive else sizes) for term in TERMS]
+        return tf.stack([term.width * tf.reduce_sum(rows) for term, rows in zip(TERMS, present, strict=True)])
+
     def __call__(
-        self, prediction: Prediction, labels: Mapping[str, tf.Tensor], lr_ratio: tf.Tensor
+        self,
+        prediction: Prediction,
+        labels: Mapping[str, tf.Tensor],
+        lr_ratio: tf.Tensor,
+        counts: tf.Tensor | None = None,
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Return the loss, and the sums named by `METRICS`.
 
@@ -88,11 +98,15 @@ class EnergyLoss:
             The fields of the prediction have the same shapes.
         lr_ratio : Tensor
             Learning rate over the first learning rate.
+        counts : Tensor, optional
+            What the means divide by, see `counts`: those of a larger batch that this is a part of. Losses of parts, so
+            divided, add up to that of the whole. By default those of this batch.
         """
         natoms, frame_of_atom = _frame_sizes(labels["frame_splits"])
         total = tf.zeros([], tf.float64)
+        counts = tf.unstack(self.counts(labels) if counts is None else counts, num=len(TERMS))
         sums = []
-        for term, (start, limit) in self._prefactors.items():
+        for (term, (start, limit)), of_whole in zip(self._prefactors.items(), counts, strict=True):
             if not (start or limit):  # not even computed: the graph leaves out what nothing asks for
                 sums += [tf.zeros([], tf.float64)] * 2
                 continue
@@ -102,7 +116,7 @@ class EnergyLoss:
             error = tf.reshape(getattr(prediction, term.label) - labels[term.label], [-1, term.width])
             square = tf.reduce_sum(error**2, axis=1) * present
             count = term.width * tf.reduce_sum(present)
-            mean = tf.math.divide_no_nan(tf.reduce_sum(square / natoms if term.extensive else square), count)
+            mean = tf.math.divide_no_nan(tf.reduce_sum(square / natoms if term.extensive else square), of_whole)
             total += (limit + (start - limit) * lr_ratio) * mean
             sums += [tf.reduce_sum(square / natoms**2 if term.extensive else square), count]
         return total, tf.stack([total, *sums])

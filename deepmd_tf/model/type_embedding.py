@@ -77,10 +77,16 @@ def with_distinct_types(config, type_map: Sequence[str]):
     """
     seeds = np.random.SeedSequence(config.seed).generate_state(DRAWS)
     drawn = [dataclasses.replace(config, seed=int(seed)) for seed in seeds]
-    return max(drawn, key=lambda candidate: _smallest_distance(candidate, type_map))
+
+    def distinct(candidate) -> float:
+        return smallest_distance(
+            TypeEmbedding(candidate, type_map=type_map, parameters=TrainableParameters())().numpy()
+        )
+
+    return max(drawn, key=distinct)
 
 
-def _smallest_distance(config, type_map: Sequence[str]) -> float:
-    table = TypeEmbedding(config, type_map=type_map, parameters=TrainableParameters())().numpy()
+def smallest_distance(table: np.ndarray) -> float:
+    """Return how far the vectors of the two most alike species are apart, of a table ``[ntypes, width]``."""
     distances = np.linalg.norm(table[:, None] - table[None], axis=-1)
     return float(distances[~np.eye(len(table), dtype=bool)].min(initial=np.inf))

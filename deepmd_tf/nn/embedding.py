@@ -17,7 +17,7 @@ IDT_MEAN = 1.0
 """Mean of the initial `idt` of embedding nets; the fitting net's is smaller."""
 
 
-def _residual_copies(n_in: int, n_out: int) -> int:
+def residual_copies(n_in: int, n_out: int) -> int:
     """How many copies of the input the residual rule adds: 1 for equal widths, 2 when the width doubles, else 0."""
     return n_out // n_in if n_out in (n_in, 2 * n_in) else 0
 
@@ -25,7 +25,7 @@ def _residual_copies(n_in: int, n_out: int) -> int:
 def add_residual(y: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
     """Apply the residual rule to a layer's output ``y [..., n_out]`` and input ``x [..., n_in]``."""
     n_in, n_out = x.shape[-1], y.shape[-1]
-    copies = _residual_copies(n_in, n_out)
+    copies = residual_copies(n_in, n_out)
     if copies == 0:
         return y
     if copies == 1:
@@ -81,7 +81,7 @@ class EmbeddingNet(tf.Module):
                 options,
                 trainable=trainable,
                 use_bias=use_bias,
-                idt_mean=IDT_MEAN if options.resnet_dt and _residual_copies(widths[k - 1], widths[k]) else None,
+                idt_mean=IDT_MEAN if options.resnet_dt and residual_copies(widths[k - 1], widths[k]) else None,
             )
             for k in range(1, len(widths))
         ]
@@ -100,4 +100,4 @@ class EmbeddingNet(tf.Module):
     @property
     def first_is_residual(self) -> bool:
         """Whether the residual rule reaches from the input over the first layer."""
-        return _residual_copies(self.n_in, self.layers[0].n_out) > 0
+        return residual_copies(self.n_in, self.layers[0].n_out) > 0

@@ -14,7 +14,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -71,24 +71,11 @@ class CheckpointWriter:
             The checkpoint's directory.
         """
         target = self.prefix.with_name(f"{self.prefix.name}-{step if label is None else label}")
-        temporary = _hidden(target, _PARTIAL)
+        manifest = {"step": step, "metadata": metadata}
         try:
             _clean(self.prefix)
-            temporary.mkdir()
-            self._checkpoint.write(str(temporary / _STATE))
-            (temporary / "config.json").write_text(json.dumps(self._config, indent=1), encoding="utf-8")
-            manifest = {
-                "format": FORMAT,
-                "serial": 1 + max((_serial(path) for path in _numbered(self.prefix)), default=0),
-                "step": step,
-                "metadata": metadata,
-                "sha256": {file.name: _sha256(file) for file in sorted(temporary.iterdir())},
-            }
-            (temporary / _MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
-            for file in temporary.iterdir():
-                _sync(file)
-            sync_directory(temporary)
-            _replace_directory(temporary, target)
+            manifest["serial"] = 1 + max((_serial(path) for path in _numbered(self.prefix)), default=0)
+            _write(target, self._checkpoint.write, self._config, manifest)
         except (OSError, tf.errors.OpError) as error:
             with contextlib.suppress(OSError):
                 _clean(self.prefix)
@@ -99,6 +86,33 @@ class CheckpointWriter:
                 with contextlib.suppress(OSError):
                     _remove(old)
         return target
+
+
+def _write(target: Path, write_state: Callable[[str], object], config: dict, facts: dict) -> None:
+    """Write a checkpoint beside its place, and put it there when it is whole and on disk.
+
+    Parameters
+    ----------
+    target : Path
+        The checkpoint's directory.
+    write_state : callable
+        Writes TensorFlow's checkpoint of a prefix.
+    config : dict
+        The run's configuration.
+    facts : dict
+        Of the list of files, beside format and checksums.
+    """
+    temporary = _hidden(target, _PARTIAL)
+    temporary.mkdir()
+    write_state(str(temporary / _STATE))
+    (temporary / "config.json").write_text(json.dumps(config, indent=1), encoding="utf-8")
+    checksums = {file.name: _sha256(file) for file in sorted(temporary.iterdir())}
+    manifest = {"format": FORMAT, **facts, "sha256": checksums}
+    (temporary / _MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+    for file in temporary.iterdir():
+        _sync(file)
+    sync_directory(temporary)
+    _replace_directory(temporary, target)
 
 
 def _hidden(path: Path, suffix: str) -> Path:
@@ -218,6 +232,11 @@ def find_checkpoint(place: str | Path) -> Path:
     )
 
 
+def _key_of(name: str) -> str:
+    """Return the key of a parameter in TensorFlow's checkpoint."""
+    return f"parameters/{name.replace('.', '..').replace('/', '.S')}/.ATTRIBUTES/VARIABLE_VALUE"
+
+
 class StoredCheckpoint:
     """A checkpoint on disk, verified when opened.
 
@@ -281,6 +300,37 @@ class StoredCheckpoint:
             for key in reader.get_variable_to_shape_map()
             if key.startswith(prefix) and key.endswith(suffix)
         }
+
+    def write_changed(self, target: str | Path, changed: Mapping[str, np.ndarray]) -> Path:
+        """Write this checkpoint to another place with some parameters changed; all else stays, the optimiser too.
+
+        Parameters
+        ----------
+        target : str or Path
+            The directory of the new checkpoint; another checkpoint there is replaced.
+        changed : mapping of str to ndarray
+            By parameter name.
+        """
+        target = Path(target)
+        reader = tf.train.load_checkpoint(str(self.path / _STATE))
+        tensors = {key: reader.get_tensor(key) for key in sorted(reader.get_variable_to_shape_map())}
+        for name, value in changed.items():
+            key = _key_of(name)
+            tensors[key] = np.asarray(value, tensors[key].dtype).reshape(tensors[key].shape)
+
+        def write_state(prefix: str) -> None:
+            slices = [""] * len(tensors)
+            tf.raw_ops.SaveV2(
+                prefix=prefix, tensor_names=list(tensors), shape_and_slices=slices, tensors=list(tensors.values())
+            )
+
+        try:
+            shutil.rmtree(_hidden(target, _PARTIAL), ignore_errors=True)
+            _write(target, write_state, self.config, {"serial": 1, "step": self.step, "metadata": self.metadata})
+        except (OSError, tf.errors.OpError) as error:
+            shutil.rmtree(_hidden(target, _PARTIAL), ignore_errors=True)
+            raise InputError(f"cannot write checkpoint {target}: {error}") from error
+        return target
 
     def restore(self, trackables: Mapping) -> None:
         """Put the stored state into variables."""

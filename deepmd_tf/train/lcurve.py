@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 from pathlib import Path
 
@@ -56,6 +57,10 @@ class LearningCurve:
         source = {"trn": training, "val": validation or {}}
         values = [source[part].get(key, math.nan) for key, part in self._columns]
         self._file.write(f"{step:9d}" + "".join(f"{value:14.4e}" for value in [*values, lr]) + "\n")
+
+    def sync(self) -> None:
+        """Make the lines so far survive a power failure."""
+        os.fsync(self._file.fileno())
 
     def close(self) -> None:
         """Flush and close the file."""

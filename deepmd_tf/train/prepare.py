@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import logging
 import math
+import operator
+import zlib
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -24,8 +27,12 @@ from deepmd_tf.statistics import (
     fitting_statistics,
     survey,
 )
+from deepmd_tf.train.ranks import Ranks
+from deepmd_tf.train.schedule import worker_factor
 
 log = logging.getLogger("deepmd_tf")
+
+ALONE = Ranks()
 
 Progress = Callable[[int], AbstractContextManager[Callable[[int], None]]]
 
@@ -41,6 +48,15 @@ class DataSource:
     def nframes(self) -> int:
         """Number of frames in all systems."""
         return sum(system.nframes for system in self.systems)
+
+    def fingerprint(self) -> dict:
+        """What the data are, in short: numbers of systems and frames, and a checksum of the sizes of all systems."""
+        sizes = np.array([(system.nframes, system.natoms) for system in self.systems])
+        return {
+            "systems": len(sizes),
+            "frames": int(sizes[:, 0].sum()),
+            "sizes": zlib.crc32(sizes.astype("<i8").tobytes()),
+        }
 
 
 def check_outputs(config: Config) -> None:
@@ -68,23 +84,71 @@ def advise(config: Config) -> None:
         )
 
 
-def _source(section, config: Config, stream: str) -> DataSource:
+def _source(section, config: Config, stream: str, batches: int = 1) -> DataSource:
     systems = load_systems(section.systems, config.model.type_map, section.xyz_keys)
     warn_of_rounding(stream, systems)
     fitting = config.model.fitting_net
     check_labels(systems, numb_fparam=fitting.numb_fparam, numb_aparam=fitting.numb_aparam)
-    return DataSource(systems, Sampler.from_config(systems, section, config.training.seed, stream))
+    return DataSource(systems, Sampler.from_config(systems, section, config.training.seed, stream, batches))
 
 
-def load_data(config: Config) -> tuple[DataSource, DataSource | None]:
+def batches_per_step(config: Config, ranks: int) -> int:
+    """Return how many batches of `batch_size` a training step sees: one for each rank, or one that they share."""
+    return 1 if config.training.share_batch else ranks
+
+
+def check_share(config: Config, training: DataSource, ranks: int) -> None:
+    """Raise `InputError` when a batch has fewer frames than there are ranks."""
+    sampler = training.sampler
+    least = int(np.argmin(sampler.batch_sizes))
+    frames = sampler.batch_sizes[least] * sampler.draws_per_batch
+    if frames < ranks:
+        raise InputError(
+            f"training.share_batch: {ranks} ranks cannot share a batch of {frames} frames ("
+            f"{training.systems[least].path}); use fewer ranks, a larger batch_size, or share_batch false"
+        )
+
+
+def report_ranks(config: Config, training: DataSource, ranks: Ranks) -> None:
+    """Say what a step sees when several ranks train, and what becomes of the learning rate."""
+    if ranks.size == 1:
+        return
+    batches, rate = batches_per_step(config, ranks.size), config.learning_rate
+    sampler = training.sampler
+    sizes = sorted({size * sampler.draws_per_batch for size in sampler.batch_sizes})
+    frames = str(sizes[0]) if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
+    if batches == 1:
+        log.info("%d ranks share the %s frames of a batch (training.share_batch)", ranks.size, frames)
+        return
+    log.info(
+        "%d ranks, each with a batch of batch_size: a step sees %s frames; learning rate %g to %g, %g times that of "
+        "the input (learning_rate.scale_by_worker %s)",
+        ranks.size,
+        frames,
+        rate.start_lr * worker_factor(rate.scale_by_worker, batches),
+        rate.stop_lr * worker_factor(rate.scale_by_worker, batches),
+        worker_factor(rate.scale_by_worker, batches),
+        rate.scale_by_worker,
+    )
+
+
+def load_data(config: Config, ranks: int = 1) -> tuple[DataSource, DataSource | None]:
     """Open the training and validation data.
+
+    Parameters
+    ----------
+    config : Config
+        The run.
+    ranks : int
+        Processes that train together.
 
     Raises
     ------
     InputError
         When files are missing or malformed, or hold none of the labels that the loss asks for.
     """
-    training = _source(config.training.training_data, config, "training")
+    training = _source(config.training.training_data, config, "training", batches_per_step(config, ranks))
+    check_share(config, training, ranks)
     require_labels("training", training.systems, config)
     section = config.training.validation_data
     if section is None:
@@ -214,13 +278,34 @@ def _frame_weights(config: Config, source: DataSource) -> list[np.ndarray]:
     return weights
 
 
-def _look(config: Config, source: DataSource, weights: list[np.ndarray], progress: Progress) -> list[Survey]:
-    """Look at the frames once for each member of the descriptor; members that see the same share a look."""
+def _of_rank(weights: list[np.ndarray], ranks: Ranks) -> list[np.ndarray]:
+    """The weights with zeros for frames that other ranks look at; each has as many, one after another."""
+    flat = np.concatenate(weights)
+    counting = np.flatnonzero(flat)
+    mine = counting[len(counting) * ranks.rank // ranks.size : len(counting) * (ranks.rank + 1) // ranks.size]
+    of_rank = np.zeros_like(flat)
+    of_rank[mine] = flat[mine]
+    return np.split(of_rank, np.cumsum([len(of_frame) for of_frame in weights])[:-1])
+
+
+def weights_of_rank(config: Config, source: DataSource, ranks: Ranks) -> list[np.ndarray]:
+    """How often each frame counts in the statistics that this rank computes ``[nframes]``, for each system."""
+    return _of_rank(_frame_weights(config, source), ranks)
+
+
+def _look(
+    config: Config, source: DataSource, weights: list[np.ndarray], progress: Progress, ranks: Ranks
+) -> list[Survey]:
+    """Look at the frames that count, every rank at its share of them, once for each member of the descriptor.
+
+    Members that see the same share a look.
+    """
+    weights = _of_rank(weights, ranks)
     views = [(member.rcut, member.rcut_smth, member.exclude_types) for member in config.model.descriptor.members]
     seen = dict.fromkeys(views)
     with progress(len(seen) * sum(np.count_nonzero(of_frame) for of_frame in weights)) as advance:
         for rcut, rcut_smth, exclude_types in seen:
-            seen[rcut, rcut_smth, exclude_types] = survey(
+            of_rank = survey(
                 source.systems,
                 len(config.model.type_map),
                 rcut,
@@ -229,22 +314,23 @@ def _look(config: Config, source: DataSource, weights: list[np.ndarray], progres
                 weights=weights,
                 progress=advance,
             )
+            seen[rcut, rcut_smth, exclude_types] = functools.reduce(operator.add, ranks.gather(of_rank))
     return [seen[view] for view in views]
 
 
-def _all_neighbors(config: Config, source: DataSource, progress: Progress) -> list[NeighborStatistics]:
+def _all_neighbors(config: Config, source: DataSource, progress: Progress, ranks: Ranks) -> list[NeighborStatistics]:
     every = [np.ones(system.nframes) for system in source.systems]
-    return [of_member.neighbors for of_member in _look(config, source, every, progress)]
+    return [of_member.neighbors for of_member in _look(config, source, every, progress, ranks)]
 
 
-def check_sel(config: Config, source: DataSource, progress: Progress) -> None:
+def check_sel(config: Config, source: DataSource, progress: Progress, ranks: Ranks = ALONE) -> None:
     """Compare `sel` with the neighbours in all the data, and warn when it is smaller."""
-    neighbors = _all_neighbors(config, source, progress)
+    neighbors = _all_neighbors(config, source, progress, ranks)
     report_sel(config, [of_member.max_neighbors for of_member in neighbors])
 
 
 def measure(
-    config: Config, source: DataSource, *, skip_neighbor_stat: bool, progress: Progress
+    config: Config, source: DataSource, *, skip_neighbor_stat: bool, progress: Progress, ranks: Ranks = ALONE
 ) -> tuple[Config, ModelStatistics, dict]:
     """Learn from the training data what the model needs before the first step.
 
@@ -258,6 +344,8 @@ def measure(
         Do not look at frames beyond those only to compare `sel` with their neighbours.
     progress : callable
         Makes a context from the number of frames to look at; it gives a function to call with the frames done.
+    ranks : Ranks
+        Each looks at its share of the frames; all get the same.
 
     Returns
     -------
@@ -266,10 +354,10 @@ def measure(
     """
     model = config.model
     weights = _frame_weights(config, source)
-    seen = _look(config, source, weights, progress)
+    seen = _look(config, source, weights, progress, ranks)
     neighbors = [of_member.neighbors for of_member in seen]
     if not (skip_neighbor_stat or all(of_frame.all() for of_frame in weights)):
-        neighbors = _all_neighbors(config, source, progress)
+        neighbors = _all_neighbors(config, source, progress, ranks)
     config = resolve_sel(config, neighbors)
     report_sel(config, [of_member.max_neighbors for of_member in neighbors])
     environment = tuple(
@@ -281,5 +369,6 @@ def measure(
     fitting = fitting_statistics(
         source.systems, model.fitting_net, len(model.type_map), weights=weights, floor=model.data_stat_protect
     )
+    fitting = ranks.broadcast(fitting)
     shortest = min(of_member.min_distance for of_member in neighbors)
     return config, ModelStatistics(environment, fitting), {"min_nbor_dist": shortest}

@@ -41,12 +41,18 @@ def sensible_decay_steps(decay_steps: int, numb_steps: int) -> int:
     return 100 if numb_steps // 10 > 100 else max(1, numb_steps // 100)
 
 
-def make_schedule(config, numb_steps: int) -> Callable[[int], float]:
-    """Build the schedule of the section ``learning_rate`` for a run of `numb_steps`."""
+def worker_factor(scale_by_worker: str, batches: int) -> float:
+    """By how much the learning rate grows when a step sees that many batches, one of each rank."""
+    return {"linear": float(batches), "sqrt": math.sqrt(batches), "none": 1.0}[scale_by_worker]
+
+
+def make_schedule(config, numb_steps: int, batches: int = 1) -> Callable[[int], float]:
+    """Build the schedule of the section ``learning_rate`` for a run of `numb_steps`, each of so many batches."""
+    factor = worker_factor(config.scale_by_worker, batches)
     if config.type == "cosine":
-        return Cosine(config.start_lr, config.stop_lr, numb_steps)
+        return Cosine(config.start_lr * factor, config.stop_lr * factor, numb_steps)
     decay_steps = sensible_decay_steps(config.decay_steps, numb_steps)
     rate = config.decay_rate
     if rate is None:
         rate = math.exp(math.log(config.stop_lr / config.start_lr) / (numb_steps / decay_steps))
-    return Exponential(config.start_lr, rate, decay_steps)
+    return Exponential(config.start_lr * factor, rate, decay_steps)

@@ -5,12 +5,16 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from deepmd_tf.config import Config, config_to_dict
 from deepmd_tf.config.hybrid import members_of
 from deepmd_tf.errors import InputError
+
+if TYPE_CHECKING:
+    from deepmd_tf.train.transfer import Species
 
 _FUNCTION_KEYS = {
     "type_embedding": ("activation_function", "resnet_dt", "use_econf_tebd", "use_tebd_bias"),
@@ -48,6 +52,12 @@ class Start:
         What is known of its section ``model``, as in an input file.
     script : dict
         The whole input file it was trained with, where it is known.
+    species : Species, optional
+        Where the species of `type_map` are in `original`, once `transfer.for_types` has renamed them.
+    original : Start, optional
+        What was renamed.
+    fresh : tuple of str
+        Names of the parameters that `transfer.complete` drew anew.
     """
 
     origin: str
@@ -57,6 +67,9 @@ class Start:
     facts: dict
     model: dict
     script: dict = dataclasses.field(default_factory=dict)
+    species: Species | None = None
+    original: Start | None = None
+    fresh: tuple[str, ...] = ()
 
     def check_used(self, names: Collection[str]) -> None:
         """Raise `InputError` when there are more weights than a model with the parameters `names` takes."""

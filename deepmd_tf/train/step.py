@@ -72,24 +72,29 @@ class TrainingStep:
 
     def _train(self, batch, learning_rate, lr_ratio):
         """Take a step, unless it is not finite or the embedding not resolved, and return what `Outcome` holds."""
-        variables = self._adam.variables_by_name
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            for variable in variables.values():
-                tape.watch(variable)
-            prediction = self._model(frames_of(batch))
-            loss, metrics = self._loss(prediction, batch, lr_ratio)
-        gradients = tape.gradient(loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-        sums = [tf.cast(tf.reduce_sum(gradient), tf.float64) for gradient in gradients.values()]
-        finite = tf.math.is_finite(tf.add_n([loss, *sums]))
-        resolved = self._resolved(prediction)
+        gradients, outcome = self.gradients(batch, self._loss.counts(batch), lr_ratio)
 
         def apply():
             self._adam.apply(gradients, learning_rate)
             return True
 
-        tf.cond(tf.logical_and(resolved, finite), apply, lambda: False)
+        tf.cond(tf.logical_and(outcome.resolved, outcome.finite), apply, lambda: False)
+        return outcome
+
+    def gradients(self, batch, counts, lr_ratio) -> tuple[dict[str, tf.Tensor], Outcome]:
+        """Return the gradient of the loss by parameter, and what `Outcome` holds; `counts` as the loss takes them."""
+        variables = self._adam.variables_by_name
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            for variable in variables.values():
+                tape.watch(variable)
+            prediction = self._model(frames_of(batch))
+            loss, metrics = self._loss(prediction, batch, lr_ratio, counts)
+        gradients = tape.gradient(loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        sums = [tf.cast(tf.reduce_sum(gradient), tf.float64) for gradient in gradients.values()]
+        finite = tf.math.is_finite(tf.add_n([loss, *sums]))
         metrics = tf.ensure_shape(metrics, [len(METRICS)])
-        return Outcome(metrics, prediction.max_neighbors, prediction.unresolved, finite, resolved)
+        resolved = self._resolved(prediction)
+        return gradients, Outcome(metrics, prediction.max_neighbors, prediction.unresolved, finite, resolved)
 
     def _evaluate(self, batch, lr_ratio):
         """Return what `Outcome` holds, of a batch that nothing is learnt from."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 import logging
 import signal
+import zlib
 from collections.abc import Callable
-from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from deepmd_tf import ops
 from deepmd_tf.config import Config, ModelConfig, config_to_dict
 from deepmd_tf.data import validation_batches
 from deepmd_tf.data.pipeline import batch_at, dataset, signature
+from deepmd_tf.data.share import SharedBatches
 from deepmd_tf.errors import InputError
 from deepmd_tf.loss import METRICS, EnergyLoss, rmse
 from deepmd_tf.model.energy_model import EnergyModel
@@ -23,12 +24,14 @@ from deepmd_tf.model.type_embedding import with_distinct_types
 from deepmd_tf.nn.parameters import TrainableParameters
 from deepmd_tf.statistics import ModelStatistics
 from deepmd_tf.train.adam import Adam
+from deepmd_tf.train.changes import report_changes
 from deepmd_tf.train.checkpoint import CheckpointWriter, StoredCheckpoint
-from deepmd_tf.train.events import EventLog
-from deepmd_tf.train.lcurve import LearningCurve
-from deepmd_tf.train.prepare import DataSource, report_sel
+from deepmd_tf.train.outputs import NoOutputs, Outputs
+from deepmd_tf.train.prepare import ALONE, DataSource, batches_per_step, report_sel
+from deepmd_tf.train.ranks import Ranks
 from deepmd_tf.train.report import Reporter
 from deepmd_tf.train.schedule import make_schedule
+from deepmd_tf.train.shared_step import SharedStep, make_step
 from deepmd_tf.train.start import Start
 from deepmd_tf.train.step import Outcome, TrainingStep
 
@@ -36,7 +39,7 @@ log = logging.getLogger("deepmd_tf")
 
 
 class Interruption:
-    """Turns SIGINT and SIGTERM into a request to stop after the current step; a second SIGINT stops at once."""
+    """Turns SIGINT, SIGTERM and SIGUSR1 into a request to stop after this step; a second SIGINT stops at once."""
 
     def __init__(self):
         self.requested = False
@@ -44,7 +47,7 @@ class Interruption:
 
     def __enter__(self) -> Interruption:
         """Install the handlers."""
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
             self._previous[number] = signal.signal(number, self._request)
         return self
 
@@ -74,6 +77,8 @@ class Trainer:
         Parameters to begin with.
     facts : dict, optional
         What the frozen graph will carry on about the data (``min_nbor_dist``); with `start`, taken from there.
+    ranks : Ranks
+        The processes that train together.
     """
 
     def __init__(
@@ -85,8 +90,10 @@ class Trainer:
         *,
         start: Start | None = None,
         facts: dict | None = None,
+        ranks: Ranks = ALONE,
     ):
         self.config, self._training, self._validation = config, training, validation
+        self._ranks = ranks
         self.parameters = TrainableParameters(None if start is None else start.values)
         model_config = config.model if start is not None else _with_distinct_types(config.model)
         self._model = EnergyModel(model_config, statistics=statistics, parameters=self.parameters)
@@ -97,7 +104,8 @@ class Trainer:
         if not trainable:
             raise InputError("model: every part has trainable false, so there is nothing to train")
         self._adam = Adam(trainable)
-        self._schedule = make_schedule(config.learning_rate, config.training.numb_steps)
+        batches = batches_per_step(config, ranks.size)
+        self._schedule = make_schedule(config.learning_rate, config.training.numb_steps, batches)
         self._facts = dict(facts or {}) if start is None else start.facts
         self.step = 0
         self._best = np.inf
@@ -135,6 +143,11 @@ class Trainer:
         self._facts = stored["data"]
         self._model.descriptor.panels = stored["panels"]
         self._functions = self._new_functions()
+        report_changes(checkpoint, self.config, self._run_facts())
+
+    def _run_facts(self) -> dict:
+        """What a run is made of beside its input file."""
+        return {"ranks": self._ranks.size, "training_data": self._training.fingerprint()}
 
     def _stored_metadata(self) -> dict:
         return {
@@ -143,38 +156,54 @@ class Trainer:
             "summed": self._summed,
             "panels": self._model.descriptor.panels,
             "data": self._facts,
+            **self._run_facts(),
         }
 
     def run(self) -> Path:
         """Train to the last step, or until interrupted; return the last checkpoint."""
-        options = self.config.training
+        options, ranks = self.config.training, self._ranks
         last = options.numb_steps
         keys = ("rmse", *(f"rmse_{term.key}" for term in self._loss.active))
-        writer = CheckpointWriter(
-            options.save_ckpt, options.max_ckpt_keep, config_to_dict(self.config), self._trackables
-        )
-        self._batches = iter(dataset(self._training.systems, self._training.sampler, self.step))
+        mine = SharedBatches(self._training.sampler, ranks.rank, ranks.size)
+        self._batches = iter(dataset(self._training.systems, mine, self.step))
+        self._take_parameters_of_rank_0()
         saved = None
         with (
-            LearningCurve(options.disp_file, keys, self._validation is not None, self.step) as curve,
-            EventLog(options.tensorboard_log_dir) if options.tensorboard else nullcontext() as events,
+            self._outputs(keys) as outputs,
             Interruption() as interruption,
             Reporter(self.step, last, show_time=options.time_training) as reporter,
         ):
-            while self.step < last and not interruption.requested:
+            ranks.begin()
+            requested = False
+            while self.step < last and not requested:
                 saved = None
-                self._train_one(events)
+                self._train_one(outputs)
                 reporter.advance(self.step)
                 if self.step % options.disp_freq == 0 or self.step == last:
-                    self._display(curve, reporter, writer, events, keys)
+                    self._display(outputs, reporter, keys)
                 if self.step % options.save_freq == 0:
-                    saved = writer.save(self.step, self._stored_metadata())
+                    saved = outputs.save(self.step, self._stored_metadata())
+                requested = ranks.any(interruption.requested)
             if saved is None:
-                saved = writer.save(self.step, self._stored_metadata())
-        self._summarise(reporter, saved, interruption.requested)
+                saved = outputs.save(self.step, self._stored_metadata())
+        self._summarise(reporter, saved, requested)
         return saved
 
-    def _train_one(self, events: EventLog | None) -> None:
+    def _outputs(self, keys: tuple[str, ...]) -> NoOutputs:
+        """Open what this rank writes."""
+        if not self._ranks.leads:
+            return NoOutputs()
+        options = self.config.training
+        config = config_to_dict(self.config)
+        writer = CheckpointWriter(options.save_ckpt, options.max_ckpt_keep, config, self._trackables)
+        return Outputs(options, (keys, self._validation is not None), self.step, writer)
+
+    def _take_parameters_of_rank_0(self) -> None:
+        """Begin alike on all ranks, whatever was drawn without a seed."""
+        for name, value in self._ranks.broadcast(self.parameters.values()).items():
+            self.parameters.by_name[name].assign(value)
+
+    def _train_one(self, outputs: NoOutputs) -> None:
         """Take one step; raises `InputError` when loss or gradients are not finite."""
         rate = self._schedule(self.step)
         batch = next(self._batches)
@@ -189,10 +218,10 @@ class Trainer:
         self._sums += metrics
         self._summed += 1
         self._note_neighbors(outcome.max_neighbors.numpy())
-        if events is not None and self.step % self.config.training.tensorboard_freq == 0:
-            events.write(self.step, {f"{k}_trn": v for k, v in rmse(metrics, 1).items()} | {"lr": rate})
+        if self.step % self.config.training.tensorboard_freq == 0:
+            outputs.scalars(self.step, {f"{k}_trn": v for k, v in rmse(metrics, 1).items()} | {"lr": rate})
 
-    def _outcome(self, source: DataSource, number: int, run: Callable[[TrainingStep], Outcome]) -> Outcome:
+    def _outcome(self, source: DataSource, number: int, run: Callable[[TrainingStep | SharedStep], Outcome]) -> Outcome:
         """Run a graph function on batch `number` of a source, tabulating the embedding more finely where it must be."""
         try:
             while not (outcome := run(self._functions)).resolved:
@@ -205,8 +234,8 @@ class Trainer:
             raise self._bad_batch(source, number, ops.said_by_op(error)) from error
         return outcome
 
-    def _new_functions(self) -> TrainingStep:
-        return TrainingStep(self._model, self._loss, self._adam, signature())
+    def _new_functions(self) -> TrainingStep | SharedStep:
+        return make_step(self._ranks, self._model, self._loss, self._adam, signature())
 
     def _bad_batch(self, source: DataSource, batch: int, what: str) -> InputError:
         """Name the frames that training stopped at."""
@@ -220,38 +249,49 @@ class Trainer:
             of_members = np.split(self._max_neighbors, len(self.config.model.descriptor.members))
             self._sel_reported = report_sel(self.config, of_members)
 
-    def _display(self, curve, reporter, writer, events, keys) -> None:
+    def _display(self, outputs: NoOutputs, reporter: Reporter, keys: tuple[str, ...]) -> None:
         """Validate, write a line of the learning curve, and keep the best model so far."""
         rate = self._schedule(self.step)
 
         def shown(errors):
             return {key: errors[key] for key in keys}
 
+        self._check_that_ranks_agree()
         training = shown(rmse(self._sums, self._summed))
         validation = None if self._validation is None else shown(self._validate(rate))
         self._reset_sums()
-        curve.write(self.step, training, validation, rate)
+        outputs.line(self.step, training, validation, rate)
         reporter.display(self.step, training, validation, rate)
         if validation is None:
             return
-        if events is not None:
-            events.write(self.step, {f"{key}_val": value for key, value in validation.items()})
+        outputs.scalars(self.step, {f"{key}_val": value for key, value in validation.items()})
         score = _score(validation)
         if score < self._best:
             self._best = score
-            writer.save(self.step, self._stored_metadata(), label="best")
+            outputs.save(self.step, self._stored_metadata(), label="best")
+
+    def _check_that_ranks_agree(self) -> None:
+        """Raise `InputError` when parameters are not the same on all ranks: MPI need not promise it."""
+        checksum = 0
+        for value in self.parameters.values().values():
+            checksum = zlib.crc32(np.ascontiguousarray(value), checksum)
+        if len(set(self._ranks.gather(checksum))) > 1:
+            raise InputError(
+                f"step {self.step}: parameters differ between ranks, because the MPI library sums to other bits on "
+                "other ranks; restart from the last checkpoint, with another library or on one rank"
+            )
 
     def _validate(self, rate: float) -> dict[str, float]:
-        """Errors over the next batches of the validation data."""
-        source, options = self._validation, self.config.training
+        """Errors over the next batches of the validation data, of which ranks evaluate one each at a time."""
+        source, options, ranks = self._validation, self.config.training, self._ranks
         sampler = source.sampler
         count = validation_batches(
             options.validation_data.numb_btch, sampler.batch_sizes, source.systems, sampler.draws_per_batch
         )
         start = self.step // options.disp_freq * count
         sums = np.zeros(len(METRICS))
-        for number in range(start, start + count):
-            batch = batch_at(source.systems, sampler, number)
+        for number in range(start + ranks.rank, start + ranks.rank + count, ranks.size):
+            batch = batch_at(source.systems, sampler, number) if number < start + count else None
             outcome = self._outcome(source, number, lambda step, b=batch: step.evaluate(b, rate / self._schedule(0)))
             if not outcome.finite:
                 raise self._bad_batch(source, number, "the error on these validation frames is not finite")
@@ -268,6 +308,7 @@ class Trainer:
             ("wall time", str(reporter.stopwatch.elapsed)),
             ("learning curve", self.config.training.disp_file),
             ("checkpoint", str(saved)),
+            *self._ranks.summary(),
         ]
         if np.isfinite(self._best):
             rows.append(("best so far", f"{self.config.training.save_ckpt}-best (validation {self._best:.4e})"))

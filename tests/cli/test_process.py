@@ -99,7 +99,8 @@ def test_a_process_killed_again_and_again_gets_there(uninterrupted, place):
         wait_for_step(process, place, min(reached + 1, STEPS))
         time.sleep(chance.uniform(0, 0.15))
         process.kill()
-        process.communicate()
+        _, err = process.communicate()
+        assert process.returncode in (0, -signal.SIGKILL), err
         assert StoredCheckpoint(place).step >= reached
         reached = StoredCheckpoint(place).step
         arguments = ("--restart", "model.ckpt")

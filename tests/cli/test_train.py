@@ -132,7 +132,7 @@ class TestStart:
     @pytest.mark.parametrize(
         ("changes", "words"),
         [
-            ({"model.type_map": ["H", "O"]}, ["model.type_map", "['H', 'O']", "['O', 'H']"]),
+            ({"model.type_map": ["H", "O"]}, ["model.type_map", "cannot be reordered", "use its order"]),
             ({"model.descriptor.sel": [6, 8]}, ["model.descriptor.sel", "[6, 8]", "[6, 6]"]),
             ({"model.descriptor.neuron": [3, 12]}, ["filter_type_all", "expected shape", "same networks"]),
             ({"model.fitting_net.neuron": [6]}, ["layer_1/matrix", "same networks"]),

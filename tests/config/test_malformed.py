@@ -107,7 +107,6 @@ LATER = {
     "numb_epoch": ("training.numb_epoch", 3),
     "old training.systems": ("training.systems", ["a"]),
     "data_dict": ("training.data_dict", {}),
-    "scale_by_worker": ("learning_rate.scale_by_worker", "sqrt"),
     "warmup": ("learning_rate.warmup_steps", 100),
     "layer_name": ("model.fitting_net.layer_name", ["a"]),
     "optimizer": ("optimizer", {"type": "LKF"}),

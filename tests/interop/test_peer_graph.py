@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from deepmd_tf import DeepPot
+from deepmd_tf.cli import main
 from deepmd_tf.errors import InputError
 from deepmd_tf.export.compress import CompressOptions, compress_graph
 from deepmd_tf.files import atomic_write
@@ -80,6 +81,8 @@ def trained(peer, tmp_path_factory):
     return graph
 
 
+OFFSET = np.array([12.5, -3.75])
+
 # TensorFlow's GELU, which is DeePMD-kit's gelu_tf, rounds its constant 0.044715 to float32; ours doesn't.
 TOLERANCES = {"float32": 1e-5, "gelu_tf": 1e-8}
 
@@ -127,6 +130,36 @@ def test_compressed(trained, name, tmp_path):
     atomic_write(tmp_path / "compressed.pb", result.graph.SerializeToString())
     frames = water_frames()
     assert_equal(evaluate(tmp_path / "compressed.pb", **frames), evaluate(trained(name), **frames), 1e-9)
+
+
+@pytest.mark.parametrize("name", ["one_side", "plain", "strip"])
+def test_energies_per_species_changed(peer, trained, name, tmp_path):
+    """DeePMD-kit evaluates its own graph with energies that `dp change-bias` fitted to offset labels."""
+    frames = water_frames()
+    before = peer.evaluate(trained(name), **frames)
+    offset = np.bincount(frames["types"], minlength=2) @ OFFSET
+    system, new = tmp_path / "data", tmp_path / "new.pb"
+    (system / "set.000").mkdir(parents=True)
+    arrays = {"coord": frames["coord"], "box": frames["cells"], "energy": before["energy"].ravel() + offset}
+    for key, value in arrays.items():
+        np.save(system / "set.000" / f"{key}.npy", value)
+    np.savetxt(system / "type.raw", frames["types"], fmt="%d")
+    assert main(["change-bias", str(trained(name)), "-s", str(system), "-o", str(new)]) == 0
+    after = peer.evaluate(new, **frames)
+    np.testing.assert_allclose(after["energy"].ravel(), arrays["energy"], rtol=1e-9)
+    for key in ("force", "virial"):
+        np.testing.assert_allclose(after[key], before[key], rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["one_side", "plain", "strip", "radial"])
+def test_species_in_another_order(trained, name, tmp_path, monkeypatch):
+    keys = INPUTS[name] | STANDSTILL | {"model.type_map": ["H", "O"], "model.descriptor.sel": [92, 46]}
+    graph = train_ours(tmp_path, water_input(keys), monkeypatch, "--init-frz-model", str(trained(name)))
+    frames = water_frames()
+    expected = evaluate(trained(name), **frames)
+    found = evaluate(graph, **frames | {"types": 1 - frames["types"]})
+    for key in ("energy", "force", "virial"):
+        np.testing.assert_allclose(found[key], expected[key], rtol=0, atol=1e-10 * np.abs(expected[key]).max())
 
 
 def test_foreign_op_is_named(peer, tmp_path):

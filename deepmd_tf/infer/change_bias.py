@@ -1,0 +1,120 @@
+"""A graph or a checkpoint whose energies per species are to be changed."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from deepmd_tf.config import Config, parse_config
+from deepmd_tf.errors import InputError
+from deepmd_tf.export.change_bias import BIAS, shift_graph
+from deepmd_tf.export.graph_def import constants, read_graph_def
+from deepmd_tf.export.native import native_graph
+from deepmd_tf.files import atomic_write
+from deepmd_tf.infer.deep_pot import DeepPot
+from deepmd_tf.train.checkpoint import StoredCheckpoint
+
+_AGREEMENT = 1e-8
+"""How exactly the energies of a changed graph must have the shift, relative to the largest number in it."""
+
+
+@dataclass(frozen=True)
+class ChangeableModel:
+    """A model, and how to write it with other energies.
+
+    Attributes
+    ----------
+    potential : DeepPot
+        The model.
+    bias : ndarray
+        Its energies per species (eV) ``[ntypes]``.
+    rcond : float or None
+        How small singular values of compositions count as zero, of its input.
+    kept : tuple of int
+        Types whose energies its input gives (``atom_ener``).
+    write : callable
+        Called with a path and the shift (eV) ``[ntypes]``.
+    """
+
+    potential: DeepPot
+    bias: np.ndarray
+    rcond: float | None
+    kept: tuple[int, ...]
+    write: Callable[[str, np.ndarray], None]
+
+
+@contextlib.contextmanager
+def potential_of(config: Config, values: Mapping[str, np.ndarray], min_distance: float) -> Iterator[DeepPot]:
+    """The potential of a model in training."""
+    with tempfile.TemporaryDirectory() as place:
+        path = Path(place) / "graph.pb"
+        path.write_bytes(native_graph(config, values, min_distance).SerializeToString())
+        yield DeepPot(path)
+
+
+@contextlib.contextmanager
+def open_model(path: str) -> Iterator[ChangeableModel]:
+    """Open a graph (a file) or a checkpoint.
+
+    Raises
+    ------
+    InputError
+        When it is neither, or damaged.
+    """
+    if Path(path).is_file():
+        yield _open_graph(path)
+        return
+    stored = StoredCheckpoint(path)
+    values, config = stored.values(), parse_config(stored.config)
+
+    def write(output: str, shift: np.ndarray) -> None:
+        if Path(output).resolve() == stored.path.resolve() or Path(output).is_file():
+            raise InputError(f"--output: {output} is {'a file' if Path(output).is_file() else 'the checkpoint itself'}")
+        stored.write_changed(output, {BIAS: values[BIAS] + shift})
+
+    with potential_of(config, values, stored.metadata["data"]["min_nbor_dist"]) as potential:
+        fitting = config.model.fitting_net
+        yield ChangeableModel(potential, values[BIAS], fitting.rcond, _given(fitting.atom_ener), write)
+
+
+def _open_graph(path: str) -> ChangeableModel:
+    graph, potential = read_graph_def(path), DeepPot(path)
+    values = constants(graph, path)
+    bias = np.zeros(potential.get_ntypes())
+    fitting = potential.facts.script.get("model", {}).get("fitting_net", {})
+    rcond, assigned = fitting.get("rcond"), fitting.get("atom_ener") or ()
+
+    def write(output: str, shift: np.ndarray) -> None:
+        changed = shift_graph(graph, shift, path)
+        with tempfile.TemporaryDirectory() as place:
+            file = Path(place) / "graph.pb"
+            file.write_bytes(changed.SerializeToString(deterministic=True))
+            _check(potential, DeepPot(file), shift, path)
+        atomic_write(output, changed.SerializeToString(deterministic=True))
+
+    if BIAS in values:
+        bias = np.asarray(values[BIAS], float).reshape(-1)
+    return ChangeableModel(potential, bias, rcond, _given(assigned), write)
+
+
+def _given(energies) -> tuple[int, ...]:
+    return tuple(k for k, energy in enumerate(energies) if energy is not None)
+
+
+def _check(before: DeepPot, after: DeepPot, shift: np.ndarray, path: str) -> None:
+    """Raise `InputError` when a graph of another program does not take its energies where its constant says."""
+    for k in range(len(shift)):
+        atom = (np.zeros((1, 3)), None, [k])
+        extra = {
+            name: np.zeros(width)
+            for name, width in (("fparam", before.get_dim_fparam()), ("aparam", before.get_dim_aparam()))
+            if width
+        }
+        old, new = (potential.eval(*atom, **extra)[0].item() for potential in (before, after))
+        if abs(new - old - shift[k]) > _AGREEMENT * max(abs(old), abs(new), 1.0):
+            raise InputError(f"{path}: the graph does not add {BIAS} to its energies, so they cannot be changed")

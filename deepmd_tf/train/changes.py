@@ -1,0 +1,67 @@
+"""What is different in a run that continues a checkpoint: allowed where the model stays the same, and said."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+from deepmd_tf.config import Config, config_to_dict, parse_config
+from deepmd_tf.errors import InputError
+from deepmd_tf.train.checkpoint import StoredCheckpoint
+from deepmd_tf.train.schedule import make_schedule
+
+log = logging.getLogger("deepmd_tf")
+
+
+def report_changes(checkpoint: StoredCheckpoint, config: Config, facts: dict) -> None:
+    """Log every key of the input, and what else of the run, that is not what it was when a checkpoint was made.
+
+    Parameters
+    ----------
+    checkpoint : StoredCheckpoint
+        What the run continues.
+    config : Config
+        Of the run.
+    facts : dict
+        Number of ranks and what the training data are, as in the metadata of a checkpoint.
+    """
+    found = list(_changed(checkpoint.config, config_to_dict(config), ""))
+    for each in found:
+        log.warning("restart: %s was %s, is %s", *each)
+    stored, now = checkpoint.metadata, facts["training_data"]
+    ranks, data = stored.get("ranks", facts["ranks"]), stored.get("training_data", now)
+    if ranks != facts["ranks"]:
+        log.warning("restart: the run was on %s ranks, is on %d", ranks, facts["ranks"])
+    if data != now and isinstance(data, dict):
+        log.warning(
+            "restart: the training data were %s systems with %s frames, are %d with %d%s; from here on frames are "
+            "drawn from these",
+            data.get("systems"),
+            data.get("frames"),
+            now["systems"],
+            now["frames"],
+            " of other sizes" if data.get("frames") == now["frames"] else "",
+        )
+    _report_rate(checkpoint, config)
+
+
+def _report_rate(checkpoint: StoredCheckpoint, config: Config) -> None:
+    """Log when the learning rate jumps."""
+    try:
+        before = parse_config(checkpoint.config)
+    except InputError:  # of another version
+        return
+    rates = [make_schedule(c.learning_rate, c.training.numb_steps)(checkpoint.step) for c in (before, config)]
+    if rates[0] != rates[1]:
+        log.warning("restart: the learning rate at step %d was %.3e, is %.3e", checkpoint.step, *rates)
+
+
+def _changed(before: Any, now: Any, path: str) -> Iterator[tuple[str, Any, Any]]:
+    """Yield path, old and new value of what differs; keys that one of the two does not have are no change."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        for key, value in now.items():
+            if key in before:
+                yield from _changed(before[key], value, f"{path}.{key}".lstrip("."))
+    elif before != now:
+        yield path, before, now

@@ -1,0 +1,317 @@
+"""The processes of a run: one, or several that a launcher started and MPI joins (``mpirun -n N dp train input.json``).
+
+`Ranks` is a run of one process, `MpiRanks` of several; both answer the same calls, so what trains knows no difference.
+Every call but `rank`, `size` and `leads` is collective: all ranks make it, in the same order.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+
+from deepmd_tf.errors import InputError
+
+if TYPE_CHECKING:
+    from mpi4py import MPI
+
+log = logging.getLogger("deepmd_tf")
+
+Value = TypeVar("Value")
+
+PATIENCE_VARIABLE = "DEEPMD_RANKS_PATIENCE"
+"""Environment variable: seconds after which a rank that waits for the others gives the run up."""
+
+_PATIENCE = 1800.0
+_GRACE = 2.0
+"""Seconds that a failed rank leaves to rank 0, so that a message which all ranks have is said once."""
+
+_THREAD_VARIABLES = ("TF_NUM_INTRAOP_THREADS", "DP_INTRA_OP_PARALLELISM_THREADS", "OMP_NUM_THREADS")
+
+
+class Ranks:
+    """A run of one process.
+
+    Attributes
+    ----------
+    rank : int
+        Number of this process, from 0.
+    size : int
+        Number of processes.
+    local_rank : int
+        Number of this process among those of its node.
+    """
+
+    rank = 0
+    size = 1
+    local_rank = 0
+
+    @property
+    def leads(self) -> bool:
+        """Whether this is the process that writes files and speaks."""
+        return self.rank == 0
+
+    def __enter__(self) -> Ranks:
+        """Begin."""
+        return self
+
+    def __exit__(self, *exception) -> None:
+        """End; a run of several ranks ends as a whole when this one fails."""
+
+    def sum(self, values: np.ndarray) -> np.ndarray:
+        """Return the sum over ranks of float64 arrays of one shape, the same bits on all."""
+        return values
+
+    def largest(self, values: np.ndarray) -> np.ndarray:
+        """Return the largest over ranks, element by element, of float64 arrays of one shape."""
+        return values
+
+    def any(self, flag: bool) -> bool:
+        """Whether a flag is set on some rank."""
+        return bool(self.largest(np.array([flag], float))[0])
+
+    def gather(self, value: Value) -> list[Value]:
+        """Return the values of all ranks, by rank."""
+        return [value]
+
+    def broadcast(self, value: Value) -> Value:
+        """Return the value of rank 0."""
+        return value
+
+    def begin(self) -> None:
+        """Set the clocks of `summary` to zero, on all ranks at once."""
+
+    def summary(self) -> list[tuple[str, str]]:
+        """What to tell at the end about working together since `begin`, as rows of name and text."""
+        return []
+
+
+class MpiRanks(Ranks):
+    """A run of several processes.
+
+    Parameters
+    ----------
+    communicator : mpi4py.MPI.Comm
+        All of them.
+    threads : int
+        Threads of this process, for the summary.
+    """
+
+    def __init__(self, communicator: MPI.Comm, threads: int):
+        from mpi4py import MPI
+
+        self._mpi, self._comm = MPI, communicator
+        self.rank, self.size = communicator.Get_rank(), communicator.Get_size()
+        node = communicator.Split_type(MPI.COMM_TYPE_SHARED)
+        self.local_rank, self.local_size = node.Get_rank(), node.Get_size()
+        node.Free()
+        self._threads = threads
+        self._begun, self._apart = time.monotonic(), 0.0
+        self._watch = _Watch(float(os.environ.get(PATIENCE_VARIABLE, _PATIENCE)), self._lost)
+
+    def __exit__(self, kind, error, trace) -> None:
+        """End; after an exception say what it was and end all ranks, which would wait for this one for ever."""
+        if error is None:
+            return
+        if not self.leads:
+            time.sleep(_GRACE)
+        if isinstance(error, (InputError, OSError)):
+            said, status = str(error), 2
+        elif isinstance(error, KeyboardInterrupt):
+            said, status = "interrupted", 130
+        else:
+            said, status = "".join(traceback.format_exception(kind, error, trace)), 1
+        self._end(f"error: {said}", status)
+
+    def sum(self, values: np.ndarray) -> np.ndarray:
+        """Return the sum over ranks of float64 arrays of one shape, the same bits on all."""
+        return self._reduced(values, self._mpi.SUM)
+
+    def largest(self, values: np.ndarray) -> np.ndarray:
+        """Return the largest over ranks, element by element, of float64 arrays of one shape."""
+        return self._reduced(values, self._mpi.MAX)
+
+    def gather(self, value: Value) -> list[Value]:
+        """Return the values of all ranks, by rank."""
+        with self._watch:
+            return self._comm.allgather(value)
+
+    def broadcast(self, value: Value) -> Value:
+        """Return the value of rank 0."""
+        with self._watch:
+            return self._comm.bcast(value)
+
+    def begin(self) -> None:
+        """Set the clocks of `summary` to zero, on all ranks at once."""
+        with self._watch:
+            self._comm.Barrier()
+        self._begun, self._apart = time.monotonic(), 0.0
+
+    def summary(self) -> list[tuple[str, str]]:
+        """What to tell at the end about working together since `begin`, as rows of name and text.
+
+        The rank that the others waited for spent its time in calls on communication alone, so the least of the ranks'
+        times counts as that, and what they have beyond it as waiting.
+        """
+        elapsed = max(time.monotonic() - self._begun, 1e-9)
+        apart = np.array(self.gather(self._apart)) / elapsed
+        nodes = len(set(self.gather(socket.gethostname())))
+        least, mean = apart.min(), apart.mean()
+        return [
+            ("ranks", f"{self.size} on {_counted(nodes, 'node')}, {_counted(self._threads, 'thread')} each"),
+            ("communication", f"{least:.1%} of the time, and {mean - least:.1%} waiting for the slowest rank"),
+            ("scaling efficiency", f"{1 - mean:.1%} (share of the time in which ranks compute)"),
+        ]
+
+    def _reduced(self, values: np.ndarray, operation) -> np.ndarray:
+        values = np.ascontiguousarray(values, dtype=np.float64)
+        result = np.empty_like(values)
+        begin = time.monotonic()
+        with self._watch:
+            self._comm.Allreduce(values, result, operation)
+        self._apart += time.monotonic() - begin
+        return result
+
+    def _lost(self, seconds: float) -> None:
+        self._end(
+            f"error: no answer from the other ranks for {seconds:.0f} s; the run ends, restart it from its last "
+            f"checkpoint ({PATIENCE_VARIABLE} sets how long to wait)",
+            1,
+        )
+
+    def _end(self, message: str, status: int) -> None:
+        """Say something and end all ranks."""
+        print(f"dp: rank {self.rank} of {self.size} on {socket.gethostname()}: {message}", file=sys.stderr, flush=True)
+        self._comm.Abort(status)
+        os._exit(status)  # some libraries return from there
+
+
+class _Watch:
+    """Notices from a thread of its own that a call does not come back; a context around every such call.
+
+    Parameters
+    ----------
+    patience : float
+        Seconds that a call may take.
+    lost : callable
+        Called with `patience` when one takes longer.
+    """
+
+    def __init__(self, patience: float, lost: Callable[[float], None]):
+        self._patience, self._lost = patience, lost
+        self._since: float | None = None
+        threading.Thread(target=self._look, daemon=True, name="watch over ranks").start()
+
+    def __enter__(self) -> None:
+        """A call begins."""
+        self._since = time.monotonic()
+
+    def __exit__(self, *exception) -> None:
+        """It came back."""
+        self._since = None
+
+    def _look(self) -> None:
+        while True:
+            time.sleep(min(1.0, self._patience / 4))
+            since = self._since
+            if since is not None and time.monotonic() - since > self._patience:
+                self._lost(self._patience)
+                return
+
+
+def launched(environment: Mapping[str, str]) -> int:
+    """Number of processes that a launcher says it started; 1 without one.
+
+    ``PMI_SIZE`` is set by ``mpirun`` of MPICH and its relatives, ``OMPI_COMM_WORLD_SIZE`` by that of Open MPI,
+    ``SLURM_STEP_NUM_TASKS`` by ``srun``. A shell of ``salloc`` and the script of ``sbatch`` have ``SLURM_NTASKS``, but
+    are no step: there ``dp train`` is one process.
+    """
+    for name in ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS"):
+        if environment.get(name, "").isdecimal() and (name != "SLURM_STEP_NUM_TASKS" or "SLURM_PROCID" in environment):
+            return max(1, int(environment[name]))
+    return 1
+
+
+def start_ranks(environment: Mapping[str, str] = os.environ) -> Ranks:
+    """Join the processes that a launcher started; to be called before TensorFlow makes its threads.
+
+    Raises
+    ------
+    InputError
+        When mpi4py is missing, or belongs to another MPI than the launcher.
+    """
+    count = launched(environment)
+    if count == 1:
+        return Ranks()
+    try:
+        from mpi4py import MPI
+    except (ImportError, RuntimeError) as error:
+        raise InputError(
+            f"the launcher started {count} processes, and joining them needs mpi4py and an MPI library ({error}): "
+            "pip install 'deepmd_tf[mpi]', and mpich where the machine has no MPI of its own"
+        ) from error
+    communicator = MPI.COMM_WORLD
+    if communicator.Get_size() != count:
+        library = MPI.Get_library_version().splitlines()[0].strip("\0 ")
+        raise InputError(
+            f"the launcher started {count} processes, but the MPI library of mpi4py sees {communicator.Get_size()} "
+            f"({library}): launch with its own mpirun, or with srun --mpi=pmi2"
+        )
+    return MpiRanks(communicator, _use_threads(communicator))
+
+
+def _use_threads(communicator: MPI.Comm) -> int:
+    """Give this process its share of the processors that ranks of its node have together, unless told otherwise."""
+    from mpi4py import MPI
+
+    node = communicator.Split_type(MPI.COMM_TYPE_SHARED)
+    processors = node.allgather(sorted(os.sched_getaffinity(0)))
+    threads = threads_of_rank(processors, node.Get_rank(), os.environ)
+    node.Free()
+    os.environ["TF_NUM_INTRAOP_THREADS"] = str(threads)
+    os.environ.setdefault("TF_NUM_INTEROP_THREADS", str(threads))
+    return threads
+
+
+def threads_of_rank(processors: list[list[int]], rank: int, environment: Mapping[str, str]) -> int:
+    """Return how many threads a rank uses.
+
+    Parameters
+    ----------
+    processors : list of list of int
+        Which processors each rank of the node may use. Launchers that bind give each its own; without, all have all.
+    rank : int
+        Number of the rank on the node.
+    environment : mapping
+        A variable of TensorFlow, DeePMD-kit or OpenMP that gives a number of threads is followed.
+    """
+    for name in _THREAD_VARIABLES:
+        if environment.get(name, "").isdecimal() and int(environment[name]) > 0:
+            return int(environment[name])
+    return max(1, len(processors[rank]) // processors.count(processors[rank]))
+
+
+def use_one_gpu(ranks: Ranks) -> None:
+    """Leave a rank among several on a node one GPU; to be called before TensorFlow uses one."""
+    if ranks.size == 1:
+        return
+    import tensorflow as tf
+
+    devices = tf.config.list_physical_devices("GPU")
+    if not devices:
+        return
+    tf.config.set_visible_devices(devices[ranks.local_rank % len(devices)], "GPU")
+    if ranks.local_rank >= len(devices):
+        log.warning("rank %d shares a GPU with another: the node has %d", ranks.rank, len(devices))
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"

@@ -1,0 +1,159 @@
+"""`dp change-bias`: a constant per species that data have beyond a model is found, and nothing else changes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from deepmd_tf.config import config_to_dict
+from deepmd_tf.data import load_systems
+from deepmd_tf.errors import InputError
+from deepmd_tf.export.change_bias import BIAS, shift_graph
+from deepmd_tf.export.compress import CompressOptions, compress_graph
+from deepmd_tf.export.graph_def import constants, read_graph_def
+from deepmd_tf.infer import DeepPot
+from deepmd_tf.infer.energy_bias import residuals, shift
+from deepmd_tf.train.checkpoint import CheckpointWriter, StoredCheckpoint
+
+from ..models import graph_file, native_file, variant_config, variant_values
+from ..train.runs import dp, write_system
+
+OFFSET = np.array([3.25, -120.5])
+COMPOSITIONS = {"a": (0, 1, 1, 0), "b": (0, 1, 1), "c": (0, 0, 0, 1, 0)}
+
+
+def write_labelled(place, potential: DeepPot) -> list[str]:
+    """Systems of three compositions whose energies are a potential's, and a constant for each atom."""
+    for name, types in COMPOSITIONS.items():
+        system = write_system(place / name, types=types, seed=len(types))
+        (loaded,) = load_systems([str(system)], potential.get_type_map())
+        batch = loaded.frames()
+        energy = potential.eval(batch.coord, batch.box, batch.type[0])[0][:, 0]
+        np.save(system / "set.000" / "energy.npy", energy + loaded.compositions(np.arange(4)) @ OFFSET)
+    return [str(place / name) for name in COMPOSITIONS]
+
+
+def assert_shifted(new: DeepPot, old: DeepPot, systems) -> None:
+    for system in load_systems(systems, old.get_type_map()):
+        batch = system.frames()
+        found, before = (potential.eval(batch.coord, batch.box, batch.type[0]) for potential in (new, old))
+        np.testing.assert_allclose(found[0][:, 0], batch.energy, rtol=1e-9)
+        for value, other in zip(found[1:], before[1:], strict=True):
+            np.testing.assert_array_equal(value, other)
+
+
+@pytest.fixture
+def compressed(tmp_path):
+    path = tmp_path / "compressed.pb"
+    result = compress_graph(native_file("one_side"), CompressOptions())
+    path.write_bytes(result.graph.SerializeToString())
+    return path
+
+
+@pytest.mark.parametrize("form", ["native", "portable", "compressed", "plain", "not tabulated"])
+def test_offsets_of_graphs_are_found(form, tmp_path, monkeypatch, request):
+    monkeypatch.chdir(tmp_path)
+    path = {
+        "native": lambda: native_file("one_side"),
+        "portable": lambda: graph_file("one_side"),
+        "compressed": lambda: request.getfixturevalue("compressed"),
+        "plain": lambda: native_file("plain_two_sides"),
+        "not tabulated": lambda: native_file("relu"),
+    }[form]()
+    systems = write_labelled(tmp_path, DeepPot(path))
+    result = dp("change-bias", path, "-s", *systems, "-o", "new.pb")
+    assert result.status == 0, result.err
+    assert_shifted(DeepPot("new.pb"), DeepPot(path), systems)
+    for text in ("12 frames", "3.250000", "-120.500000", "after"):
+        assert text in result.err
+    before, after = (constants(read_graph_def(each)) for each in (path, "new.pb"))
+    np.testing.assert_allclose(after[BIAS] - before[BIAS], OFFSET, rtol=1e-9)
+    others = {name for name in before if name != BIAS and not np.array_equal(before[name], after[name])}
+    assert all("folded" in name for name in others)
+
+
+def test_offsets_of_checkpoints_are_found_and_the_optimiser_stays(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config, values = variant_config("one_side"), variant_values("one_side")
+    variables = {name: tf.Variable(value) for name, value in values.items()}
+    moment = tf.Variable([1.5, 2.5], dtype=tf.float64)
+    writer = CheckpointWriter(
+        tmp_path / "model.ckpt", 2, config_to_dict(config), {"parameters": variables, "adam": {"first": {"x": moment}}}
+    )
+    writer.save(7, {"data": {"min_nbor_dist": 0.9}, "best": 1.0})
+    old = DeepPot(native_file("one_side"))
+    systems = write_labelled(tmp_path, old)
+    result = dp("change-bias", "model.ckpt", "-s", *systems, "-o", "changed")
+    assert result.status == 0, result.err
+    stored = StoredCheckpoint("changed")
+    assert (stored.step, stored.metadata["best"]) == (7, 1.0)
+    for name, value in stored.values().items():
+        expected = values[name] + OFFSET if name == BIAS else values[name]
+        np.testing.assert_allclose(value, expected, rtol=1e-9 if name == BIAS else 0)
+    restored = {name: tf.Variable(tf.zeros_like(v)) for name, v in variables.items()}
+    first = tf.Variable([0.0, 0.0], dtype=tf.float64)
+    stored.restore({"parameters": restored, "adam": {"first": {"x": first}}})
+    np.testing.assert_array_equal(first.numpy(), moment.numpy())
+    assert dp("freeze", "-c", "changed", "-o", "new.pb").status == 0
+    assert_shifted(DeepPot("new.pb"), old, systems)
+    assert dp("change-bias", "changed", "-s", *systems, "-o", "changed").status == 2
+
+
+def test_some_frames_only(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    systems = write_labelled(tmp_path, DeepPot(graph_file("one_side")))
+    for name in COMPOSITIONS:
+        energy = np.load(tmp_path / name / "set.000" / "energy.npy")
+        np.save(tmp_path / name / "set.000" / "energy.npy", np.append(energy[:2], energy[2:] + 1e6))
+    result = dp("change-bias", graph_file("one_side"), "-s", *systems, "-n", "2", "-o", "new.pb")
+    assert "6 frames" in result.err and "-120.500000" in result.err
+
+
+def test_species_that_cannot_be_told_apart_share_the_offset_and_unseen_ones_have_none():
+    compositions = np.array([[2, 1, 0]] * 4)
+    found = shift(np.full(4, 5.0), compositions, rcond=None)
+    np.testing.assert_allclose(found, [2, 1, 0], atol=1e-12)
+    np.testing.assert_allclose(shift(np.full(4, 5.0), compositions, rcond=None, kept=[0]), [0, 5, 0], atol=1e-12)
+    with pytest.raises(InputError, match=r"no energy\.npy"):
+        shift(np.zeros(0), np.zeros((0, 2)), rcond=None)
+
+
+def test_frames_count_as_often_as_they_are_asked_for(tmp_path):
+    potential = DeepPot(graph_file("one_side"))
+    systems = load_systems(write_labelled(tmp_path, potential), potential.get_type_map())
+    weights = [np.array([0.0, 2, 0, 1]), np.zeros(4), np.ones(4)]
+    differences, compositions = residuals(potential, systems, weights)
+    expected = np.array([[2, 2]] * 3 + [[4, 1]] * 4)
+    np.testing.assert_array_equal(compositions, expected)
+    np.testing.assert_allclose(differences, expected @ OFFSET, rtol=1e-9)
+
+
+def test_a_graph_that_does_not_take_its_constant_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    systems = write_labelled(tmp_path, DeepPot(graph_file("one_side")))
+    graph = read_graph_def(graph_file("one_side"))
+    for node in graph.node:
+        for k, name in enumerate(node.input):
+            if name == BIAS:
+                node.input[k] = "other"
+    other = graph.node.add()
+    other.CopyFrom(next(node for node in graph.node if node.name == BIAS))
+    other.name = "other"
+    (tmp_path / "other.pb").write_bytes(graph.SerializeToString())
+    result = dp("change-bias", "other.pb", "-s", *systems, "-o", "new.pb")
+    assert result.status == 2
+    assert f"other.pb: the graph does not add {BIAS} to its energies" in result.message
+    del graph.node[next(k for k, node in enumerate(graph.node) if node.name == BIAS)]
+    with pytest.raises(InputError, match="lacks the constant"):
+        shift_graph(graph, OFFSET, "other.pb")
+    assert not (tmp_path / "new.pb").exists()
+
+
+def test_data_of_other_species_are_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_system(tmp_path / "a")
+    (tmp_path / "a" / "type_map.raw").write_text("O\nXe\n")
+    result = dp("change-bias", graph_file("one_side"), "-s", "a", "-o", "new.pb")
+    assert result.status == 2
+    assert "'Xe'" in result.message
