@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from deepmd_tf.descriptor.radial_embedding import SMOOTH, RadialEmbedding
+from deepmd_tf.descriptor.radial_embedding import RadialEmbedding
 from deepmd_tf.nn.dense import NetOptions
 from deepmd_tf.nn.embedding import EmbeddingNet, add_residual
 from deepmd_tf.nn.parameters import Parameters
@@ -50,8 +50,7 @@ class ConcatEmbedding(RadialEmbedding):
         one_side: bool,
         trainable: bool,
     ):
-        smooth = options.activation_function in SMOOTH
-        super().__init__("concat_embedding", ntypes=ntypes, one_side=one_side, width=neuron[-1], smooth=smooth)
+        super().__init__("concat_embedding", neuron, options, ntypes=ntypes, one_side=one_side)
         self.type_width = type_width
         sides = 1 if one_side else 2
         self.net = EmbeddingNet(parameters, scope, 1 + sides * type_width, neuron, options, trainable=trainable)

@@ -8,6 +8,7 @@ series through its values at Chebyshev points (see `radial_embedding`).
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -30,17 +31,24 @@ class PairEmbedding(tf.Module):
     ----------
     name : str
         Of the module.
+    neuron : sequence of int
+        Widths of the layers of its nets.
+    options : NetOptions
+        What they share.
     ntypes : int
         Number of types.
+
+    Attributes
+    ----------
     width : int
         Number of components of G.
     smooth : bool
         Whether G has no kinks in theta.
     """
 
-    def __init__(self, name: str, *, ntypes: int, width: int, smooth: bool):
+    def __init__(self, name: str, neuron: Sequence[int], options: NetOptions, *, ntypes: int):
         super().__init__(name=name)
-        self.ntypes, self.width, self.smooth = ntypes, width, smooth
+        self.ntypes, self.width, self.smooth = ntypes, neuron[-1], options.activation_function in SMOOTH
 
     @abstractmethod
     def __call__(self, theta: tf.Tensor, code: tf.Tensor, type_table: tf.Tensor | None) -> tf.Tensor:
@@ -111,8 +119,7 @@ class SpeciesPairEmbedding(PairEmbedding):
     """
 
     def __init__(self, parameters: Parameters, neuron, options: NetOptions, *, sel: tuple[int, ...], trainable: bool):
-        smooth = options.activation_function in SMOOTH
-        super().__init__("species_pair_embedding", ntypes=len(sel), width=neuron[-1], smooth=smooth)
+        super().__init__("species_pair_embedding", neuron, options, ntypes=len(sel))
         pairs = [(t, u) for t in range(len(sel)) for u in range(t, len(sel))]
         self.nets = [
             EmbeddingNet(parameters, SCOPE, 1, neuron, options, trainable=trainable, suffix=f"_{t}_{u}")
@@ -171,8 +178,7 @@ class TypePairEmbedding(PairEmbedding):
             one_side=False,
             trainable=trainable,
         )
-        smooth = self.ordered.smooth
-        super().__init__("type_pair_embedding", ntypes=len(sel), width=neuron[-1], smooth=smooth)
+        super().__init__("type_pair_embedding", neuron, options, ntypes=len(sel))
         self.weight = 1 / sum(sel) ** 2
 
     def __call__(self, theta: tf.Tensor, code: tf.Tensor, type_table: tf.Tensor) -> tf.Tensor:

@@ -11,10 +11,12 @@ each cell instead of at every neighbour.
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
 
+from deepmd_tf.nn.dense import NetOptions
 from deepmd_tf.ops import RadialCells
 
 TERMS = 16
@@ -34,19 +36,27 @@ class RadialEmbedding(tf.Module):
     ----------
     name : str
         Of the module.
+    neuron : sequence of int
+        Widths of the layers of its nets.
+    options : NetOptions
+        What they share.
     ntypes : int
         Number of types.
     one_side : bool
         Whether only the neighbour's type counts.
+
+    Attributes
+    ----------
     width : int
         Number of components of G.
     smooth : bool
         Whether G has no kinks in s.
     """
 
-    def __init__(self, name: str, *, ntypes: int, one_side: bool, width: int, smooth: bool):
+    def __init__(self, name: str, neuron: Sequence[int], options: NetOptions, *, ntypes: int, one_side: bool):
         super().__init__(name=name)
-        self.ntypes, self.one_side, self.width, self.smooth = ntypes, one_side, width, smooth
+        self.ntypes, self.one_side = ntypes, one_side
+        self.width, self.smooth = neuron[-1], options.activation_function in SMOOTH
 
     @abstractmethod
     def __call__(

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from deepmd_tf.descriptor.radial_embedding import SMOOTH, RadialEmbedding
+from deepmd_tf.descriptor.radial_embedding import RadialEmbedding
 from deepmd_tf.nn.dense import NetOptions
 from deepmd_tf.nn.embedding import EmbeddingNet
 from deepmd_tf.nn.parameters import Parameters
@@ -49,8 +49,7 @@ class SpeciesEmbedding(RadialEmbedding):
         one_side: bool,
         trainable: bool,
     ):
-        smooth = options.activation_function in SMOOTH
-        super().__init__("species_embedding", ntypes=ntypes, one_side=one_side, width=neuron[-1], smooth=smooth)
+        super().__init__("species_embedding", neuron, options, ntypes=ntypes, one_side=one_side)
         centers = ["all"] if one_side else range(ntypes)
         self.nets = [
             EmbeddingNet(parameters, f"{scope}_{i}", 1, neuron, options, trainable=trainable, suffix=f"_{j}")

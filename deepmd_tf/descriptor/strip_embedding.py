@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from deepmd_tf.descriptor.radial_embedding import SMOOTH, RadialEmbedding
+from deepmd_tf.descriptor.radial_embedding import RadialEmbedding
 from deepmd_tf.nn.dense import NetOptions
 from deepmd_tf.nn.embedding import EmbeddingNet
 from deepmd_tf.nn.parameters import Parameters
@@ -51,8 +51,7 @@ class StripEmbedding(RadialEmbedding):
         one_side: bool,
         trainable: bool,
     ):
-        smooth = options.activation_function in SMOOTH
-        super().__init__("strip_embedding", ntypes=ntypes, one_side=one_side, width=neuron[-1], smooth=smooth)
+        super().__init__("strip_embedding", neuron, options, ntypes=ntypes, one_side=one_side)
         self.radial_net = EmbeddingNet(parameters, scope, 1, neuron, options, trainable=trainable)
         sides, suffix = (1, "_one_side_ebd") if one_side else (2, "_two_side_ebd")
         self.type_net = EmbeddingNet(

@@ -37,11 +37,14 @@ def net(scope: str, n_in: int, suffix: str = "") -> dict[str, tuple[int, ...]]:
 @pytest.mark.parametrize("one_side, n_in", [(True, 3), (False, 5)])
 def test_parameters_with_type_embedding(one_side, n_in):
     fitting = {"layer_0/matrix": (8 + 2, 6), "layer_0/bias": (6,)}
-    assert shapes({}, type_one_side=one_side) == net("filter_type_all", n_in) | STATISTICS | fitting
+    typed = shapes({}, type="se_e2_r_tebd", type_one_side=one_side)
+    assert typed == net("filter_type_all", n_in) | STATISTICS | fitting
 
 
-def test_parameters_without_type_embedding():
+def test_parameters_of_species():
+    """Without type embedding, and with one that the fitting net alone is told."""
     of_neighbors = net("filter_type_all", 1, "_0") | net("filter_type_all", 1, "_1")
+    assert shapes({}) == of_neighbors | STATISTICS | {"layer_0/matrix": (8 + 2, 6), "layer_0/bias": (6,)}
     assert shapes(PLAIN) == of_neighbors | STATISTICS
     of_pairs = {k: v for i in "01" for j in "01" for k, v in net(f"filter_type_{i}", 1, f"_{j}").items()}
     assert shapes(PLAIN, type_one_side=False) == of_pairs | STATISTICS
