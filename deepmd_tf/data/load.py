@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +25,8 @@ from deepmd_tf.errors import InputError, going_on
 
 FRAME_TYPES = "real_atom_types.npy"
 """Types of the atoms of every frame, in systems of mixed type."""
+
+_MANY, _THREADS = 1000, 4
 
 
 def load_systems(
@@ -45,14 +49,18 @@ def load_systems(
     Where problems are collected (`errors.collecting`) all of them are noted, and systems that cannot be used left out.
     """
     files, memory, names = Files(), Memory(), tuple(type_map)
-    systems: list[System] = []
-    for path in find_systems(paths, files):
+
+    def load(path: str) -> list[System]:
         with going_on():
-            if is_xyz(path):
-                systems.extend(read_xyz(path, names, xyz_keys))
-                continue
-            systems.append(_load(path, names, files, memory))
-    return systems
+            return read_xyz(path, names, xyz_keys) if is_xyz(path) else [_load(path, names, files, memory)]
+        return []
+
+    found, context = find_systems(paths, files), copy_context()
+    if len(found) < _MANY:
+        return [system for path in found for system in load(path)]
+    with ThreadPoolExecutor(_THREADS) as pool:  # while one waits for a file another works
+        loaded = pool.map(lambda path: context.copy().run(load, path), found)
+        return [system for systems in loaded for system in systems]
 
 
 def load_system(path: str | Path, type_map: Sequence[str]) -> System:

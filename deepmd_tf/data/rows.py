@@ -20,7 +20,7 @@ class Rows:
 
     def __init__(self, arrays: Sequence[np.ndarray]) -> None:
         self._arrays = tuple(arrays)
-        self._starts = np.cumsum([0, *(len(array) for array in self._arrays)])
+        self._nrows = sum(map(len, self._arrays))
 
     @property
     def ncolumns(self) -> int:
@@ -33,17 +33,18 @@ class Rows:
         return any(array.dtype.itemsize == 4 for array in self._arrays)
 
     def __len__(self) -> int:
-        return int(self._starts[-1])
+        return self._nrows
 
     def take(self, indices: np.ndarray, dtype: type = np.float64) -> np.ndarray:
         """Return the rows `indices` `[n]` as a new array `[n, ncolumns]`, in that order."""
         if len(self._arrays) == 1:
             return self._arrays[0][indices].astype(dtype)
         result = np.empty((len(indices), self.ncolumns), dtype=dtype)
-        owner = np.searchsorted(self._starts, indices, side="right") - 1
+        starts = np.cumsum([0, *map(len, self._arrays)])
+        owner = np.searchsorted(starts, indices, side="right") - 1
         for iset in np.unique(owner):
             mine = owner == iset
-            result[mine] = self._arrays[iset][indices[mine] - self._starts[iset]]
+            result[mine] = self._arrays[iset][indices[mine] - starts[iset]]
         return result
 
     def pieces(self) -> Iterator[np.ndarray]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -128,8 +129,13 @@ def read_names(tree: Tree, type_map: tuple[str, ...]) -> Names | None:
     if len(set(names)) < len(names):
         name = Counter(names).most_common(1)[0][0]
         raise InputError(f"{place}: expected different names, got '{name}' more than once")
+    return Names(place, names, _table(names, type_map), type_map)
+
+
+@functools.lru_cache(maxsize=256)  # most systems of a collection have the same names
+def _table(names: tuple[str, ...], type_map: tuple[str, ...]) -> np.ndarray:
     index = {name: number for number, name in enumerate(type_map)}
-    return Names(place, names, np.array([index.get(name, -1) for name in names], dtype=np.int32), type_map)
+    return np.array([index.get(name, -1) for name in names], dtype=np.int32)
 
 
 def read_types(tree: Tree, type_map: tuple[str, ...], names: Names | None) -> np.ndarray:

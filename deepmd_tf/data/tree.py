@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import Protocol
 
@@ -47,19 +48,16 @@ class Directory:
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self._names: set[str] = set()
         self._sets: list[str] = []
         try:
-            with os.scandir(path) as entries:
-                for entry in entries:
-                    self._names.add(entry.name)
-                    if entry.name.startswith("set.") and entry.is_dir():
-                        self._sets.append(entry.name)
-            for folder in self._sets:
-                self._names.update(f"{folder}/{name}" for name in os.listdir(os.path.join(path, folder)))
+            self._names = set(os.listdir(path))
+            for folder in sorted(name for name in self._names if name.startswith("set.")):
+                with contextlib.suppress(NotADirectoryError):
+                    inside = os.listdir(os.path.join(path, folder))
+                    self._sets.append(folder)
+                    self._names.update([f"{folder}/{name}" for name in inside])
         except OSError as error:
             raise InputError(f"system {path}: cannot be read: {error.strerror or error}") from None
-        self._sets.sort()
 
     def place(self, name: str) -> str:
         """Return the path of a file."""
@@ -76,8 +74,8 @@ class Directory:
     def words(self, name: str) -> list[str]:
         """Read a text file and split it at blanks."""
         try:
-            with open(self.place(name), encoding="utf-8") as file:
-                return file.read().split()
+            with open(self.place(name), "rb", buffering=0) as file:
+                return file.read().decode("utf-8").split()
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(f"{self.place(name)}: cannot be read as text: {error}") from None
 
