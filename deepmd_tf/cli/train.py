@@ -223,15 +223,21 @@ def _counted(frames: int):
         yield lambda count: progress.advance(task, count)
 
 
+_MOST_SYSTEMS = 20
+
+
 def _show_data(purpose: str, source) -> None:
-    """Log one line per system."""
+    """Log one line per system, of many the first few and what they are together."""
     from deepmd_tf.data import summary
 
-    for row in summary(source.systems, source.sampler.batch_sizes, source.sampler.probabilities):
+    shown = slice(_MOST_SYSTEMS if len(source.systems) > _MOST_SYSTEMS + 1 else None)
+    sampler = source.sampler
+    for row in summary(source.systems[shown], sampler.batch_sizes[shown], sampler.probabilities[shown]):
         log.info(
-            "%s: %s  %d atoms  %d frames  batch %d  probability %.3f  %s  %s",
+            "%s: %s  %s%d atoms  %d frames  batch %d  probability %.3g  %s  %s",
             purpose,
             row.path,
+            "up to " if row.mixed else "",
             row.natoms,
             row.nframes,
             row.batch_size,
@@ -239,5 +245,12 @@ def _show_data(purpose: str, source) -> None:
             "periodic" if row.periodic else "open",
             " ".join(row.labels),
         )
-    if source.sampler.draws_per_batch > 1:
-        log.info("%s: batches of %d frames of all systems", purpose, source.sampler.draws_per_batch)
+    hidden = source.systems[len(source.systems[shown]) :]
+    if hidden:
+        sizes = [system.natoms for system in source.systems]
+        log.info(
+            "%s: and %d more systems; %d frames of %d to %d atoms in all",
+            *(purpose, len(hidden), source.nframes, min(sizes), max(sizes)),
+        )
+    if sampler.draws_per_batch > 1:
+        log.info("%s: batches of %d frames of all systems", purpose, sampler.draws_per_batch)

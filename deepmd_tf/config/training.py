@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from deepmd_tf.config.fields import NOT_EMPTY, NOT_NEGATIVE, POSITIVE, option
 from deepmd_tf.config.xyz_keys import XyzKeysConfig
 
-_BATCH_SIZE = re.compile(r"auto|(auto|mixed):[1-9][0-9]*")
+_BATCH_SIZE = re.compile(r"auto|(auto|max|filter|mixed|mixed:auto):[1-9][0-9]*")
 _PERCENT = re.compile(r"[0-9]+(\.[0-9]*)?%")
 
 
@@ -26,8 +26,10 @@ def _systems(purpose: str):
 def _batch_size():
     return option(
         "Frames per batch: an integer for all systems, a list with one integer per system, `auto` (the same as "
-        "`auto:32`), `auto:N`: as many frames as are needed for at least N atoms, or `mixed:N`: N frames, each of a "
-        "system drawn for it. A batch has frames of one system, with `mixed:N` of several.",
+        "`auto:32`), `auto:N`: as many frames as are needed for at least N atoms, `max:N`: as many as have at most N "
+        "atoms, at least one, `filter:N`: likewise, without the systems of more than N atoms, `mixed:N`: N frames, "
+        "each of a system drawn for it, or `mixed:auto:N`: as many such frames as have N atoms on average. A batch has "
+        "frames of one system, with `mixed` of several.",
         "auto",
         limits=POSITIVE,
     )
@@ -77,6 +79,11 @@ class DataConfig:
         message = auto_prob_message(self.auto_prob)
         if message:
             yield "auto_prob", message
+        if str(self.batch_size).startswith("filter:") and (self.sys_probs is not None or ";" in self.auto_prob):
+            yield (
+                "batch_size",
+                "'filter:N' leaves systems out, which sys_probs and blocks of auto_prob count; use 'max:N'",
+            )
 
 
 @dataclass(frozen=True)
@@ -119,6 +126,13 @@ class TrainingConfig:
         "ranks share one batch of `batch_size`, so that a run is the same, to rounding, on any number of them.",
         False,
     )
+    stat_file: str | None = option(
+        "File that statistics and neighbour counts of the training data are kept in, and taken from when data and "
+        "settings are the same (JSON, with checksums); in a directory, `deepmd_tf-statistics.json`. null: such a file "
+        "in the nearest directory that has all systems, made when looking at the data took more than ten seconds.",
+        None,
+        limits=NOT_EMPTY,
+    )
     disp_file: str = option("The file that the learning curve is written to.", "lcurve.out", limits=NOT_EMPTY)
     disp_freq: int = option("Steps between two lines of the learning curve.", 1000, limits=POSITIVE)
     save_freq: int = option("Steps between two checkpoints.", 1000, limits=POSITIVE)
@@ -135,11 +149,9 @@ class TrainingConfig:
 
 
 def _batch_size_message(value: str) -> str:
-    word = value.partition(":")[0]
-    if word in ("max", "filter"):
-        return f"'{word}:N' is not supported yet; use an integer, a list, 'auto', 'auto:N' or 'mixed:N'"
     return (
-        f"expected a positive integer, a list of them, 'auto', 'auto:N' or 'mixed:N' with a positive N, got '{value}'"
+        "expected a positive integer, a list of them, 'auto', 'auto:N', 'max:N', 'filter:N', 'mixed:N' or "
+        f"'mixed:auto:N' with a positive N, got '{value}'"
     )
 
 

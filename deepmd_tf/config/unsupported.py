@@ -93,7 +93,6 @@ _LOSS = {
 }
 
 _TRAINING = {
-    "stat_file": (None,),
     "stat_file_mode": ("update",),
     "mixed_precision": (None, {}),
     "numb_epoch": (None,),

@@ -1,7 +1,7 @@
 """Data on disk to batches: systems, which frames a step sees, and the arrays it is fed. `pipeline` needs TensorFlow."""
 
 from deepmd_tf.data.batch import Batch
-from deepmd_tf.data.batch_size import batch_counts, batch_sizes, draws_per_batch, validation_batches
+from deepmd_tf.data.batch_size import batch_counts, batch_sizes, draws_per_batch, kept_systems, validation_batches
 from deepmd_tf.data.feed import feed
 from deepmd_tf.data.load import check_labels, load_system, load_systems
 from deepmd_tf.data.probability import system_probabilities
@@ -19,6 +19,7 @@ __all__ = [
     "check_labels",
     "draws_per_batch",
     "feed",
+    "kept_systems",
     "load_system",
     "load_systems",
     "summary",

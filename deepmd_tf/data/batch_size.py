@@ -12,6 +12,7 @@ from deepmd_tf.errors import InputError
 log = logging.getLogger(__name__)
 
 DEFAULT_ATOMS = 32
+_WORDS = ("auto", "max", "filter", "mixed", "mixed:auto")
 
 
 def batch_sizes(rule: int | Sequence[int] | str, systems: Sequence[System]) -> tuple[int, ...]:
@@ -21,32 +22,68 @@ def batch_sizes(rule: int | Sequence[int] | str, systems: Sequence[System]) -> t
     ----------
     rule
         An integer for all systems, a list with one integer per system, `auto` (the same as `auto:32`) or `auto:N`: the
-        smallest number of frames that has at least N atoms. A batch never exceeds the frames of its system. With
-        `mixed:N` a batch is put together from `draws_per_batch` batches of one frame.
+        smallest number of frames that has at least N atoms; `max:N` or `filter:N`: the largest that has at most N
+        atoms, at least one. A batch never exceeds the frames of its system. With `mixed:N` and `mixed:auto:N` a batch
+        is put together from `draws_per_batch` batches of one frame.
     systems
         The systems of one data set.
     """
     sizes = _wanted(rule, systems)
-    for system, size in zip(systems, sizes, strict=True):
-        if size > system.nframes:
-            log.warning(
-                "system %s: a batch of %d frames is more than its %d frames; its batches have %d",
-                system.path,
-                size,
-                system.nframes,
-                system.nframes,
-            )
+    smaller = [(system, size) for system, size in zip(systems, sizes, strict=True) if size > system.nframes]
+    if smaller:
+        system, size = smaller[0]
+        log.warning(
+            "system %s: a batch of %d frames is more than its %d frames; its batches have %d%s",
+            system.path,
+            size,
+            system.nframes,
+            system.nframes,
+            f"; {len(smaller) - 1} more systems likewise" if len(smaller) > 1 else "",
+        )
     return tuple(min(size, system.nframes) for system, size in zip(systems, sizes, strict=True))
 
 
-def draws_per_batch(rule: int | Sequence[int] | str, systems: Sequence[System]) -> int:
-    """Return how many draws of a system make up one batch: N for `mixed:N`, 1 for every other rule."""
-    if not isinstance(rule, str):
-        return 1
-    word, number = _parsed(rule)
-    if word != "mixed":
+def kept_systems(rule: int | Sequence[int] | str, systems: Sequence[System]) -> list[System]:
+    """Return the systems that `filter:N` leaves, those of at most N atoms; all for every other rule."""
+    word, number = _parsed(rule) if isinstance(rule, str) else ("", 0)
+    if word != "filter":
+        return list(systems)
+    kept = [system for system in systems if system.natoms <= number]
+    if not kept:
+        fewest = min(system.natoms for system in systems)
+        raise InputError(f"batch_size: '{rule}' leaves no system; the smallest has {fewest} atoms")
+    if len(kept) < len(systems):
+        log.warning("batch_size: '%s' leaves out %d of %d systems", rule, len(systems) - len(kept), len(systems))
+    return kept
+
+
+def draws_per_batch(
+    rule: int | Sequence[int] | str, systems: Sequence[System], probabilities: Sequence[float] | None = None
+) -> int:
+    """Return how many draws of a system make up one batch.
+
+    Parameters
+    ----------
+    rule
+        As in `batch_sizes`.
+    systems
+        The systems of one data set.
+    probabilities
+        How often each system is drawn; by default in proportion to its number of frames.
+
+    Returns
+    -------
+    int
+        N for `mixed:N`; for `mixed:auto:N` the smallest number of frames that has N atoms on average; 1 otherwise.
+    """
+    word, number = _parsed(rule) if isinstance(rule, str) else ("", 0)
+    if not word.startswith("mixed"):
         return 1
     nframes = sum(system.nframes for system in systems)
+    if word == "mixed:auto":
+        shares = [system.nframes / nframes for system in systems] if probabilities is None else probabilities
+        atoms = sum(share * system.natoms for share, system in zip(shares, systems, strict=True))
+        number = max(1, math.ceil(number / atoms - 1e-9))
     if number > nframes:
         log.warning(
             "a batch of %d frames is more than the %d frames of all systems; it has some twice", number, nframes
@@ -57,7 +94,11 @@ def draws_per_batch(rule: int | Sequence[int] | str, systems: Sequence[System]) 
 def _wanted(rule: int | Sequence[int] | str, systems: Sequence[System]) -> list[int]:
     if isinstance(rule, str):
         word, number = _parsed(rule)
-        return [1 if word == "mixed" else math.ceil(number / system.natoms) for system in systems]
+        if word.startswith("mixed"):
+            return [1] * len(systems)
+        if word == "auto":
+            return [math.ceil(number / system.natoms) for system in systems]
+        return [max(1, number // system.natoms) for system in systems]
     sizes = [rule] * len(systems) if isinstance(rule, int) else list(rule)
     if len(sizes) != len(systems):
         raise InputError(f"batch_size: expected {len(systems)} integers, one per system, got {len(sizes)}")
@@ -68,13 +109,13 @@ def _wanted(rule: int | Sequence[int] | str, systems: Sequence[System]) -> list[
 
 
 def _parsed(rule: str) -> tuple[str, int]:
-    """Return `auto` and a number of atoms, or `mixed` and a number of frames."""
-    word, _, number = (f"auto:{DEFAULT_ATOMS}" if rule == "auto" else rule).partition(":")
-    if word in ("auto", "mixed") and number.isdecimal() and int(number) > 0:
+    """Return the word of a rule, and its number of atoms or frames."""
+    word, _, number = (f"auto:{DEFAULT_ATOMS}" if rule == "auto" else rule).rpartition(":")
+    if word in _WORDS and number.isdecimal() and int(number) > 0:
         return word, int(number)
     raise InputError(
-        f"batch_size: expected an integer, a list of integers, 'auto', 'auto:N' or 'mixed:N' with a positive N, "
-        f"got '{rule}'"
+        "batch_size: expected an integer, a list of integers, 'auto', 'auto:N', 'max:N', 'filter:N', 'mixed:N' or "
+        f"'mixed:auto:N' with a positive N, got '{rule}'"
     )
 
 

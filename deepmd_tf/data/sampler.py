@@ -64,12 +64,11 @@ class Sampler:
         if not systems:
             raise InputError("systems: expected at least one system, got none")
         self.batch_sizes = batch_sizes(batch_size, systems)
-        self.draws_per_batch = draws_per_batch(batch_size, systems)
-        if isinstance(batch_size, str) and batch_size.startswith("mixed"):
-            self.draws_per_batch *= batches
-        else:
+        mixed = isinstance(batch_size, str) and batch_size.startswith("mixed")
+        if not mixed:
             self.batch_sizes = tuple(size * batches for size in self.batch_sizes)
         self.probabilities = system_probabilities(batch_counts(self.batch_sizes, systems), auto_prob, sys_probs)
+        self.draws_per_batch = draws_per_batch(batch_size, systems, self.probabilities) * (batches if mixed else 1)
         self.seed = seed
         self._nframes = tuple(system.nframes for system in systems)
         self._cumulative = np.cumsum(self.probabilities)

@@ -15,6 +15,7 @@ class SummaryRow:
 
     path: str
     natoms: int
+    mixed: bool
     nframes: int
     batch_size: int
     nbatches: int
@@ -29,6 +30,7 @@ def summary(systems: Sequence[System], batch_sizes: Sequence[int], probabilities
         SummaryRow(
             path=system.path,
             natoms=system.natoms,
+            mixed=system.mixed,
             nframes=system.nframes,
             batch_size=size,
             nbatches=nbatches,

@@ -7,6 +7,7 @@ import functools
 import logging
 import math
 import operator
+import time
 import zlib
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -16,13 +17,14 @@ from pathlib import Path
 import numpy as np
 
 from deepmd_tf.config import Config
-from deepmd_tf.data import Sampler, System, check_labels, load_systems
+from deepmd_tf.data import Sampler, System, check_labels, kept_systems, load_systems
 from deepmd_tf.data.checks import ENERGY_ROUNDING
 from deepmd_tf.errors import InputError
 from deepmd_tf.files import check_writable, make_directory
 from deepmd_tf.statistics import (
     ModelStatistics,
     NeighborStatistics,
+    StoredSurveys,
     Survey,
     fitting_statistics,
     survey,
@@ -69,6 +71,8 @@ def check_outputs(config: Config) -> None:
     """
     options = config.training
     check_writable(options.disp_file, "training.disp_file")
+    if options.stat_file is not None and not Path(options.stat_file).is_dir():
+        check_writable(options.stat_file, "training.stat_file")
     make_directory(Path(options.save_ckpt).parent, "training.save_ckpt")
     if options.tensorboard:
         make_directory(options.tensorboard_log_dir, "training.tensorboard_log_dir")
@@ -86,6 +90,7 @@ def advise(config: Config) -> None:
 
 def _source(section, config: Config, stream: str, batches: int = 1) -> DataSource:
     systems = load_systems(section.systems, config.model.type_map, section.xyz_keys)
+    systems = kept_systems(section.batch_size, systems)
     warn_of_rounding(stream, systems)
     fitting = config.model.fitting_net
     check_labels(systems, numb_fparam=fitting.numb_fparam, numb_aparam=fitting.numb_aparam)
@@ -300,21 +305,28 @@ def _look(
 
     Members that see the same share a look.
     """
-    weights = _of_rank(weights, ranks)
     views = [(member.rcut, member.rcut_smth, member.exclude_types) for member in config.model.descriptor.members]
-    seen = dict.fromkeys(views)
-    with progress(len(seen) * sum(np.count_nonzero(of_frame) for of_frame in weights)) as advance:
-        for rcut, rcut_smth, exclude_types in seen:
-            of_rank = survey(
+    stored = StoredSurveys(config.training.stat_file, source.systems)
+    found = ranks.broadcast([stored.find(weights, view) for view in views] if ranks.rank == 0 else None)
+    seen = dict(zip(views, found, strict=True))
+    unseen = [view for view in seen if seen[view] is None]
+    of_rank = _of_rank(weights, ranks)
+    with progress(len(unseen) * sum(np.count_nonzero(of_frame) for of_frame in of_rank)) as advance:
+        for view in unseen:
+            begin = time.monotonic()
+            rcut, rcut_smth, exclude_types = view
+            mine = survey(
                 source.systems,
                 len(config.model.type_map),
                 rcut,
                 rcut_smth,
                 exclude_types=exclude_types,
-                weights=weights,
+                weights=of_rank,
                 progress=advance,
             )
-            seen[rcut, rcut_smth, exclude_types] = functools.reduce(operator.add, ranks.gather(of_rank))
+            seen[view] = functools.reduce(operator.add, ranks.gather(mine))
+            if ranks.rank == 0:
+                stored.keep(weights, view, seen[view], time.monotonic() - begin)
     return [seen[view] for view in views]
 
 

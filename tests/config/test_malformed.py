@@ -120,7 +120,6 @@ LATER = {
     "fitting dos": ("model.fitting_net.type", "dos"),
     "loss tensor": ("loss.type", "tensor"),
     "learning rate wsd": ("learning_rate.type", "wsd"),
-    "batch of at most N atoms": ("training.training_data.batch_size", "max:32"),
 }
 
 MISSING = [

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 from deepmd_tf.data import (
+    Sampler,
     batch_counts,
     batch_sizes,
     draws_per_batch,
+    kept_systems,
     load_system,
     summary,
     system_probabilities,
@@ -41,6 +43,10 @@ def systems(tmp_path):
         ([4, 2, 1], (4, 2, 1)),
         ((4, 2, 1), (4, 2, 1)),
         ("mixed:8", (1, 1, 1)),
+        ("mixed:auto:80", (1, 1, 1)),
+        ("max:32", (10, 3, 1)),
+        ("max:1", (1, 1, 1)),
+        ("filter:80", (20, 6, 2)),
     ],
 )
 def test_batch_sizes(systems, rule, expected):
@@ -55,9 +61,39 @@ def test_a_batch_never_exceeds_its_system(systems, caplog):
     assert "5 frames is more than its 4 frames" in record.getMessage()
 
 
-@pytest.mark.parametrize(("rule", "expected"), [("mixed:8", 8), ("auto", 1), ("auto:8", 1), (8, 1), ([1, 2, 3], 1)])
+@pytest.mark.parametrize(
+    ("rule", "expected"), [("mixed:8", 8), ("max:8", 1), ("auto", 1), ("auto:8", 1), (8, 1), ([1, 2, 3], 1)]
+)
 def test_draws_per_batch(systems, rule, expected):
     assert draws_per_batch(rule, systems) == expected
+
+
+def test_mixed_batches_by_atoms(systems):
+    """20 frames of 3 atoms, 6 of 10 and 4 of 40 have 9.33 atoms on average."""
+    assert draws_per_batch("mixed:auto:28", systems) == 3
+    assert draws_per_batch("mixed:auto:29", systems) == 4
+    assert draws_per_batch("mixed:auto:1", systems) == 1
+    assert draws_per_batch("mixed:auto:80", systems, [0, 0, 1]) == 2
+    sampler = Sampler(systems, "mixed:auto:100", "prob_uniform", seed=1)
+    assert sampler.draws_per_batch == 6
+    assert sum(len(frames) for _, frames in sampler.batch_at(0)) == 6
+
+
+def test_filtered_systems(systems, caplog):
+    assert kept_systems("filter:40", systems) == kept_systems("max:2", systems) == systems
+    assert kept_systems(3, systems) == kept_systems([1, 2, 3], systems) == systems
+    with caplog.at_level(logging.WARNING):
+        assert kept_systems("filter:39", systems) == systems[:2]
+    assert "'filter:39' leaves out 1 of 3 systems" in caplog.text
+    with pytest.raises(InputError, match=r"'filter:2' leaves no system; the smallest has 3 atoms"):
+        kept_systems("filter:2", systems)
+
+
+def test_many_systems_smaller_than_a_batch_are_announced_once(systems, caplog):
+    with caplog.at_level(logging.WARNING):
+        assert batch_sizes(30, systems) == (20, 6, 4)
+    (record,) = caplog.records
+    assert record.getMessage().endswith("; 2 more systems likewise")
 
 
 def test_a_mixed_batch_beyond_all_frames_is_announced(systems, caplog):
@@ -77,6 +113,9 @@ def test_a_mixed_batch_beyond_all_frames_is_announced(systems, caplog):
         (0, ["positive"]),
         ("mixed:0", ["'mixed:N'", "'mixed:0'"]),
         ("mixed", ["'mixed:N'", "'mixed'"]),
+        ("mixed:max:3", ["'mixed:max:3'"]),
+        ("max:0", ["'max:N'", "'max:0'"]),
+        ("filter", ["'filter:N'", "'filter'"]),
         ("auto:0", ["'auto:0'"]),
         ("auto:-3", ["'auto:-3'"]),
         ("automatic", ["'auto:N'", "'automatic'"]),

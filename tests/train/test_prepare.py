@@ -115,6 +115,17 @@ def test_many_batches_go_round_a_small_system_again(place):
     np.testing.assert_allclose(statistics.environment[0].avg, expected.avg, rtol=1e-14)
 
 
+def test_the_second_run_takes_the_statistics_of_the_first(place, monkeypatch):
+    config = config_of(training__stat_file="statistics.json", model__data_stat_nbatch=1)
+    first = measure(config)
+    monkeypatch.setattr(prepare, "survey", None)
+    second = measure(config)
+    assert first[2] == second[2]
+    for one, other in zip(first[1].environment, second[1].environment, strict=True):
+        np.testing.assert_array_equal(one.avg, other.avg)
+        np.testing.assert_array_equal(one.std_angular, other.std_angular)
+
+
 def test_labels_that_some_systems_lack_are_announced(place, logged):
     (place / "data_1/set.000/force.npy").unlink()
     prepare.load_data(config_of())
