@@ -15,7 +15,7 @@ INSTALLED := $(VENV)/.installed
 PEER_INSTALLED := $(PEER)/.installed
 CXX_FILES = $(shell find source benchmarks -name '*.cc' -o -name '*.h' -o -name '*.cu' -o -name '*.cuh')
 
-.PHONY: help install demo test test-all lint format bench bench-kernels interop sanitize docs clean
+.PHONY: help install demo test test-all lint format bench bench-kernels interop sanitize fuzz faults docs clean
 
 help:
 	@echo "make demo       train, freeze and test the water example, plot it, run molecular dynamics with it"
@@ -24,6 +24,7 @@ help:
 	@echo "make interop    compare with DeePMD-kit  make bench      measure against it"
 	@echo "make bench-kernels  time of every kernel alone"
 	@echo "make sanitize   kernel tests under the address, undefined-behaviour and thread sanitizers"
+	@echo "make fuzz       a million inputs for every reader of files    make faults   the table of faults"
 	@echo "make docs       write docs/train-input.md from the configuration classes"
 	@echo "make clean      remove what was built"
 
@@ -96,6 +97,19 @@ sanitize: $(INSTALLED)
 	$(call SANITIZE,build-sanitize-thread,thread)
 	$(call KERNELS,build-sanitize-thread) OPENBLAS_NUM_THREADS=1 LD_PRELOAD="$(call library,libtsan)" \
 	  setarch -R $(BIN)/python -m pytest -p no:cacheprovider tests/kernels -k threads
+
+# Readers in Python under atheris, then the graph reader and the neighbour search in C++ with sanitizers.
+FUZZ_RUNS ?= 1000000
+FUZZ_SECONDS ?= 600
+fuzz: $(INSTALLED)
+	$(BIN)/python -m tests.fuzz --runs $(FUZZ_RUNS) --seconds $(FUZZ_SECONDS)
+	$(call SANITIZE,build-fuzz,address$(COMMA)undefined -DDEEPMD_BUILD_PYTHON=OFF -DDEEPMD_BUILD_LAMMPS=OFF \
+	  -DDEEPMD_BUILD_FUZZERS=ON) --target fuzz_neighbors fuzz_graph_file
+	ASAN_OPTIONS=detect_leaks=0 build-fuzz/source/fuzz/fuzz_neighbors tests/fuzz/corpus/neighbors $(FUZZ_RUNS) $(FUZZ_SECONDS)
+	ASAN_OPTIONS=detect_leaks=0 build-fuzz/source/fuzz/fuzz_graph_file tests/fuzz/corpus/graph $(FUZZ_RUNS) $(FUZZ_SECONDS)
+
+faults: $(INSTALLED)
+	$(BIN)/python -m tests.faults
 
 docs: $(INSTALLED)
 	$(BIN)/dp doc-train-input > docs/train-input.md

@@ -159,7 +159,8 @@ def _parsed(header: bytes) -> tuple[tuple[int, ...], bool, np.dtype]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         shape, fortran_order, dtype = _HEADER_READERS[version](stream, _LONGEST_HEADER)
-    if len(shape) > _MOST_AXES or any(length < 0 for length in shape) or math.prod(n or 1 for n in shape) >= 2**60:
+    lengths = len(shape) <= _MOST_AXES and all(type(n) is int and n >= 0 for n in shape)  # True is an int to NumPy
+    if not lengths or math.prod(n or 1 for n in shape) >= 2**60:
         raise ValueError(f"shape {str(shape)[:60]}")
     return shape, fortran_order, dtype
 

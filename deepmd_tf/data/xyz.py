@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import io
 import itertools
 import logging
 import os
@@ -25,6 +26,7 @@ from deepmd_tf.errors import InputError
 log = logging.getLogger(__name__)
 
 SUFFIXES = (".xyz", ".extxyz")
+_MOST_ENDS = 100
 _VOIGT = [0, 5, 4, 5, 1, 3, 4, 3, 2]
 _AGREEMENT = 1e-3
 """Relative difference beyond which a virial and a stress contradict each other; files have few digits."""
@@ -41,6 +43,20 @@ class _Frame(NamedTuple):
     def kind(self) -> tuple[bool, frozenset[str]]:
         """Frames of one kind have the same boundary conditions and labels."""
         return self.periodic, frozenset(self.arrays)
+
+
+class _Lines(io.TextIOWrapper):
+    """A text file that is not read on and on beyond its end, as ASE does for a frame that claims a billion atoms."""
+
+    _ended = 0
+
+    def readline(self, *size: int) -> str:
+        """Read a line; empty at the end of the file."""
+        line = super().readline(*size)
+        self._ended = 0 if line else self._ended + 1
+        if self._ended > _MOST_ENDS:
+            raise EOFError("it claims more atoms than there are lines")
+        return line
 
 
 def is_xyz(path: str) -> bool:
@@ -82,7 +98,7 @@ def _images(path: str) -> Iterator:
 
     number = 0
     try:
-        with open(path, encoding="utf-8") as file:
+        with _Lines(open(path, "rb"), encoding="utf-8") as file:
             for number, atoms in zip(itertools.count(1), read(file, slice(None)), strict=False):  # noqa: B007
                 yield atoms
     except FileNotFoundError:
@@ -92,7 +108,7 @@ def _images(path: str) -> Iterator:
     except InputError:
         raise
     except Exception as error:  # ASE checks little: what a damaged file raises is anybody's guess
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         raise InputError(f"{path}: frame {number} (counted from 0) cannot be read as extended XYZ: {reason}") from None
 
 

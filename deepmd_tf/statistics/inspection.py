@@ -20,6 +20,7 @@ SPREADS = 10.0
 
 _LEAST_SPREAD = 1e-3  # eV per atom: energies that hardly differ have no outliers
 _ROUNDS = 10
+_QUIET = np.errstate(over="ignore", invalid="ignore", divide="ignore")  # finite numbers whose squares are not
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ class FrameView:
     force: float = np.nan
 
 
+@_QUIET
 def view_frame(system, index: int, rcuts: Sequence[float], distance_unit: np.ndarray) -> FrameView:
     """Look at frame `index` of a system.
 
@@ -129,6 +131,7 @@ def view_frames(
         Called with the number of frames done since the last call.
     """
 
+    @_QUIET
     def look(item) -> FrameView | None:
         system, index = item
         batch = system.frames([index])

@@ -77,7 +77,7 @@ def _kept_lines(path: Path, names: list[str], last_step: int) -> list[str]:
     kept = []
     for line in lines:
         words = line.split()
-        if len(words) != len(had) or not _STEP.fullmatch(words[0]) or int(words[0]) > last_step:
+        if not words or len(words) != len(had) or not _STEP.fullmatch(words[0]) or int(words[0]) > last_step:
             continue
         if had != names:
             values = dict(zip(had, words, strict=True))

@@ -1,4 +1,4 @@
-// A fuzzer guided by coverage, for compilers without libFuzzer: fuzz_X CORPUS_DIRECTORY RUNS [SEED].
+// A fuzzer guided by coverage, for compilers without libFuzzer: fuzz_X CORPUS_DIRECTORY RUNS [SECONDS].
 //
 // Inputs that take a branch another number of times than all before join the corpus in memory; new ones are made of
 // them by chance. A sanitizer's report, an exception or ten seconds without an end write the input to crash.bin.
@@ -153,7 +153,7 @@ extern "C" void __sanitizer_cov_trace_pc() {
 
 int main(int argc, char** argv) {
   if (argc < 3) {
-    std::fprintf(stderr, "usage: %s CORPUS_DIRECTORY RUNS [SEED]\n", argv[0]);
+    std::fprintf(stderr, "usage: %s CORPUS_DIRECTORY RUNS [SECONDS]\n", argv[0]);
     return 2;
   }
   std::signal(SIGALRM, too_long);
@@ -163,19 +163,23 @@ int main(int argc, char** argv) {
   });
   __sanitizer_set_death_callback(save_current);
   const long long runs = std::atoll(argv[2]);
-  Random random(argc > 3 ? std::strtoull(argv[3], nullptr, 10) : 1);
+  const double most_seconds = argc > 3 ? std::atof(argv[3]) : INFINITY;
+  Random random(1);
   std::vector<Input> corpus = read_corpus(argv[1]);
   const auto begin = std::chrono::steady_clock::now();
   long long done = 0;
   for (const Input& input : corpus) done += (run(input), 1);
-  while (done < runs) {
+  const auto seconds_since = [](auto time) {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - time).count();
+  };
+  while (done < runs && seconds_since(begin) < most_seconds) {
     Input input = corpus[below(random, corpus.size())];
     for (size_t k = 1 + below(random, 4); k > 0; --k) mutate(input, corpus, random);
     if (run(input)) corpus.push_back(input);
     ++done;
   }
   current = nullptr;
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  const double seconds = seconds_since(begin);
   const auto edges = std::count_if(std::begin(seen), std::end(seen), [](uint8_t bits) { return bits != 0; });
   std::printf("Done %lld runs in %.0f second(s), cov: %lld corp: %zu\n", done, seconds, static_cast<long long>(edges),
               corpus.size());

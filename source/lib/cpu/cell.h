@@ -78,6 +78,10 @@ inline bool finish_cell(Cell& cell) {
   for (int k = 0; k < 3; ++k) {
     for (int a = 0; a < 3; ++a) cell.reciprocal[a][k] = normal[k][a] / volume;
     cell.height[k] = std::abs(volume) / norm(normal[k]);
+    if (!std::isfinite(cell.height[k]) || !(cell.height[k] > 0)) return false;  // products of lengths may overflow
+    for (int a = 0; a < 3; ++a) {
+      if (!std::isfinite(cell.reciprocal[a][k])) return false;
+    }
   }
   return true;
 }

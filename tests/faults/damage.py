@@ -1,0 +1,104 @@
+"""Files of every kind, cut short or with a bit flipped."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from pathlib import Path
+
+from ..mixed import write_hdf5
+from ..train.runs import INPUT, contents, dp, write_data, write_input
+from .interruptions import EVERY_STEP
+from .outcomes import Section, answered, inside, message, row, run
+
+FLIPS = 12
+_DATA = ("neighbor-stat", "-r", "4", "-t", "O", "H", "-s")
+_SET = "data_0/set.000"
+KINDS: dict[str, tuple[str, ...]] = {
+    **{f"{_SET}/{name}.npy": (*_DATA, "data_0") for name in ("coord", "box", "energy", "force", "virial")},
+    "data_0/type.raw": (*_DATA, "data_0"),
+    "data_0/type_map.raw": (*_DATA, "data_0"),
+    "data.hdf5": (*_DATA, "data.hdf5"),
+    "data.xyz": (*_DATA, "data.xyz"),
+    "input.json": ("train", "input.json", "--check-data"),
+    "input.yaml": ("train", "input.yaml", "--check-data"),
+    "graph.pb": ("show", "graph.pb"),
+    "portable.pb": ("show", "portable.pb"),
+    "model.ckpt-4/state.index": ("freeze", "-c", "model.ckpt-4", "-o", "again.pb"),
+    "model.ckpt-4/state.data-00000-of-00001": ("freeze", "-c", "model.ckpt-4", "-o", "again.pb"),
+    "model.ckpt-4/config.json": ("freeze", "-c", "model.ckpt-4", "-o", "again.pb"),
+    "model.ckpt-4/manifest.json": ("freeze", "-c", "model.ckpt-4", "-o", "again.pb"),
+    "checkpoint": ("freeze", "-c", ".", "-o", "again.pb"),
+    "lcurve.out": ("plot-lcurve", "lcurve.out", "-o", "again.png"),
+}
+"""A command that reads each file."""
+
+_OUTPUTS = ("again.pb", "again.png", "out.json")
+
+
+def _prepare(place: Path) -> None:
+    import yaml
+
+    place.mkdir(parents=True)
+    with inside(place):
+        write_data(place)
+        write_input(place, EVERY_STEP)
+        Path("input.yaml").write_text(yaml.safe_dump(INPUT))
+        for command in (
+            ("train", "input.json"),
+            ("freeze", "-c", "model.ckpt", "-o", "graph.pb"),
+            ("freeze", "-c", "model.ckpt", "--portable", "-o", "portable.pb"),
+        ):
+            result = dp(*command)
+            assert result.status == 0, result.err
+        write_hdf5(place / "data.hdf5", {"water": "data_0"})
+        frame = 'Properties=species:S:1:pos:R:3 Lattice="7 0 0 0 7 0 0 0 7" energy=-1.5 pbc="T T T"\nO 0 0 0\nH 1 0 0\n'
+        Path("data.xyz").write_text(f"2\n{frame}2\n{frame}")
+
+
+def _damaged(content: bytes, chance: random.Random) -> list[tuple[str, bytes]]:
+    """Cut at four places, and flip bits one at a time."""
+    cuts = sorted({0, 1, len(content) // 2, len(content) - 1})
+    cases = [(f"cut after {size} bytes", content[:size]) for size in cuts]
+    for _ in range(FLIPS):
+        place, bit = chance.randrange(len(content)), chance.randrange(8)
+        changed = bytearray(content)
+        changed[place] ^= 1 << bit
+        cases.append((f"bit {bit} of byte {place} flipped", bytes(changed)))
+    return cases
+
+
+def files(place: Path) -> Section:
+    """Damage each file in turn and run a command that reads it."""
+    section = Section("files cut short or with a bit flipped")
+    section.header("file", "command", "cases", "refused", "accepted", "a message")
+    _prepare(place)
+    chance = random.Random(1)
+    with inside(place):
+        for name, arguments in KINDS.items():
+            path = Path(name)
+            content = path.read_bytes()
+            refused, accepted, shown = 0, 0, ""
+            for what, damaged in _damaged(content, chance):
+                path.write_bytes(damaged)
+                before = contents(Path())
+                result = run(*arguments)
+                kept = {n: data for n, data in contents(Path()).items() if n not in _OUTPUTS}
+                same = kept == {n: data for n, data in before.items() if n not in _OUTPUTS}
+                good = same and answered(result, 2 if result.status else 0)
+                section.count(f"{name}: {what}: {result.err[-300:]}", good)
+                refused += result.status == 2
+                accepted += result.status == 0
+                shown = shown or (message(result, place) if result.status == 2 else "")
+                path.write_bytes(content)
+                for output in _OUTPUTS:
+                    Path(output).unlink(missing_ok=True)
+            command = " ".join(arguments)
+            section.table.append(row([name, f"`dp {command}`", refused + accepted, refused, accepted, shown]))
+    shutil.rmtree(place)
+    section.summary = (
+        f"{section.cases} damaged files; no other file changed. Accepted are those that still mean something: another "
+        "digit of a coordinate, another letter of a comment. Checkpoints have checksums and accept no change of what "
+        "they hold; data in the format of the field have none."
+    )
+    return section
