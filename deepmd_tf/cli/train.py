@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import dataclasses
 import json
 import logging
 from pathlib import Path
@@ -162,35 +161,35 @@ def _prepare(config, stored, arguments: argparse.Namespace, ranks):
         start = ranks.broadcast(complete(start, config, statistics))
     elif not arguments.skip_neighbor_stat:
         prepare.check_sel(config, training, **common)
+    trainer = Trainer(config, training, validation, ModelStatistics.blank(config.model), start=start, ranks=ranks)
     if not arguments.restart:
-        start = _fit_energies(start, config, training, arguments, ranks)
         report_parameters(start)
-    return Trainer(config, training, validation, ModelStatistics.blank(config.model), start=start, ranks=ranks)
+        new = () if start.species is None else start.species.new
+        _fit_energies(trainer, training, range(len(config.model.type_map)) if arguments.finetune else new, ranks)
+    return trainer
 
 
-def _fit_energies(start, config, training, arguments: argparse.Namespace, ranks):
-    """Fit energies per species to the training data: all to fine-tune, otherwise those of new species."""
+def _fit_energies(trainer, training, types, ranks) -> None:
+    """Fit the energies of some types to the training data, but for those that the input gives."""
     from deepmd_tf.export.change_bias import BIAS
     from deepmd_tf.infer.change_bias import potential_of
     from deepmd_tf.infer.energy_bias import residuals, shift
     from deepmd_tf.train import prepare
 
-    given = config.model.fitting_net.atom_ener
-    new = () if start.species is None else start.species.new
-    types = range(len(config.model.type_map))
-    free = [k for k in (types if arguments.finetune else new) if not given or given[k] is None]
+    config, values = trainer.config, ranks.broadcast(trainer.parameters.values())
+    given, type_map = config.model.fitting_net.atom_ener, config.model.type_map
+    free = [k for k in types if not given or given[k] is None]
     if not free:
-        return start
-    with potential_of(config, start.values, start.facts["min_nbor_dist"]) as potential:
+        return
+    with potential_of(config, values) as potential:
         found = residuals(potential, training.systems, prepare.weights_of_rank(config, training, ranks))
     differences, compositions = map(np.concatenate, zip(*ranks.gather(found), strict=True))
-    kept = [k for k in types if k not in free]
+    kept = [k for k in range(len(type_map)) if k not in free]
     by_type = ranks.broadcast(shift(differences, compositions, rcond=config.model.fitting_net.rcond, kept=kept))
-    bias = start.values[BIAS].reshape(-1)
+    bias = values[BIAS] + by_type
+    trainer.parameters.by_name[BIAS].assign(bias)
     for k in free:
-        name = config.model.type_map[k]
-        log.info("energy of %s: %.6f eV, fitted to the data (shifted by %.6f)", name, bias[k] + by_type[k], by_type[k])
-    return dataclasses.replace(start, values={**start.values, BIAS: bias + by_type})
+        log.info("energy of %s: %.6f eV, fitted to the data (shifted by %.6f)", type_map[k], bias[k], by_type[k])
 
 
 def _start(stored, arguments: argparse.Namespace):

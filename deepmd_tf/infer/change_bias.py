@@ -49,11 +49,11 @@ class ChangeableModel:
 
 
 @contextlib.contextmanager
-def potential_of(config: Config, values: Mapping[str, np.ndarray], min_distance: float) -> Iterator[DeepPot]:
+def potential_of(config: Config, values: Mapping[str, np.ndarray]) -> Iterator[DeepPot]:
     """The potential of a model in training."""
     with tempfile.TemporaryDirectory() as place:
         path = Path(place) / "graph.pb"
-        path.write_bytes(native_graph(config, values, min_distance).SerializeToString())
+        path.write_bytes(native_graph(config, values, np.inf).SerializeToString())
         yield DeepPot(path)
 
 
@@ -77,7 +77,7 @@ def open_model(path: str) -> Iterator[ChangeableModel]:
             raise InputError(f"--output: {output} is {'a file' if Path(output).is_file() else 'the checkpoint itself'}")
         stored.write_changed(output, {BIAS: values[BIAS] + shift})
 
-    with potential_of(config, values, stored.metadata["data"]["min_nbor_dist"]) as potential:
+    with potential_of(config, values) as potential:
         fitting = config.model.fitting_net
         yield ChangeableModel(potential, values[BIAS], fitting.rcond, _given(fitting.atom_ener), write)
 

@@ -118,6 +118,26 @@ def test_a_run_on_two_ranks_restarts_bit_by_bit(place):
 
 
 @pytest.mark.slow
+def test_ranks_begin_alike_without_seeds(place):
+    """They draw their parameters by chance, and then take those of rank 0; each line of the curve compares them."""
+    parts = ("type_embedding", "descriptor", "fitting_net")
+    write_input(place, LONG | {f"model.{part}.seed": None for part in parts} | {"training.seed": None})
+    status, log = ended(launch("train", "input.json"))
+    assert status == 0, log
+    assert len(np.genfromtxt("lcurve.out", names=True)) == 3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("keys", [{"training.share_batch": True}, {"model.descriptor.rcutt": 4.0}])
+def test_an_error_that_all_ranks_have_is_said_once(place, keys):
+    write_input(place, LONG | {"training.training_data.batch_size": 1} | keys)
+    status, log = ended(launch("train", "input.json"))
+    assert status == 2, log
+    assert log.count("error: ") == 1
+    assert "rank 0 of 2" in log
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
 def test_a_signal_to_any_rank_saves_and_ends_all(place, number):
     write_input(place, ENDLESS)

@@ -141,7 +141,9 @@ class TestStart:
             ({"model.descriptor.rcut": 4.5}, ["model.descriptor.rcut", "4.5", "4.0"]),
         ],
     )
-    @pytest.mark.parametrize("option", [("--init-model", "model.ckpt"), ("--init-frz-model", "graph.pb")])
+    @pytest.mark.parametrize(
+        "option", [("--init-model", "model.ckpt"), ("--init-frz-model", "graph.pb"), ("--finetune", "graph.pb")]
+    )
     def test_another_model_is_refused(self, finished, option, changes, words):
         write_input(finished, LONG | changes)
         message = train(*option, status=2).message

@@ -47,7 +47,7 @@ REORDERED = {
     },
     "components change places": {**LATER_RESIDUAL, "fitting_net": {"numb_fparam": 1, "numb_aparam": 2}},
     "components change places, two sides": {**LATER_RESIDUAL, "descriptor": {"type_one_side": False}},
-    "components change places, strip": {**LATER_RESIDUAL, "descriptor": {"type": "se_a_ebd_v2"}},
+    "components change places, strip": {**LATER_RESIDUAL, "descriptor": {"type": "se_a_ebd_v2", "neuron": [5, 10]}},
     "components change places, pairs": {**LATER_RESIDUAL, "descriptor": TYPED_PAIRS},
     "hybrid": {**LATER_RESIDUAL, "descriptor": hybrid({}, {"neuron": [4, 4], "sel": [10, 12]})},
     "plain hybrid": {**PLAIN, "descriptor": hybrid({"type_one_side": False}, {**PAIRS, "sel": [8, 9]})},
@@ -103,7 +103,7 @@ def evaluated(config: Config, values, atoms, rng_seed=3):
     if fitting.numb_aparam:
         extra["aparam"] = rng.normal(size=(len(coord), 8 * fitting.numb_aparam))
     types = [list(config.model.type_map).index(name) for name in names]
-    with potential_of(config, values, 0.9) as potential:
+    with potential_of(config, values) as potential:
         return potential.eval(coord, cells, types, **extra)
 
 

@@ -47,4 +47,8 @@ def on_ranks(size: int, work: Callable[[Ranks], object]) -> list:
             raise
 
     with ThreadPoolExecutor(size) as pool:
-        return [each.result() for each in [pool.submit(one, rank) for rank in range(size)]]
+        futures = [pool.submit(one, rank) for rank in range(size)]
+    errors = [each.exception() for each in futures if each.exception() is not None]
+    for error in sorted(errors, key=lambda error: isinstance(error, threading.BrokenBarrierError)):
+        raise error  # the first of the work's own, not that of a rank which waited for the one that failed
+    return [each.result() for each in futures]
