@@ -237,6 +237,29 @@ def _key_of(name: str) -> str:
     return f"parameters/{name.replace('.', '..').replace('/', '.S')}/.ATTRIBUTES/VARIABLE_VALUE"
 
 
+class _Table(dict):
+    """A table of a checkpoint; `InputError` for a key that is not there, whose checksum may be right all the same."""
+
+    origin = ""
+
+    def __missing__(self, key: str) -> None:
+        raise InputError(f"{self.origin}: lacks the key {key}")
+
+
+def _read_table(path: Path) -> _Table:
+    """Read a JSON file that holds a table; raises `ValueError` for anything else."""
+
+    def table(pairs: list[tuple[str, object]]) -> _Table:
+        result = _Table(pairs)
+        result.origin = str(path)
+        return result
+
+    result = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=table)
+    if not isinstance(result, _Table):
+        raise ValueError(f"expected a table, got {type(result).__name__}")
+    return result
+
+
 class StoredCheckpoint:
     """A checkpoint on disk, verified when opened.
 
@@ -254,8 +277,8 @@ class StoredCheckpoint:
     def __init__(self, place: str | Path):
         self.path = find_checkpoint(place)
         try:
-            manifest = json.loads((self.path / _MANIFEST).read_text(encoding="utf-8"))
-            self.step, self.metadata = int(manifest["step"]), dict(manifest["metadata"])
+            manifest = _read_table(self.path / _MANIFEST)
+            self.step, self.metadata = int(manifest["step"]), manifest["metadata"]
             checksums, version = dict(manifest["sha256"]), manifest["format"]
         except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise InputError(f"{self.path / _MANIFEST}: not a checkpoint's list of files ({error})") from error
@@ -271,7 +294,7 @@ class StoredCheckpoint:
                     "checkpoint beside it"
                 )
         try:
-            self.config = dict(json.loads((self.path / "config.json").read_text(encoding="utf-8")))
+            self.config = _read_table(self.path / "config.json")
         except (OSError, ValueError, TypeError, RecursionError) as error:
             raise InputError(f"{self.path / 'config.json'}: not the input of a run ({error})") from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -299,3 +300,78 @@ def test_values_of_all_shapes_survive(tmp_path, rng):
     assert stored.keys() == arrays.keys()
     for name, value in arrays.items():
         np.testing.assert_array_equal(stored[name], value)
+
+
+class TestSomebodyWhoWantsHarm:
+    """Files that were changed together with their checksums."""
+
+    @pytest.fixture
+    def path(self, tmp_path):
+        return Run(tmp_path).save(5)
+
+    def forge(self, path, name, change):
+        file = path / name
+        file.write_bytes(change(file.read_bytes()))
+        manifest = json.loads((path / "manifest.json").read_text())
+        manifest["sha256"] = {n: hashlib.sha256((path / n).read_bytes()).hexdigest() for n in manifest["sha256"]}
+        (path / "manifest.json").write_text(json.dumps(manifest))
+
+    def refused(self, path, *words):
+        stored = StoredCheckpoint(path)
+        for read in (stored.values, lambda: stored.restore(Run(path.parent / "other").trackables)):
+            with pytest.raises(InputError) as caught:
+                read()
+            assert all(word in str(caught.value) for word in words), str(caught.value)
+
+    @pytest.mark.parametrize("size", [0, 7, 47, 48, 100])
+    def test_an_index_cut_short(self, path, size):
+        self.forge(path, "state.index", lambda data: data[:size])
+        self.refused(path, "model.ckpt-5")
+
+    def test_data_cut_short(self, path):
+        self.forge(path, "state.data-00000-of-00001", lambda data: data[:3])
+        self.refused(path, "beyond the end")
+
+    def test_an_index_with_a_byte_changed_never_ends_the_process(self, path):
+        """It is refused, or read as it was: the footer has bytes that mean nothing."""
+        whole = (path / "state.index").read_bytes()
+        refusals = 0
+        for place in range(0, len(whole), 3):
+            changed = whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :]
+            self.forge(path, "state.index", lambda data, changed=changed: changed)
+            try:
+                assert StoredCheckpoint(path).values() == {"net/matrix": 5.0}
+            except InputError as error:
+                assert "model.ckpt-5" in str(error)
+                refusals += 1
+        assert refusals > len(whole) / 3 * 0.8
+
+    def test_tensors_that_no_run_writes(self, path):
+        prefix = path / "state"
+        reader = tf.train.load_checkpoint(str(prefix))
+        keys = sorted(reader.get_variable_to_shape_map())
+        bad = {key: np.zeros(3, np.uint16) if "matrix" in key else reader.get_tensor(key) for key in keys}
+        tf.raw_ops.SaveV2(
+            prefix=str(prefix), tensor_names=keys, shape_and_slices=[""] * len(keys), tensors=list(bad.values())
+        )
+        self.forge(path, "state.index", lambda data: data)
+        self.refused(path, "expected numbers, got a tensor of type")
+
+    @pytest.mark.parametrize("text", ["[]", "3", '"x"', "{", "[" * 100_000])
+    def test_a_configuration_that_is_none(self, path, text):
+        self.forge(path, "config.json", lambda data: text.encode())
+        with pytest.raises(InputError, match=r"config.json: not the input of a run"):
+            StoredCheckpoint(path)
+
+    def test_keys_that_are_not_there(self, path):
+        stored = StoredCheckpoint(path)
+        for table in (stored.metadata, stored.config["model"]):
+            with pytest.raises(InputError, match=r"model.ckpt-5/\w+.json: lacks the key panels"):
+                table["panels"]
+
+    def test_a_list_without_the_state(self, path):
+        manifest = json.loads((path / "manifest.json").read_text())
+        del manifest["sha256"]["state.index"]
+        (path / "manifest.json").write_text(json.dumps(manifest))
+        with pytest.raises(InputError, match=r"does not list state.index"):
+            StoredCheckpoint(path)
