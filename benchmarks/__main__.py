@@ -1,8 +1,9 @@
 """Compare this program with DeePMD-kit 3.2.0 on the same input, the two taking turns in one run.
 
-python -m benchmarks                                everything but learning, on the water example with 192 atoms
+python -m benchmarks                                all but learning and collection, on the water example, 192 atoms
 python -m benchmarks training inference             only these
 python -m benchmarks scaling --largest 1000000      up to a million atoms
+python -m benchmarks collection --systems 50000     start-up on many small systems, made for the purpose
 python -m benchmarks learning --work out/learning   errors after the same training, three seeds
 python -m benchmarks --data DIR --label NAME        on other water: systems data_*, the last for validation
 
@@ -21,6 +22,7 @@ import time
 from pathlib import Path
 
 from benchmarks import (
+    collection,
     compression,
     dynamics,
     flops,
@@ -45,6 +47,7 @@ KINDS = {
     "inference": inference,
     "species": species,
     "startup": startup,
+    "collection": collection,
     "scaling": scaling,
     "flops": flops,
     "compression": compression,
@@ -53,7 +56,7 @@ KINDS = {
     "ranks": ranks,
     "learning": learning,
 }
-_DEFAULT = tuple(kind for kind in KINDS if kind != "learning")
+_DEFAULT = tuple(kind for kind in KINDS if kind not in ("collection", "learning"))
 
 
 def parse() -> argparse.Namespace:
@@ -63,7 +66,7 @@ def parse() -> argparse.Namespace:
     )
     processors = len(os.sched_getaffinity(0))
     option = parser.add_argument
-    option("kind", nargs="*", metavar="KIND", help=f"of {', '.join(KINDS)}; default all but learning")
+    option("kind", nargs="*", metavar="KIND", help=f"of {', '.join(KINDS)}; default all but learning and collection")
     option("--data", type=Path, default=EXAMPLE_DATA, help="directory of systems; default the water example")
     option("--label", help="names the data in the files of results")
     option("--peer", metavar="PYTHON", help=f"of DeePMD-kit; default ${programs.PEER_VARIABLE} or .venv-peer")
@@ -73,6 +76,7 @@ def parse() -> argparse.Namespace:
     option("--rounds", type=int, default=10, help="how often the programs take turns; default 10")
     option("--steps", type=int, default=10, help="training steps in a turn; default 10")
     option("--largest", type=int, default=100_000, metavar="ATOMS", help="scaling: largest frame; default 100000")
+    option("--systems", type=int, default=2000, metavar="N", help="collection: number of systems; default 2000")
     option("--seeds", nargs="+", type=int, default=[1, 2, 3], help="learning: default 1 2 3")
     option("--numb-steps", type=int, default=learning.STEPS, help=f"learning, compression: default {learning.STEPS}")
     option("--work", type=Path, default=Path("out/learning"), help="learning: where runs are kept and reused")
@@ -98,6 +102,7 @@ def make_plan(arguments: argparse.Namespace, data: Data) -> Plan:
         rounds=arguments.rounds,
         steps=arguments.steps,
         largest=arguments.largest,
+        systems=arguments.systems,
         seeds=tuple(arguments.seeds),
         numb_steps=arguments.numb_steps,
         work=arguments.work,
@@ -116,7 +121,9 @@ def main() -> None:
         for kind in arguments.kind:
             # Errors are those of the data as they are; time is measured on frames of one size.
             chosen = dataclasses.replace(plan, data=given) if kind == "learning" else plan
-            facts = [programs.machine(), versions, f"data: {chosen.data.describe()}"]
+            facts = [programs.machine(), versions]
+            if kind != "collection":
+                facts.append(f"data: {chosen.data.describe()}")
             begin = time.perf_counter()
             found = KINDS[kind].findings(chosen)
             print(f"{kind}: measured in {(time.perf_counter() - begin) / 60:.1f} minutes", flush=True)

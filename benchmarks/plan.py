@@ -29,6 +29,8 @@ class Plan:
         Training steps in a turn.
     largest : int
         Atoms of the largest frame of the kind ``scaling``.
+    systems : int
+        Number of systems of the kind ``collection``.
     seeds : tuple of int
         Of the kind ``learning``.
     numb_steps : int
@@ -44,6 +46,7 @@ class Plan:
     rounds: int
     steps: int
     largest: int
+    systems: int
     seeds: tuple[int, ...]
     numb_steps: int
     work: Path

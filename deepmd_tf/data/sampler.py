@@ -77,7 +77,7 @@ class Sampler:
         self._keys = [
             np.random.SeedSequence((seed, name, use)).generate_state(2, np.uint64) for use in (_CHOICE, _ORDER)
         ]
-        self._draws_before = [np.zeros(len(systems), dtype=np.int64)]
+        self._draws_before: dict[int, np.ndarray] = {}
         self._chunk: tuple[int, np.ndarray, np.ndarray] | None = None
         self._orders: dict[int, tuple[int, np.ndarray]] = {}
 
@@ -115,12 +115,19 @@ class Sampler:
         return int(current[1][offset]), int(current[2][offset])
 
     def _before(self, chunk: int) -> np.ndarray:
-        """Return the number of draws of each system in the chunks before `chunk`, `[nsystems]`."""
-        while len(self._draws_before) <= chunk:
-            drawn = self._systems_of(len(self._draws_before) - 1)
-            counts = np.bincount(drawn, minlength=len(self._nframes))
-            self._draws_before.append(self._draws_before[-1] + counts)
-        return self._draws_before[chunk]
+        """Return the number of draws of each system in the chunks before `chunk`, `[nsystems]`.
+
+        Those of the two newest chunks are remembered; earlier ones are counted again from the beginning.
+        """
+        start = max((known for known in self._draws_before if known <= chunk), default=0)
+        counts = self._draws_before.get(start)
+        if counts is None:
+            counts = np.zeros(len(self._nframes), dtype=np.int64)
+        for number in range(start, chunk):
+            counts = counts + np.bincount(self._systems_of(number), minlength=len(self._nframes))
+        self._draws_before = {known: self._draws_before[known] for known in list(self._draws_before)[-1:]}
+        self._draws_before[chunk] = counts
+        return counts
 
     def _systems_of(self, chunk: int) -> np.ndarray:
         """Return the systems drawn in a chunk, `[CHUNK]`."""
