@@ -84,8 +84,8 @@ def parse() -> argparse.Namespace:
     arguments.kind = arguments.kind or list(_DEFAULT)
     if unknown := set(arguments.kind) - set(KINDS):
         parser.error(f"unknown kind {', '.join(sorted(unknown))}; expected {', '.join(KINDS)}")
-    if arguments.rounds < 1 or arguments.steps < 1 or min(arguments.threads) < 1:
-        parser.error("--rounds, --steps and --threads: expected positive numbers")
+    if min(arguments.rounds, arguments.steps, arguments.systems, *arguments.threads) < 1:
+        parser.error("--rounds, --steps, --systems and --threads: expected positive numbers")
     if max(arguments.threads) > processors:
         parser.error(f"--threads: this process may use {processors} processors, got {max(arguments.threads)}")
     return arguments

@@ -18,9 +18,9 @@ from benchmarks.report import spread, spread_of_ratio
 from benchmarks.turns import take_turns
 
 TYPE_MAP = ("C", "H", "N", "O")
-RCUT = 5.0
+RCUT = 4.5
 _FRAMES = (1, 1, 2, 1, 3)  # of five systems in a row: 1.6 on average
-_SPACING = 1.8  # Å, of the places that atoms are near
+_SPACING = 2.2  # Å, of the places that atoms are near
 _MOST_ROUNDS = 3
 _NEVER_SAVE = 1000
 
@@ -54,7 +54,7 @@ def collection_input(paths: list[str]) -> dict:
     """``water.json`` for the four species of the collection."""
     changes = {
         "model.type_map": list(TYPE_MAP),
-        "model.descriptor.sel": [40] * len(TYPE_MAP),
+        "model.descriptor.sel": [48] * len(TYPE_MAP),
         "model.descriptor.rcut": RCUT,
         "training.training_data.systems": paths,
         "training.training_data.batch_size": 1,

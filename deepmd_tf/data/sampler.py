@@ -119,14 +119,14 @@ class Sampler:
 
         Those of the two newest chunks are remembered; earlier ones are counted again from the beginning.
         """
-        start = max((known for known in self._draws_before if known <= chunk), default=0)
-        counts = self._draws_before.get(start)
+        remembered = self._draws_before  # never changed, but replaced: other threads may look too
+        start = max((known for known in remembered if known <= chunk), default=0)
+        counts = remembered.get(start)
         if counts is None:
             counts = np.zeros(len(self._nframes), dtype=np.int64)
         for number in range(start, chunk):
             counts = counts + np.bincount(self._systems_of(number), minlength=len(self._nframes))
-        self._draws_before = {known: self._draws_before[known] for known in list(self._draws_before)[-1:]}
-        self._draws_before[chunk] = counts
+        self._draws_before = dict([*list(remembered.items())[-1:], (chunk, counts)])
         return counts
 
     def _systems_of(self, chunk: int) -> np.ndarray:

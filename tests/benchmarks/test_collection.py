@@ -16,4 +16,4 @@ def test_it_is_valid_and_fits_its_input(tmp_path):
     assert {system.labels for system in systems} == {frozenset({"energy", "force"})}
     seen = survey(systems, len(TYPE_MAP), config.model.descriptor.rcut, 0.5).neighbors
     assert (seen.max_neighbors <= config.model.descriptor.sel).all()
-    assert 0.5 < seen.min_distance < 1.8
+    assert 1.0 < seen.min_distance < 2.2

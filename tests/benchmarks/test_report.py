@@ -102,10 +102,10 @@ def test_arithmetic_is_measured_once_in_each_precision():
 
 def test_command_line(monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["x"])
-    assert set(command.parse().kind) == set(command.KINDS) - {"learning"}
+    assert set(command.parse().kind) == set(command.KINDS) - {"collection", "learning"}
     monkeypatch.setattr(sys, "argv", ["x", "scaling", "--largest", "1000000"])
     assert command.parse().largest == 10**6
-    for wrong in (["speed"], ["--rounds", "0"], ["--threads", "100000"]):
+    for wrong in (["speed"], ["--rounds", "0"], ["--systems", "0"], ["--threads", "100000"]):
         monkeypatch.setattr(sys, "argv", ["x", *wrong])
         with pytest.raises(SystemExit):
             command.parse()
