@@ -233,7 +233,7 @@ def test_an_error_of_the_system_is_one_message(finished, monkeypatch):
         raise OSError(28, "No space left on device", "lcurve.out")
 
     shutil.rmtree(finished / "model.ckpt-6")
-    monkeypatch.setattr("deepmd_tf.train.trainer.LearningCurve.write", refuse)
+    monkeypatch.setattr("deepmd_tf.train.outputs.LearningCurve.write", refuse)
     result = dp("train", "input.json", "--restart", "model.ckpt-4")
     assert result.status == 2
     assert "No space left on device" in result.message
