@@ -52,10 +52,7 @@ KEYS = {
     "sel of another length": ({"model.descriptor.sel": [6]}, ["model.descriptor.sel", "2 integers", "got 1"]),
     "rcut_smth beyond rcut": ({"model.descriptor.rcut_smth": 9}, ["rcut_smth", "9"]),
     "stop_lr above start_lr": ({"learning_rate.stop_lr": 1}, ["learning_rate.stop_lr", "start_lr"]),
-    "later batch size": (
-        {"training.training_data.batch_size": "max:4"},
-        ["batch_size", "'max:N' is not supported yet"],
-    ),
+    "batch of no atoms": ({"training.training_data.batch_size": "max:0"}, ["batch_size", "'max:0'"]),
     "batch sizes": (
         {"training.training_data.batch_size": [1, 2, 3]},
         ["batch_size", "expected 2 integers, one per system", "got 3"],
