@@ -22,6 +22,7 @@ import tensorflow as tf
 
 from deepmd_tf.errors import InputError
 from deepmd_tf.files import atomic_write, make_directory, sync_directory
+from deepmd_tf.ops.messages import said_by_op
 from deepmd_tf.train.bundle import check_bundle
 
 FORMAT = 1
@@ -79,7 +80,7 @@ class CheckpointWriter:
         except (OSError, tf.errors.OpError) as error:
             with contextlib.suppress(OSError):
                 _clean(self.prefix)
-            raise InputError(f"training.save_ckpt: cannot write checkpoint {target}: {error}") from error
+            raise InputError(f"training.save_ckpt: cannot write checkpoint {target}: {_reason(error)}") from error
         if label is None:
             atomic_write(self.prefix.with_name(_POINTER), f"{target.name}\n")
             for old in _numbered(self.prefix)[: -self.keep]:
@@ -113,6 +114,10 @@ def _write(target: Path, write_state: Callable[[str], object], config: dict, fac
         _sync(file)
     sync_directory(temporary)
     _replace_directory(temporary, target)
+
+
+def _reason(error: OSError | tf.errors.OpError) -> str:
+    return said_by_op(error) if isinstance(error, tf.errors.OpError) else str(error)
 
 
 def _hidden(path: Path, suffix: str) -> Path:
@@ -352,7 +357,7 @@ class StoredCheckpoint:
             _write(target, write_state, self.config, {"serial": 1, "step": self.step, "metadata": self.metadata})
         except (OSError, tf.errors.OpError) as error:
             shutil.rmtree(_hidden(target, _PARTIAL), ignore_errors=True)
-            raise InputError(f"cannot write checkpoint {target}: {error}") from error
+            raise InputError(f"cannot write checkpoint {target}: {_reason(error)}") from error
         return target
 
     def restore(self, trackables: Mapping) -> None:
