@@ -135,10 +135,11 @@ void bind_geometry(pb::module_& module) {
       "neighbors_open", &neighbors_open, pb::arg("coord"), pb::arg("type"), pb::arg("nloc"), pb::arg("rcut"),
       pb::arg("threads") = 1,
       "coord [nframes, nall, 3], type [nframes, nall] -> (edge_splits, neighbor, edge_vec) of the first nloc atoms");
-  module.def("neighbors_of_frames", &neighbors_of_frames, pb::arg("coord"), pb::arg("type"), pb::arg("frame_splits"),
-             pb::arg("cell"), pb::arg("periodic"), pb::arg("ntypes"), pb::arg("rcut"), pb::arg("threads") = 1,
-             "coord [natoms, 3], type [natoms], frame_splits [nframes + 1], cell [nframes, 3, 3], periodic [nframes] -> "
-             "((edge_splits, neighbor, edge_vec), max_neighbors [ntypes])");
+  module.def(
+      "neighbors_of_frames", &neighbors_of_frames, pb::arg("coord"), pb::arg("type"), pb::arg("frame_splits"),
+      pb::arg("cell"), pb::arg("periodic"), pb::arg("ntypes"), pb::arg("rcut"), pb::arg("threads") = 1,
+      "coord [natoms, 3], type [natoms], frame_splits [nframes + 1], cell [nframes, 3, 3], periodic [nframes] -> "
+      "((edge_splits, neighbor, edge_vec), max_neighbors [ntypes])");
   module.def("environment_rows", &rows, pb::arg("edge_vec"), pb::arg("rcut"), pb::arg("rcut_smth"),
              pb::arg("threads") = 1, "edge_vec [nedge, 3] -> (rows [nedge, 4], derivative [nedge, 4, 3])");
   bind_env_mat<double, kFullRow>(module, "env_mat_a");
