@@ -5,16 +5,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from deepmd_tf.config import Config, config_to_dict
 from deepmd_tf.config.hybrid import members_of
 from deepmd_tf.errors import InputError
-
-if TYPE_CHECKING:
-    from deepmd_tf.train.transfer import Species
+from deepmd_tf.train.species import Species
 
 _FUNCTION_KEYS = {
     "type_embedding": ("activation_function", "resnet_dt", "use_econf_tebd", "use_tebd_bias"),

@@ -16,8 +16,9 @@ from deepmd_tf.model.energy_model import EnergyModel
 from deepmd_tf.model.type_embedding import TypeEmbedding, smallest_distance
 from deepmd_tf.nn.parameters import TrainableParameters
 from deepmd_tf.statistics import ModelStatistics
+from deepmd_tf.train.species import Species
 from deepmd_tf.train.start import Start
-from deepmd_tf.train.transfer import Species, complete, for_types, report_parameters
+from deepmd_tf.train.transfer import complete, for_types, report_parameters
 
 from ..models import (
     PAIRS,
