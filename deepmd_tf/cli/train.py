@@ -99,7 +99,7 @@ def _train(arguments: argparse.Namespace, ranks) -> None:
         trainer.restore(stored)
         log.info("restarting from %s at step %d", stored.path, trainer.step)
     if ranks.leads:
-        atomic_write(arguments.output, json.dumps(config_to_dict(trainer.config), indent=2) + "\n")
+        atomic_write(arguments.output, json.dumps(config_to_dict(trainer.config, common=True), indent=2) + "\n")
     trainer.run()
 
 

@@ -37,6 +37,7 @@ class Option:
     synonyms: tuple[tuple[str, str], ...] = ()
     alias: tuple[str, ...] = ()
     only_for: tuple[str, ...] = ()
+    own: bool = False  # DeePMD-kit has no such key
     section: type | None = None
     variants: VariantTable | None = None  # of the section, or of every item of a list of sections
 

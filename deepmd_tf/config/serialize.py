@@ -8,17 +8,28 @@ from typing import Any
 from deepmd_tf.config.fields import keys_of
 
 
-def config_to_dict(config: Any) -> dict[str, Any]:
+def config_to_dict(config: Any, *, common: bool = False) -> dict[str, Any]:
     """Return a configuration (the whole or a section) as a dictionary of JSON values, defaults included.
 
-    `parse_config(config_to_dict(config)) == config`.
+    Parameters
+    ----------
+    config
+        `parse_config(config_to_dict(config)) == config`.
+    common
+        Leave out keys that DeePMD-kit has not where they have their defaults, so that it reads the rest.
     """
-    return {key.name: _plain(getattr(config, key.name)) for key in keys_of(type(config), getattr(config, "type", None))}
+    keys = keys_of(type(config), getattr(config, "type", None))
+    values = {key.name: getattr(config, key.name) for key in keys}
+    if common:
+        values = {
+            key.name: values[key.name] for key in keys if not (key.option.own and values[key.name] == key.default)
+        }
+    return {name: _plain(value, common) for name, value in values.items()}
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any, common: bool) -> Any:
     if dataclasses.is_dataclass(value):
-        return config_to_dict(value)
+        return config_to_dict(value, common=common)
     if isinstance(value, tuple):
-        return [_plain(item) for item in value]
+        return [_plain(item, common) for item in value]
     return value

@@ -63,7 +63,7 @@ class DataConfig:
     auto_prob: str = _auto_prob()
     sys_probs: tuple[float, ...] | None = _sys_probs()
     xyz_keys: XyzKeysConfig = option(
-        "Under which names extended XYZ files have their labels.", XyzKeysConfig(), section=XyzKeysConfig
+        "Under which names extended XYZ files have their labels.", XyzKeysConfig(), own=True, section=XyzKeysConfig
     )
 
     def problems(self) -> Iterator[tuple[str, str]]:
@@ -125,6 +125,7 @@ class TrainingConfig:
         "in DeePMD-kit; a step sees N times as many frames, and `learning_rate.scale_by_worker` applies. `true`, the "
         "ranks share one batch of `batch_size`, so that a run is the same, to rounding, on any number of them.",
         False,
+        own=True,
     )
     stat_file: str | None = option(
         "File that statistics and neighbour counts of the training data are kept in, and taken from when data and "

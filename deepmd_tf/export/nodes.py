@@ -66,7 +66,7 @@ def attributes(config: Config, min_distance: float, model_type: str = "original_
         "model_attr/model_version": MODEL_VERSION,
         "model_type": model_type,
         PROGRAM: f"deepmd_tf {deepmd_tf.__version__}",
-        "train_attr/training_script": json.dumps(config_to_dict(config)),
+        "train_attr/training_script": json.dumps(config_to_dict(config, common=True)),
         "train_attr/min_nbor_dist": np.float64(min_distance),
     }
     for name, value in constants.items():

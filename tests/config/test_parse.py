@@ -195,3 +195,11 @@ def test_without_type_embedding(water):
     assert parse_config(water).model.type_embedding is None
     water["model"]["descriptor"]["type"] = "se_a_ebd_v2"
     assert parse_config(water).model.type_embedding == TypeEmbeddingConfig(activation_function="linear")
+
+
+def test_keys_that_deepmd_kit_has_not_are_left_out_at_their_defaults(changed):
+    common = config_to_dict(parse_config(changed("training.numb_steps", 3)), common=True)
+    assert "share_batch" not in common["training"] and "xyz_keys" not in common["training"]["training_data"]
+    shared = parse_config(changed("training.share_batch", True))
+    assert config_to_dict(shared, common=True)["training"]["share_batch"] is True
+    assert parse_config(config_to_dict(shared, common=True)) == shared
