@@ -8,6 +8,7 @@ import io
 import itertools
 import logging
 import os
+import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -27,6 +28,9 @@ log = logging.getLogger(__name__)
 
 SUFFIXES = (".xyz", ".extxyz")
 _MOST_ENDS = 100
+_MOST_DIGITS = 4
+_WIDE = re.compile(rf":\s*\w+\s*:\s*\+?[0_]*([1-9][\d_]{{{_MOST_DIGITS},}})")
+"""A column of Properties that claims more numbers than anything has."""
 _VOIGT = [0, 5, 4, 5, 1, 3, 4, 3, 2]
 _AGREEMENT = 1e-3
 """Relative difference beyond which a virial and a stress contradict each other; files have few digits."""
@@ -46,7 +50,11 @@ class _Frame(NamedTuple):
 
 
 class _Lines(io.TextIOWrapper):
-    """A text file that is not read on and on beyond its end, as ASE does for a frame that claims a billion atoms."""
+    """A text file whose claims are looked at before ASE believes them.
+
+    It is not read on and on beyond its end for a frame that claims a billion atoms, and columns are not made by the
+    billion.
+    """
 
     _ended = 0
 
@@ -56,6 +64,8 @@ class _Lines(io.TextIOWrapper):
         self._ended = 0 if line else self._ended + 1
         if self._ended > _MOST_ENDS:
             raise EOFError("it claims more atoms than there are lines")
+        if "roperties" in line and (wide := _WIDE.search(line)):
+            raise ValueError(f"it claims {wide[1][:20]} columns, of at most {10**_MOST_DIGITS - 1}")
         return line
 
 

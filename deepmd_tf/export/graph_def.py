@@ -113,7 +113,7 @@ def constants(graph: GraphDef, path: str | Path = "graph") -> dict[str, np.ndarr
                 raise InputError(f"{path}: the constant {node.name} claims {elements} elements; refused")
             try:
                 values[node.name] = tf.make_ndarray(tensor)
-            except (ValueError, TypeError, OverflowError, IndexError) as error:
+            except (ValueError, TypeError, KeyError, OverflowError, IndexError) as error:
                 reason = str(error).splitlines()[0][:200]
                 raise InputError(f"{path}: the constant {node.name} is damaged: {reason}") from error
     return values
