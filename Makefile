@@ -37,7 +37,7 @@ $(VENV)/.tools: Makefile
 	@touch $@
 
 $(INSTALLED): $(VENV)/.tools $(SOURCES)
-	$(BIN)/python -m pip install --quiet --no-build-isolation --editable ".[cpu,dev]" -C cmake.define.DEEPMD_WERROR=ON
+	$(BIN)/python -m pip install --quiet --no-build-isolation --editable ".[cpu,dev]" -C cmake.define.DEEPMD_WERROR=ON -C cmake.define.DEEPMD_EMULATE_CUDA=ON
 	@touch $@
 
 $(PEER_INSTALLED):

@@ -55,6 +55,7 @@ EdgeRows read_rows(tf::OpKernelContext* context, int first) {
   const double rcut = read_scalar<double>("rcut", context->input(first + 6));
   const double rcut_smth = read_scalar<double>("rcut_smth", context->input(first + 7));
   return {ncentres,
+          edge_vec.dim_size(0),
           edge_splits.flat<int64_t>().data(),
           type.flat<int>().data(),
           edge_vec.flat<double>().data(),

@@ -46,7 +46,7 @@ class EdgeForce : public tf::OpKernel {
       const int natoms = read_scalar<int>("natoms", context->input(3));
       const EdgeList edges = read_edges(context->input(1), context->input(2), natoms);
       check_edge_neighbors(device, edges);
-      check_shape("edge_grad", context->input(0), {edges.nedge(), 3});
+      check_shape("edge_grad", context->input(0), {edges.nedge, 3});
       double* force = allocate(context, 0, {natoms, 3})->flat<double>().data();
       edge_force(device, edges, context->input(0).flat<double>().data(), force);
     });
@@ -64,7 +64,7 @@ class EdgeForceGrad : public tf::OpKernel {
       const EdgeList edges = read_edges(context->input(1), context->input(2), natoms);
       check_edge_neighbors(device, edges);
       check_shape("grad", context->input(0), {natoms, 3});
-      double* edge_grad = allocate(context, 0, {edges.nedge(), 3})->flat<double>().data();
+      double* edge_grad = allocate(context, 0, {edges.nedge, 3})->flat<double>().data();
       edge_force_grad(device, edges, context->input(0).flat<double>().data(), edge_grad);
     });
   }
@@ -87,8 +87,8 @@ class EdgeVirial : public tf::OpKernel {
       const int64_t natoms = frames.splits[frames.nframes];
       const EdgeList edges = read_edges(context->input(2), context->input(3), natoms);
       check_edge_neighbors(device, edges, frames);
-      check_shape("edge_grad", context->input(0), {edges.nedge(), 3});
-      check_shape("edge_vec", context->input(1), {edges.nedge(), 3});
+      check_shape("edge_grad", context->input(0), {edges.nedge, 3});
+      check_shape("edge_vec", context->input(1), {edges.nedge, 3});
       double* virial = allocate(context, 0, {frames.nframes, 9})->flat<double>().data();
       double* atom_virial = allocate(context, 1, {natoms, 9})->flat<double>().data();
       edge_virial(device, edges, frames, context->input(0).flat<double>().data(),
@@ -110,8 +110,8 @@ class EdgeVirialGrad : public tf::OpKernel {
       check_edge_neighbors(device, edges, frames);
       check_shape("grad", context->input(0), {frames.nframes, 9});
       check_shape("grad_atom", context->input(1), {natoms, 9});
-      check_shape("edge_vec", context->input(2), {edges.nedge(), 3});
-      double* edge_grad = allocate(context, 0, {edges.nedge(), 3})->flat<double>().data();
+      check_shape("edge_vec", context->input(2), {edges.nedge, 3});
+      double* edge_grad = allocate(context, 0, {edges.nedge, 3})->flat<double>().data();
       edge_virial_grad(device, edges, frames, context->input(0).flat<double>().data(),
                        context->input(1).flat<double>().data(), context->input(2).flat<double>().data(), edge_grad);
     });

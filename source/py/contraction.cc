@@ -42,11 +42,11 @@ CellsOfRows find_cells(const Array<double>& rows, const Array<int64_t>& edge_spl
   if (ncentres < 0 || ncentres > type.size()) throw InputError("edge_splits: expected at most one centre per atom");
   check_edge_splits(ncentres, edge_splits.data(), rows.shape(0));
   const CpuDevice device = CpuDevice::threads(threads);
-  check_edge_neighbors(device, EdgeList{ncentres, type.size(), edge_splits.data(), neighbor.data()});
+  check_edge_neighbors(device, EdgeList{ncentres, type.size(), neighbor.size(), edge_splits.data(), neighbor.data()});
   for (pb::ssize_t i = 0; i < type.size(); ++i) {
     if (type.data()[i] < 0 || type.data()[i] >= ntypes) throw InputError("type: expected entries in [0, ntypes)");
   }
-  const EdgeTypes edges{ncentres, edge_splits.data(), neighbor.data(), type.data()};
+  const EdgeTypes edges{ncentres, neighbor.size(), edge_splits.data(), neighbor.data(), type.data()};
   return {rows,
           radial_cells(device, edges, rows.data(), Codes{ntypes, one_side, nullptr}, Panels{lowest, unit, per_octave})};
 }

@@ -3,10 +3,12 @@
 #include <cstdint>
 
 #include "frames.h"
+#include "session.h"
 
 namespace deepmd::py {
 namespace {
 
+#ifndef DEEPMD_PY_GPU
 /// What a search returns.
 struct Found {
   std::vector<int64_t> edge_splits;
@@ -54,56 +56,67 @@ pb::tuple neighbors_listed(const Array<double>& coord, const Array<int>& type, c
   return std::move(found).to_tuple();
 }
 
-EdgeRows make_rows(const Array<double>& edge_vec, const Array<int64_t>& edge_splits, const Array<int>& type,
-                   const Array<double>& avg, const Array<double>& std_radial, const Array<double>& std_angular,
-                   double rcut, double rcut_smth) {
+#endif
+
+/// The rows of a call, checked, as the device sees them.
+EdgeRows make_rows(Session& session, const Array<double>& edge_vec, const Array<int64_t>& edge_splits,
+                   const Array<int>& type, const Array<double>& avg, const Array<double>& std_radial,
+                   const Array<double>& std_angular, double rcut, double rcut_smth) {
   check_shape("edge_vec", edge_vec, {-1, 3});
   const int64_t ncentres = count_rows("edge_splits", edge_splits.size());
   check_edge_splits(ncentres, edge_splits.data(), edge_vec.shape(0));
   check_shape("type", type, {ncentres});
   check_shape("std_radial", std_radial, {avg.size()});
   check_shape("std_angular", std_angular, {avg.size()});
-  return {ncentres,   edge_splits.data(), type.data(),        edge_vec.data(),  int(avg.size()),
-          avg.data(), std_radial.data(),  std_angular.data(), {rcut_smth, rcut}};
+  check_edge_rows({ncentres,
+                   edge_vec.shape(0),
+                   edge_splits.data(),
+                   type.data(),
+                   edge_vec.data(),
+                   int(avg.size()),
+                   avg.data(),
+                   std_radial.data(),
+                   std_angular.data(),
+                   {rcut_smth, rcut}});
+  return {ncentres,        edge_vec.shape(0), session.in(edge_splits), session.in(type),        session.in(edge_vec),
+          int(avg.size()), session.in(avg),   session.in(std_radial),  session.in(std_angular), {rcut_smth, rcut}};
 }
 
-/// Runs a kernel on rows; its output has `width` columns.
-template <typename Kernel>
-Array<double> run_rows(const EdgeRows& edges, int width, int threads, const Kernel& kernel) {
-  Array<double> out({pb::ssize_t(edges.edge_splits[edges.ncentres]), pb::ssize_t(width)});
-  double* data = out.mutable_data();
-  pb::gil_scoped_release release;
-  kernel(CpuDevice::threads(threads), edges, data);
-  return out;
-}
-
-EdgeList make_edges(const Array<int64_t>& edge_splits, const Array<int32_t>& neighbor, int64_t natoms,
-                    const CpuDevice& device) {
+/// The edges of a call, checked, as the device sees them.
+EdgeList make_edges(Session& session, const Array<int64_t>& edge_splits, const Array<int32_t>& neighbor, int64_t natoms,
+                    const Array<int>* frame_splits = nullptr) {
   const int64_t ncentres = count_rows("edge_splits", edge_splits.size());
   check_shape("neighbor", neighbor, {-1});
   check_edge_splits(ncentres, edge_splits.data(), neighbor.size());
-  const EdgeList edges{ncentres, natoms, edge_splits.data(), neighbor.data()};
-  check_edge_neighbors(device, edges);
-  return edges;
+  const EdgeList edges{ncentres, natoms, neighbor.size(), edge_splits.data(), neighbor.data()};
+  check_edge_neighbors(CpuDevice(), edges);
+  if (frame_splits != nullptr) {
+    check_edge_neighbors(CpuDevice(), edges, {int(frame_splits->size()) - 1, frame_splits->data()});
+  }
+  return {ncentres, natoms, neighbor.size(), session.in(edge_splits), session.in(neighbor)};
 }
 
 Array<double> force(const Array<double>& edge_grad, const Array<int64_t>& edge_splits, const Array<int32_t>& neighbor,
                     int64_t natoms, int threads) {
-  const CpuDevice device = CpuDevice::threads(threads);
-  const EdgeList edges = make_edges(edge_splits, neighbor, natoms, device);
-  check_shape("edge_grad", edge_grad, {edges.nedge(), 3});
+  Session session(threads);
+  const EdgeList edges = make_edges(session, edge_splits, neighbor, natoms);
+  check_shape("edge_grad", edge_grad, {edges.nedge, 3});
   Array<double> out({pb::ssize_t(natoms), pb::ssize_t(3)});
-  edge_force(device, edges, edge_grad.data(), out.mutable_data());
+  const double* g = session.in(edge_grad);
+  double* f = session.out(out);
+  session.run([&] { edge_force(session.device(), edges, g, f); });
   return out;
 }
 
 Array<double> force_grad(const Array<double>& grad, const Array<int64_t>& edge_splits, const Array<int32_t>& neighbor,
                          int threads) {
   check_shape("grad", grad, {-1, 3});
-  const CpuDevice device = CpuDevice::threads(threads);
-  const EdgeList edges = make_edges(edge_splits, neighbor, grad.shape(0), device);
-  Array<double> out({pb::ssize_t(edges.nedge()), pb::ssize_t(3)});
-  edge_force_grad(device, edges, grad.data(), out.mutable_data());
+  Session session(threads);
+  const EdgeList edges = make_edges(session, edge_splits, neighbor, grad.shape(0));
+  Array<double> out({pb::ssize_t(edges.nedge), pb::ssize_t(3)});
+  const double* g = session.in(grad);
+  double* result = session.out(out);
+  session.run([&] { edge_force_grad(session.device(), edges, g, result); });
   return out;
 }
 
@@ -111,42 +124,48 @@ Array<double> force_grad(const Array<double>& grad, const Array<int64_t>& edge_s
 struct Virial {
   Virial(const Array<int64_t>& edge_splits, const Array<int32_t>& neighbor, const Array<int>& frame_splits,
          const Array<double>& edge_vec, int threads)
-      : device(CpuDevice::threads(threads)) {
-    frames = {int(count_rows("frame_splits", frame_splits.size())), frame_splits.data()};
-    natoms = frames.splits[frames.nframes];
-    check_frame_splits(frames.nframes, frames.splits, natoms);
-    edges = make_edges(edge_splits, neighbor, natoms, device);
-    check_edge_neighbors(device, edges, frames);
-    check_shape("edge_vec", edge_vec, {edges.nedge(), 3});
+      : session(threads) {
+    const int nframes = int(count_rows("frame_splits", frame_splits.size()));
+    natoms = frame_splits.data()[nframes];
+    check_frame_splits(nframes, frame_splits.data(), natoms);
+    edges = make_edges(session, edge_splits, neighbor, natoms, &frame_splits);
+    check_shape("edge_vec", edge_vec, {edges.nedge, 3});
+    vec = session.in(edge_vec);
+    frames = {nframes, session.in(frame_splits)};
   }
 
-  CpuDevice device;
+  Session session;
   FrameSplits frames;
   pb::ssize_t natoms;
   EdgeList edges;
+  const double* vec;
 };
 
 pb::tuple virial(const Array<double>& edge_grad, const Array<double>& edge_vec, const Array<int64_t>& edge_splits,
                  const Array<int32_t>& neighbor, const Array<int>& frame_splits, int threads) {
-  const Virial v(edge_splits, neighbor, frame_splits, edge_vec, threads);
-  check_shape("edge_grad", edge_grad, {v.edges.nedge(), 3});
+  Virial v(edge_splits, neighbor, frame_splits, edge_vec, threads);
+  check_shape("edge_grad", edge_grad, {v.edges.nedge, 3});
   Array<double> total({pb::ssize_t(v.frames.nframes), pb::ssize_t(9)}), atoms({v.natoms, pb::ssize_t(9)});
-  edge_virial(v.device, v.edges, v.frames, edge_grad.data(), edge_vec.data(), total.mutable_data(),
-              atoms.mutable_data());
+  const double* g = v.session.in(edge_grad);
+  double *of_frames = v.session.out(total), *of_atoms = v.session.out(atoms);
+  v.session.run([&] { edge_virial(v.session.device(), v.edges, v.frames, g, v.vec, of_frames, of_atoms); });
   return pb::make_tuple(total, atoms);
 }
 
 Array<double> virial_grad(const Array<double>& grad, const Array<double>& grad_atom, const Array<double>& edge_vec,
                           const Array<int64_t>& edge_splits, const Array<int32_t>& neighbor,
                           const Array<int>& frame_splits, int threads) {
-  const Virial v(edge_splits, neighbor, frame_splits, edge_vec, threads);
+  Virial v(edge_splits, neighbor, frame_splits, edge_vec, threads);
   check_shape("grad", grad, {v.frames.nframes, 9});
   check_shape("grad_atom", grad_atom, {v.natoms, 9});
-  Array<double> out({pb::ssize_t(v.edges.nedge()), pb::ssize_t(3)});
-  edge_virial_grad(v.device, v.edges, v.frames, grad.data(), grad_atom.data(), edge_vec.data(), out.mutable_data());
+  Array<double> out({pb::ssize_t(v.edges.nedge), pb::ssize_t(3)});
+  const double *of_frames = v.session.in(grad), *of_atoms = v.session.in(grad_atom);
+  double* result = v.session.out(out);
+  v.session.run([&] { edge_virial_grad(v.session.device(), v.edges, v.frames, of_frames, of_atoms, v.vec, result); });
   return out;
 }
 
+#ifndef DEEPMD_PY_GPU
 void bind_searches(pb::module_& module) {
   using pb::arg;
   module.def(
@@ -158,6 +177,7 @@ void bind_searches(pb::module_& module) {
              arg("rcut"), arg("ntypes"), arg("threads") = 1,
              "coord [nall, 3], type [nall], list_splits [nloc + 1], list_neighbor [list_length] -> as neighbors_batch");
 }
+#endif
 
 void bind_rows(pb::module_& module) {
   using pb::arg;
@@ -168,22 +188,31 @@ void bind_rows(pb::module_& module) {
       "edge_rows",
       [](In edge_vec, Splits edge_splits, Types type, In avg, In std_radial, In std_angular, double rcut,
          double rcut_smth, int threads) {
-        const EdgeRows edges = make_rows(edge_vec, edge_splits, type, avg, std_radial, std_angular, rcut, rcut_smth);
-        return run_rows(edges, 4, threads, edge_rows);
+        Session session(threads);
+        const EdgeRows edges =
+            make_rows(session, edge_vec, edge_splits, type, avg, std_radial, std_angular, rcut, rcut_smth);
+        Array<double> out({edge_vec.shape(0), pb::ssize_t(4)});
+        double* rows = session.out(out);
+        session.run([&] { edge_rows(session.device(), edges, rows); });
+        return out;
       },
       arg("edge_vec"), arg("edge_splits"), arg("type"), arg("avg"), arg("std_radial"), arg("std_angular"), arg("rcut"),
       arg("rcut_smth"), arg("threads") = 1, "edge_vec [nedge, 3], type [ncentres], tables [ntypes] -> rows [nedge, 4]");
-  const auto bind = [&module](const char* name, int in, int out, auto* kernel, const char* doc) {
+  using Kernel = void (*)(const Device&, const EdgeRows&, const double*, double*);
+  const auto bind = [&module](const char* name, int in, int out, Kernel kernel, const char* doc) {
     module.def(
         name,
         [=](In input, In edge_vec, Splits edge_splits, Types type, In avg, In std_radial, In std_angular, double rcut,
             double rcut_smth, int threads) {
-          const EdgeRows edges = make_rows(edge_vec, edge_splits, type, avg, std_radial, std_angular, rcut, rcut_smth);
+          Session session(threads);
+          const EdgeRows edges =
+              make_rows(session, edge_vec, edge_splits, type, avg, std_radial, std_angular, rcut, rcut_smth);
           check_shape("input", input, {edge_vec.shape(0), in});
-          const double* data = input.data();
-          return run_rows(edges, out, threads, [=](const CpuDevice& device, const EdgeRows& rows, double* result) {
-            kernel(device, rows, data, result);
-          });
+          Array<double> output({edge_vec.shape(0), pb::ssize_t(out)});
+          const double* values = session.in(input);
+          double* result = session.out(output);
+          session.run([&] { kernel(session.device(), edges, values, result); });
+          return output;
         },
         arg("input"), arg("edge_vec"), arg("edge_splits"), arg("type"), arg("avg"), arg("std_radial"),
         arg("std_angular"), arg("rcut"), arg("rcut_smth"), arg("threads") = 1, doc);
@@ -196,7 +225,9 @@ void bind_rows(pb::module_& module) {
 
 void bind_edges(pb::module_& module) {
   using pb::arg;
+#ifndef DEEPMD_PY_GPU
   bind_searches(module);
+#endif
   bind_rows(module);
   module.def("edge_force", &force, arg("edge_grad"), arg("edge_splits"), arg("neighbor"), arg("natoms"),
              arg("threads") = 1, "edge_grad [nedge, 3] -> force [natoms, 3]");

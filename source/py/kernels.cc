@@ -1,6 +1,7 @@
-#include "arrays.h"
+#include "session.h"
 
-PYBIND11_MODULE(_kernels, module) {
+// _kernels, or, with the kernels of a GPU, _gpu.
+PYBIND11_MODULE(DEEPMD_PY_MODULE, module) {
   namespace pb = pybind11;
   module.doc() =
       "The kernels on NumPy arrays. Arrays must have the exact dtype; input errors are deepmd_tf.errors.InputError.";
@@ -12,11 +13,15 @@ PYBIND11_MODULE(_kernels, module) {
       PyErr_SetString(type.ptr(), error.what());
     }
   });
+  deepmd::py::bind_edges(module);
+#ifdef DEEPMD_PY_GPU
+  deepmd::py::bind_device(module);
+#else
   deepmd::py::bind_contraction(module);
   deepmd::py::bind_activation(module);
-  deepmd::py::bind_edges(module);
   deepmd::py::bind_evaluate(module);
   deepmd::py::bind_geometry(module);
   deepmd::py::bind_pairs(module);
   deepmd::py::bind_slots(module);
+#endif
 }

@@ -15,7 +15,7 @@ struct CellsOfPairs {
   PairCells cells;
 
   int64_t ncentres() const { return int64_t(edge_splits.size()) - 1; }
-  EdgeTypes edges() const { return {ncentres(), edge_splits.data(), neighbor.data(), type.data()}; }
+  EdgeTypes edges() const { return {ncentres(), neighbor.size(), edge_splits.data(), neighbor.data(), type.data()}; }
   PairMoments shape(int64_t terms) const {
     return {edges(),
             rows.data(),
@@ -42,7 +42,7 @@ CellsOfPairs find_cells(const Array<double>& rows, const Array<int64_t>& edge_sp
   if (ncentres < 0 || ncentres > type.size()) throw InputError("edge_splits: expected at most one centre per atom");
   check_edge_splits(ncentres, edge_splits.data(), rows.shape(0));
   const CpuDevice device = CpuDevice::threads(threads);
-  check_edge_neighbors(device, EdgeList{ncentres, type.size(), edge_splits.data(), neighbor.data()});
+  check_edge_neighbors(device, EdgeList{ncentres, type.size(), neighbor.size(), edge_splits.data(), neighbor.data()});
   for (pb::ssize_t i = 0; i < type.size(); ++i) {
     if (type.data()[i] < 0 || type.data()[i] >= ntypes) throw InputError("type: expected entries in [0, ntypes)");
   }

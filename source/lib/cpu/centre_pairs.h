@@ -30,7 +30,7 @@ inline Interval interval_of_angles(int panel, const PairPanels& panels) {
 
 /// Nanoseconds that the pairs of a centre take.
 inline int64_t centre_cost(const EdgeTypes& edges, double per_pair) {
-  const double n = double(edges.edge_splits[edges.ncentres]) / double(std::max<int64_t>(edges.ncentres, 1));
+  const double n = double(edges.nedge) / double(std::max<int64_t>(edges.ncentres, 1));
   return int64_t(per_pair * n * (n + 1) / 2) + 100;
 }
 

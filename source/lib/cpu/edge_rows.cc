@@ -5,7 +5,7 @@
 #include "cpu/edge_scatter.h"
 #include "deepmd/edges.h"
 #include "deepmd/error.h"
-#include "math/environment_row.h"
+#include "math/edge_row.h"
 
 namespace deepmd {
 namespace {
@@ -19,32 +19,13 @@ struct Tile {
   int count;
   double d[3][kTile];
   double s[kTile], w[kTile], radial[kTile], mixed[kTile];
-};
 
-/// What divides the columns of a centre's rows.
-struct Scale {
-  double avg;
-  double radial;   ///< 1 / std_radial
-  double angular;  ///< 1 / std_angular
+  struct Edge {
+    double d[3];
+  };
+  Edge edge(int k) const { return {{d[0][k], d[1][k], d[2][k]}}; }
+  EnvironmentFactors<double> factors(int k) const { return {s[k], w[k], radial[k], mixed[k]}; }
 };
-
-void check(const EdgeRows& edges) {
-  check_cutoff(edges.cutoff);
-  for (int t = 0; t < edges.ntypes; ++t) {
-    const double one = edges.std_radial[t], other = edges.std_angular[t];
-    if (one == 0 || other == 0 || !std::isfinite(one) || !std::isfinite(other) || !std::isfinite(edges.avg[t])) {
-      throw InputError("avg, std_radial and std_angular must be finite and the last two not zero, got " +
-                       std::to_string(edges.avg[t]) + ", " + std::to_string(one) + ", " + std::to_string(other) +
-                       " for type " + std::to_string(t));
-    }
-  }
-  for (int64_t c = 0; c < edges.ncentres; ++c) {
-    if (edges.type[c] < 0 || edges.type[c] >= edges.ntypes) {
-      throw InputError("type: expected numbers in [0, " + std::to_string(edges.ntypes) + "), got " +
-                       std::to_string(edges.type[c]) + " for atom " + std::to_string(c));
-    }
-  }
-}
 
 void load(const EdgeRows& edges, Tile& tile) {
   const double* vec = edges.edge_vec + 3 * tile.first;
@@ -74,10 +55,10 @@ void load(const EdgeRows& edges, Tile& tile) {
 /// Calls body(tile, scale) for the edges of all centres, some at a time.
 template <typename Body>
 void for_tiles(const CpuDevice& device, const EdgeRows& edges, const Body& body) {
-  check(edges);
+  check_edge_rows(edges);
   for_centres(device, edges.ncentres, edges.edge_splits, kNanosecondsPerEdge, [&](int64_t c) {
     const int type = edges.type[c];
-    const Scale scale{edges.avg[type], 1.0 / edges.std_radial[type], 1.0 / edges.std_angular[type]};
+    const RowScale scale{edges.avg[type], 1.0 / edges.std_radial[type], 1.0 / edges.std_angular[type]};
     Tile tile;
     for (int64_t e = edges.edge_splits[c]; e < edges.edge_splits[c + 1]; e += kTile) {
       tile.first = e;
@@ -90,39 +71,47 @@ void for_tiles(const CpuDevice& device, const EdgeRows& edges, const Body& body)
 
 }  // namespace
 
-void edge_rows(const CpuDevice& device, const EdgeRows& edges, double* rows) {
-  for_tiles(device, edges, [rows](const Tile& tile, const Scale& scale) {
-    double* row = rows + 4 * tile.first;
-    for (int k = 0; k < tile.count; ++k) {
-      row[4 * k] = (tile.s[k] - scale.avg) * scale.radial;
-      for (int a = 0; a < 3; ++a) row[4 * k + 1 + a] = tile.w[k] * tile.d[a][k] * scale.angular;
+void check_edge_rows(const EdgeRows& edges) {
+  check_cutoff(edges.cutoff);
+  for (int t = 0; t < edges.ntypes; ++t) {
+    const double one = edges.std_radial[t], other = edges.std_angular[t];
+    if (one == 0 || other == 0 || !std::isfinite(one) || !std::isfinite(other) || !std::isfinite(edges.avg[t])) {
+      throw InputError("avg, std_radial and std_angular must be finite and the last two not zero, got " +
+                       std::to_string(edges.avg[t]) + ", " + std::to_string(one) + ", " + std::to_string(other) +
+                       " for type " + std::to_string(t));
     }
+  }
+  for (int64_t c = 0; c < edges.ncentres; ++c) {
+    if (edges.type[c] < 0 || edges.type[c] >= edges.ntypes) {
+      throw InputError("type: expected numbers in [0, " + std::to_string(edges.ntypes) + "), got " +
+                       std::to_string(edges.type[c]) + " for atom " + std::to_string(c));
+    }
+  }
+}
+
+void edge_rows(const CpuDevice& device, const EdgeRows& edges, double* rows) {
+  for_tiles(device, edges, [rows](const Tile& tile, const RowScale& scale) {
+    double* out = rows + 4 * tile.first;
+    for (int k = 0; k < tile.count; ++k) scaled_row(tile.factors(k), tile.edge(k).d, scale, out + 4 * k);
   });
 }
 
 void edge_rows_grad(const CpuDevice& device, const EdgeRows& edges, const double* rows_grad, double* edge_grad) {
-  for_tiles(device, edges, [rows_grad, edge_grad](const Tile& tile, const Scale& scale) {
+  for_tiles(device, edges, [rows_grad, edge_grad](const Tile& tile, const RowScale& scale) {
     const double* in = rows_grad + 4 * tile.first;
     double* out = edge_grad + 3 * tile.first;
     for (int k = 0; k < tile.count; ++k) {
-      const double g[3] = {in[4 * k + 1] * scale.angular, in[4 * k + 2] * scale.angular, in[4 * k + 3] * scale.angular};
-      const double along = tile.d[0][k] * g[0] + tile.d[1][k] * g[1] + tile.d[2][k] * g[2];
-      const double factor = tile.radial[k] * in[4 * k] * scale.radial + tile.mixed[k] * along;
-      for (int a = 0; a < 3; ++a) out[3 * k + a] = tile.w[k] * g[a] + factor * tile.d[a][k];
+      scaled_row_grad(tile.factors(k), tile.edge(k).d, scale, in + 4 * k, out + 3 * k);
     }
   });
 }
 
 void edge_rows_tangent(const CpuDevice& device, const EdgeRows& edges, const double* v, double* rows_tangent) {
-  for_tiles(device, edges, [v, rows_tangent](const Tile& tile, const Scale& scale) {
+  for_tiles(device, edges, [v, rows_tangent](const Tile& tile, const RowScale& scale) {
     const double* in = v + 3 * tile.first;
     double* out = rows_tangent + 4 * tile.first;
     for (int k = 0; k < tile.count; ++k) {
-      const double along = tile.d[0][k] * in[3 * k] + tile.d[1][k] * in[3 * k + 1] + tile.d[2][k] * in[3 * k + 2];
-      out[4 * k] = tile.radial[k] * along * scale.radial;
-      for (int a = 0; a < 3; ++a) {
-        out[4 * k + 1 + a] = (tile.w[k] * in[3 * k + a] + tile.mixed[k] * along * tile.d[a][k]) * scale.angular;
-      }
+      scaled_row_tangent(tile.factors(k), tile.edge(k).d, scale, in + 3 * k, out + 4 * k);
     }
   });
 }

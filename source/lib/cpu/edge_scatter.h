@@ -47,7 +47,7 @@ void edge_scatter(const CpuDevice& device, const EdgeList& edges, int64_t cost_p
   constexpr int64_t kCentresPerBlock = 32;
   const int64_t blocks = std::clamp<int64_t>(edges.ncentres / kCentresPerBlock, 1, kMaxBlocks);
   std::vector<AtomRange<kWidth>> parts(blocks);
-  device.parallel_for(blocks, cost_per_edge * (edges.nedge() / blocks + 1), [&](int64_t begin, int64_t end) {
+  device.parallel_for(blocks, cost_per_edge * (edges.nedge / blocks + 1), [&](int64_t begin, int64_t end) {
     for (int64_t b = begin; b < end; ++b) {
       AtomRange<kWidth>& part = parts[b];
       const int64_t first = edges.ncentres * b / blocks, last = edges.ncentres * (b + 1) / blocks;

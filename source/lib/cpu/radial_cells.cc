@@ -113,7 +113,7 @@ RadialCells radial_cells(const CpuDevice& device, const EdgeTypes& edges, const 
     throw InputError("panels: expected a positive unit and a number per octave that is not negative, got " +
                      std::to_string(panels.unit) + " and " + std::to_string(panels.per_octave));
   }
-  const int64_t nedge = edges.edge_splits[edges.ncentres];
+  const int64_t nedge = edges.nedge;
   check_rows(device, nedge, rows);
   const int64_t nblocks = (edges.ncentres + kCentresPerBlock - 1) / kCentresPerBlock;
   std::vector<Block> blocks(nblocks);

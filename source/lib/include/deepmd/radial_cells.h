@@ -27,6 +27,7 @@ struct Codes {
 /// The edges of a centre in rows, as the neighbour search gives them.
 struct EdgeTypes {
   int64_t ncentres;
+  int64_t nedge;
   const int64_t* edge_splits;  ///< [ncentres + 1]
   const int32_t* neighbor;     ///< [nedge]
   const int32_t* type;         ///< [nall]; centre i is atom i

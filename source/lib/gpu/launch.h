@@ -1,0 +1,77 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <tuple>
+
+#include "deepmd/gpu_device.h"
+#include "gpu/cuda.h"
+#include "gpu/grid.h"
+
+namespace deepmd::gpu {
+
+/// Throws GpuError unless the call succeeded.
+inline void check(cudaError_t error, const char* call) {
+  if (error == cudaSuccess) return;
+  cudaGetLastError();  // so that the next call is not blamed
+  throw GpuError(std::string("CUDA: ") + call + ": " + cudaGetErrorString(error));
+}
+
+inline cudaStream_t stream_of(const GpuDevice& device) { return static_cast<cudaStream_t>(device.stream()); }
+
+/// What a block may take of shared memory without asking.
+constexpr size_t kSharedWithoutAsking = 48 * 1024;
+
+/// Puts a kernel into the stream; a grid without blocks does nothing.
+template <typename... Parameters, typename... Arguments>
+void launch(const GpuDevice& device, const Grid& grid, void (*kernel)(Parameters...), const Arguments&... arguments) {
+  if (grid.blocks == 0) return;
+#ifdef DEEPMD_EMULATE_CUDA
+  (void)device;
+  emulated::run(grid, [&] { kernel(Parameters(arguments)...); });
+#else
+  if (grid.shared > kSharedWithoutAsking) {
+    check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, int(grid.shared)),
+          "cudaFuncSetAttribute");
+  }
+  std::tuple<Parameters...> values(static_cast<Parameters>(arguments)...);
+  std::apply(
+      [&](auto&... value) {
+        void* pointers[] = {static_cast<void*>(&value)...};
+        check(cudaLaunchKernel(kernel, dim3(grid.blocks), dim3(grid.threads), pointers, grid.shared, stream_of(device)),
+              "cudaLaunchKernel");
+      },
+      values);
+#endif
+}
+
+/// The place of a thread among all of the grid, and their number: for loops over any number of items.
+__device__ __forceinline__ int64_t thread_index() { return int64_t(blockIdx.x) * blockDim.x + threadIdx.x; }
+__device__ __forceinline__ int64_t thread_count() { return int64_t(gridDim.x) * blockDim.x; }
+
+/// The same of warps.
+__device__ __forceinline__ int64_t warp_index() { return thread_index() / kWarp; }
+__device__ __forceinline__ int64_t warp_count() { return thread_count() / kWarp; }
+__device__ __forceinline__ int lane_index() { return int(threadIdx.x) % kWarp; }
+
+/// The shared memory that the grid asked for.
+template <typename T>
+__device__ __forceinline__ T* shared_memory() {
+#ifdef DEEPMD_EMULATE_CUDA
+  return reinterpret_cast<T*>(emulated::shared_memory());
+#else
+  extern __shared__ __align__(16) unsigned char deepmd_shared[];
+  return reinterpret_cast<T*>(deepmd_shared);
+#endif
+}
+
+constexpr unsigned kAllLanes = 0xffffffffu;
+
+/// The sum over the lanes of a warp, added in an order that is always the same; every lane gets it.
+template <typename T>
+__device__ __forceinline__ T warp_sum(T value) {
+  for (int step = kWarp / 2; step > 0; step /= 2) value += __shfl_xor_sync(kAllLanes, value, step);
+  return value;
+}
+
+}  // namespace deepmd::gpu

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <stdexcept>
+#include <utility>
+
+#include "deepmd/error.h"
+
+namespace deepmd {
+
+/// CUDA reported an error; the message says in which call, and what.
+class DEEPMD_API GpuError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+/// Where a kernel runs: a GPU, in a stream that the caller owns.
+///
+/// The overloads of the kernels for this device take pointers to its memory, unless their comment says otherwise, and
+/// only put work into the stream: nothing waits, except a search, which has to know how many edges there are. They
+/// leave out what the others check by reading data, and never read or write out of bounds: an index that is out of
+/// range, or an edge of no length, makes what it would have taken part in NaN. Results are the same, bit by bit, in
+/// every run.
+class GpuDevice {
+ public:
+  /// Memory of the device, aligned to 256 bytes, that remains until the work that is in the stream when the kernel
+  /// returns is done.
+  using Allocate = std::function<void*(size_t bytes)>;
+
+  GpuDevice(void* stream, Allocate allocate) : stream_(stream), allocate_(std::move(allocate)) {}
+
+  /// The cudaStream_t.
+  void* stream() const { return stream_; }
+
+  /// Room for n numbers to work in; never null.
+  template <typename T>
+  T* allocate(int64_t n) const {
+    return static_cast<T*>(allocate_(sizeof(T) * size_t(n > 0 ? n : 1)));
+  }
+
+ private:
+  void* stream_;
+  Allocate allocate_;
+};
+
+}  // namespace deepmd

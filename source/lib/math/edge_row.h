@@ -1,0 +1,40 @@
+#pragma once
+
+#include "math/environment_row.h"
+
+namespace deepmd {
+
+/// What normalises the columns of a centre's rows.
+struct RowScale {
+  double avg;
+  double radial;   ///< 1 / std_radial
+  double angular;  ///< 1 / std_angular
+};
+
+/// The normalised row of an edge d whose factors are f: row [4] = [(s - avg)/std_radial, s d/r / std_angular].
+DEEPMD_HOST_DEVICE DEEPMD_ALWAYS_INLINE void scaled_row(const EnvironmentFactors<double>& f, const double d[3],
+                                                        const RowScale& scale, double* row) {
+  row[0] = (f.s - scale.avg) * scale.radial;
+  for (int a = 0; a < 3; ++a) row[1 + a] = f.w * d[a] * scale.angular;
+}
+
+/// The transpose of its derivative by d: row_grad [4] -> d_grad [3].
+DEEPMD_HOST_DEVICE DEEPMD_ALWAYS_INLINE void scaled_row_grad(const EnvironmentFactors<double>& f, const double d[3],
+                                                             const RowScale& scale, const double* row_grad,
+                                                             double* d_grad) {
+  const double g[3] = {row_grad[1] * scale.angular, row_grad[2] * scale.angular, row_grad[3] * scale.angular};
+  const double along = d[0] * g[0] + d[1] * g[1] + d[2] * g[2];
+  const double factor = f.radial * row_grad[0] * scale.radial + f.mixed * along;
+  for (int a = 0; a < 3; ++a) d_grad[a] = f.w * g[a] + factor * d[a];
+}
+
+/// Its derivative along a change v [3] of d: row_tangent [4].
+DEEPMD_HOST_DEVICE DEEPMD_ALWAYS_INLINE void scaled_row_tangent(const EnvironmentFactors<double>& f, const double d[3],
+                                                                const RowScale& scale, const double* v,
+                                                                double* row_tangent) {
+  const double along = d[0] * v[0] + d[1] * v[1] + d[2] * v[2];
+  row_tangent[0] = f.radial * along * scale.radial;
+  for (int a = 0; a < 3; ++a) row_tangent[1 + a] = (f.w * v[a] + f.mixed * along * d[a]) * scale.angular;
+}
+
+}  // namespace deepmd
