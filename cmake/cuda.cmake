@@ -2,8 +2,8 @@
 include(CheckLanguage)
 check_language(CUDA)
 if(CMAKE_CUDA_COMPILER)
-  # Every GPU since Turing: code of compute capability 8.0 runs on 8.6 and 8.9 too, and the last entry's PTX on newer ones.
-  if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES AND NOT DEFINED ENV{CUDAARCHS})
+  # Every GPU since Turing: code for compute capability 8.0 runs on 8.6 and 8.9 too, and the last entry's PTX on newer ones.
+  if(NOT CMAKE_CUDA_ARCHITECTURES AND NOT DEFINED ENV{CUDAARCHS})
     set(CMAKE_CUDA_ARCHITECTURES 75-real 80-real 90)
   endif()
   enable_language(CUDA)

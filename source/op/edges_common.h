@@ -46,7 +46,8 @@ inline FrameSplits read_frames(const tensorflow::Tensor& splits, int64_t natoms)
 inline EdgeList read_edges(const tensorflow::Tensor& edge_splits, const tensorflow::Tensor& neighbor, int64_t natoms) {
   const int64_t ncentres = read_ncentres("edge_splits", edge_splits);
   check_shape("neighbor", neighbor, {-1});
-  const EdgeList edges{ncentres, natoms, neighbor.dim_size(0), edge_splits.flat<int64_t>().data(), neighbor.flat<int>().data()};
+  const EdgeList edges{ncentres, natoms, neighbor.dim_size(0), edge_splits.flat<int64_t>().data(),
+                       neighbor.flat<int>().data()};
   check_edge_splits(ncentres, edges.edge_splits, neighbor.dim_size(0));
   return edges;
 }
@@ -73,7 +74,8 @@ inline EdgeTypes read_edge_types(const tensorflow::Tensor& splits, const tensorf
                        "), got " + std::to_string(neighbors(e)));
     }
   }
-  return {ncentres, neighbor.dim_size(0), splits.flat<int64_t>().data(), neighbor.flat<int>().data(), type.flat<int>().data()};
+  return {ncentres, neighbor.dim_size(0), splits.flat<int64_t>().data(), neighbor.flat<int>().data(),
+          type.flat<int>().data()};
 }
 
 }  // namespace deepmd::op

@@ -82,8 +82,8 @@ void BlockDescriptor<T>::find_rows(const DescriptorPlan<T>& plan, const BlockEdg
   const TabulatedDescriptor<T>& d = plan.descriptor;
   rows_.resize(4 * edges.nedge());
   edge_rows(CpuDevice(),
-            {edges.ncentres, edges.nedge(), edges.splits.data(), edges.centre_type.data(), edges.rows.edge_vec.data(), d.codes.ntypes,
-             d.avg, d.std_radial, d.std_angular, d.cutoff},
+            {edges.ncentres, edges.nedge(), edges.splits.data(), edges.centre_type.data(), edges.rows.edge_vec.data(),
+             d.codes.ntypes, d.avg, d.std_radial, d.std_angular, d.cutoff},
             rows_.data());
 }
 
@@ -200,8 +200,8 @@ void BlockDescriptor<T>::backward(const DescriptorPlan<T>& plan, const BlockEdge
   loops().contract<T>().to_rows(shape(plan, edges), by_cell_.data(), int64_t(by_cell_.size()), t_grad_.data(), d.table,
                                 rows_grad_.data());
   edge_rows_grad(CpuDevice(),
-                 {edges.ncentres, edges.nedge(), edges.splits.data(), edges.centre_type.data(), edges.rows.edge_vec.data(),
-                  d.codes.ntypes, d.avg, d.std_radial, d.std_angular, d.cutoff},
+                 {edges.ncentres, edges.nedge(), edges.splits.data(), edges.centre_type.data(),
+                  edges.rows.edge_vec.data(), d.codes.ntypes, d.avg, d.std_radial, d.std_angular, d.cutoff},
                  rows_grad_.data(), edge_grad);
 }
 
