@@ -15,7 +15,7 @@ INSTALLED := $(VENV)/.installed
 PEER_INSTALLED := $(PEER)/.installed
 CXX_FILES = $(shell find source benchmarks -name '*.cc' -o -name '*.h' -o -name '*.cu' -o -name '*.cuh')
 
-.PHONY: help install demo test test-all lint format bench bench-kernels interop sanitize fuzz faults docs clean
+.PHONY: help install demo test test-all lint format bench bench-kernels interop sanitize test-gpu bench-gpu fuzz faults docs clean
 
 help:
 	@echo "make demo       train, freeze and test the water example, plot it, run molecular dynamics with it"
@@ -24,6 +24,7 @@ help:
 	@echo "make interop    compare with DeePMD-kit  make bench      measure against it"
 	@echo "make bench-kernels  time of every kernel alone"
 	@echo "make sanitize   kernel tests under the address, undefined-behaviour and thread sanitizers"
+	@echo "make test-gpu   kernel tests on a GPU, without TensorFlow       make bench-gpu  their times"
 	@echo "make fuzz       a million inputs for every reader of files    make faults   the table of faults"
 	@echo "make docs       write docs/train-input.md from the configuration classes"
 	@echo "make clean      remove what was built"
@@ -82,21 +83,42 @@ bench-kernels: $(INSTALLED)
 	$(BIN)/python -m pytest benchmarks/kernels -p no:cacheprovider --benchmark-group-by=group --benchmark-sort=name \
 	  --benchmark-columns=median,iqr,rounds
 
-# TensorFlow is not built with sanitizers, so they see the kernels by themselves.
+# To run what build $(1) compiled without installing it: the tree's Python beside its modules.
+package = mkdir -p $(1)/package/deepmd_tf && ln -sfn $(CURDIR)/deepmd_tf/* $(CURDIR)/$(1)/source/py/*.so $(1)/package/deepmd_tf/ && \
+  ln -sfn $(addprefix $(CURDIR)/,benchmarks examples pyproject.toml tests) $(1)/package/ && cd $(1)/package &&
+
+# TensorFlow is not built with sanitizers, so they see the kernels by themselves, those of a GPU emulated.
 SANITIZE = $(BIN)/cmake -S . -B $(1) -G Ninja -DCMAKE_MAKE_PROGRAM=$(BIN)/ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo \
-  -DDEEPMD_BUILD_OPS=OFF -DDEEPMD_SANITIZE=$(2) -DDEEPMD_WERROR=ON -DPython_EXECUTABLE=$(BIN)/python && \
+  -DDEEPMD_BUILD_OPS=OFF -DDEEPMD_SANITIZE=$(2) -DDEEPMD_WERROR=ON -DDEEPMD_EMULATE_CUDA=ON -DPython_EXECUTABLE=$(BIN)/python && \
   $(BIN)/cmake --build $(1)
-KERNELS = DEEPMD_TEST_KERNELS=$$(ls $(CURDIR)/$(1)/source/py/_kernels*.so)
 library = $$(g++ -print-file-name=$(1).so)
 
 sanitize: $(INSTALLED)
 	$(call SANITIZE,build-sanitize,address$(COMMA)undefined)
-	$(call KERNELS,build-sanitize) ASAN_OPTIONS=detect_leaks=0 \
+	$(call package,build-sanitize) ASAN_OPTIONS=detect_leaks=0:detect_stack_use_after_return=0 \
 	  LD_PRELOAD="$(call library,libasan) $(call library,libubsan) $$(g++ -print-file-name=libstdc++.so.6)" \
 	  $(BIN)/python -m pytest -p no:cacheprovider tests/kernels tests/geometry
 	$(call SANITIZE,build-sanitize-thread,thread)
-	$(call KERNELS,build-sanitize-thread) OPENBLAS_NUM_THREADS=1 LD_PRELOAD="$(call library,libtsan)" \
+	$(call package,build-sanitize-thread) OPENBLAS_NUM_THREADS=1 LD_PRELOAD="$(call library,libtsan)" \
 	  setarch -R $(BIN)/python -m pytest -p no:cacheprovider tests/kernels -k threads
+
+# On a machine with a GPU: CUDA, and cmake, and of $(PYTHON) pybind11, pytest and NumPy; no TensorFlow.
+GPU_ARCHITECTURES ?= native
+BUILD_GPU = cmake -S . -B build-gpu -DCMAKE_BUILD_TYPE=Release -DDEEPMD_BUILD_OPS=OFF -DDEEPMD_BUILD_LAMMPS=OFF \
+  -DDEEPMD_CUDA=ON -DCMAKE_CUDA_ARCHITECTURES="$(GPU_ARCHITECTURES)" -DPython_EXECUTABLE=$$(command -v $(PYTHON)) && \
+  cmake --build build-gpu -j
+
+test-gpu:
+	$(BUILD_GPU)
+	$(call package,build-gpu) $(PYTHON) -m pytest -p no:cacheprovider -m gpu tests/kernels
+	@if command -v compute-sanitizer > /dev/null; then for tool in memcheck racecheck; do \
+	  ($(call package,build-gpu) compute-sanitizer --tool $$tool --error-exitcode 1 \
+	  $(PYTHON) -m pytest -p no:cacheprovider -m gpu -q tests/kernels) || exit 1; done; \
+	  else echo "compute-sanitizer was not found: memory and races were not checked"; fi
+
+bench-gpu:
+	$(BUILD_GPU)
+	$(call package,build-gpu) $(PYTHON) -m benchmarks.gpu
 
 # Readers in Python under atheris, then the graph reader and the neighbour search in C++ with sanitizers.
 FUZZ_RUNS ?= 1000000

@@ -4,6 +4,8 @@
 #include <string>
 
 #include "gpu/cuda.h"
+#include "gpu/grid.h"
+#include "gpu/primitives.h"
 
 namespace deepmd::py {
 namespace {
@@ -48,6 +50,24 @@ class Timer {
   cudaStream_t stream_;
   cudaEvent_t begin_{}, end_{};
 };
+
+/// How work is divided, for tests that need no GPU.
+void bind_grids(pb::module_& module) {
+  const auto bind = [&module](const char* name, auto make) {
+    module.def(
+        name,
+        [make](int64_t items, int threads) {
+          const gpu::Grid grid = make(items, threads);
+          return pb::make_tuple(grid.blocks, grid.threads);
+        },
+        pb::arg("items"), pb::arg("threads") = gpu::kThreads, "-> (blocks, threads of a block)");
+  };
+  bind("grid_of_threads", [](int64_t items, int threads) { return gpu::grid_of_threads(items, threads); });
+  bind("grid_of_warps", [](int64_t items, int threads) { return gpu::grid_of_warps(items, threads); });
+  bind("grid_of_blocks", [](int64_t items, int threads) { return gpu::grid_of_blocks(items, threads); });
+  module.def("bits_of", &gpu::bits_of, pb::arg("n"), "How many bits hold the numbers [0, n]");
+  module.attr("MAX_BLOCKS") = gpu::kMaxBlocks;
+}
 
 }  // namespace
 
@@ -123,6 +143,7 @@ void bind_device(pb::module_& module) {
       "From now on every call runs its kernel so many times more on arrays that are on the device already, and "
       "takes the time of these runs; 0 ends that");
   module.def("kernel_seconds", [] { return seconds.load(); }, "The time of one run in the last call that was measured");
+  bind_grids(module);
 }
 
 }  // namespace deepmd::py

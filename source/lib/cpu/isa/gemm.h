@@ -1,5 +1,23 @@
 // Included by variant.cc once for every instruction set, inside its namespace. Eigen has the kernel; its namespace is
 // another one in every variant (see CMakeLists.txt), so that the linker cannot mix them.
+#ifdef DEEPMD_NO_EIGEN
+
+/// c = a b, of row-major blocks with the given distances between rows, in plain loops.
+template <typename T>
+void multiply(const Product& shape, const T* a, int64_t a_stride, const T* b, int64_t b_stride, T* c, int64_t c_stride,
+              const Packing<T>&) {
+  for (int64_t i = 0; i < shape.m; ++i) {
+    for (int64_t j = 0; j < shape.n; ++j) c[i * c_stride + j] = T(0);
+    for (int64_t k = 0; k < shape.k; ++k) {
+      const T factor = shape.transpose_a ? a[k * a_stride + i] : a[i * a_stride + k];
+      for (int64_t j = 0; j < shape.n; ++j) {
+        c[i * c_stride + j] += factor * (shape.transpose_b ? b[j * b_stride + k] : b[k * b_stride + j]);
+      }
+    }
+  }
+}
+
+#else
 
 /// Eigen's blocks for the caches, packed into memory that is given: by itself Eigen asks the system for it in every
 /// product, and the page faults cost as much as the packing.
@@ -43,3 +61,5 @@ void multiply(const Product& shape, const T* a, int64_t a_stride, const T* b, in
                           : multiply_transposed<T, by_columns, by_columns>);
   }
 }
+
+#endif

@@ -1,0 +1,62 @@
+"""A model of the shape and size of the field's water model, of random numbers: its values do not matter to its time."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+
+from benchmarks.kernels.systems import RCUT, RCUT_SMTH, SEL
+
+# As the frozen graph of examples/water has them.
+WIDTH, AXIS, TERMS, NPANELS = 100, 16, 16, 224
+UNIT, PER_OCTAVE = 4.0, 32
+NEURONS = (240, 240, 240)
+AVG, STD_RADIAL, STD_ANGULAR = (0.054, 0.052), (0.142, 0.126), (0.088, 0.079)
+
+
+def water_model(kernels, descriptor: str, fitting: str):
+    """The descriptor (one side) and the list of fitting nets that ``kernels.evaluate_batch`` takes.
+
+    Parameters
+    ----------
+    kernels : module
+        ``deepmd_tf._kernels`` or its counterpart for a GPU.
+    descriptor, fitting : str
+        Their dtypes.
+    """
+    rng = np.random.default_rng(1)
+    avg = np.array(AVG)
+    # Coefficients fall as those of a smooth function do.
+    table = rng.normal(size=(2, NPANELS, TERMS, WIDTH)) * 0.3 ** np.arange(TERMS)[:, None]
+    tabulated = kernels.tabulated_descriptor(
+        rcut_smth=RCUT_SMTH,
+        rcut=RCUT,
+        avg=avg,
+        std_radial=np.array(STD_RADIAL),
+        std_angular=np.array(STD_ANGULAR),
+        sel=np.array(SEL, np.int32),
+        one_side=True,
+        interacting=None,
+        lowest=float(np.min(-avg / STD_RADIAL)),
+        unit=UNIT,
+        per_octave=PER_OCTAVE,
+        table=table.astype(descriptor),
+        empty=(rng.normal(size=(2, 2, WIDTH)) / 10).astype(descriptor),
+        axis=AXIS,
+    )
+    widths = (WIDTH * AXIS, *NEURONS)
+    matrices = [(rng.normal(size=pair) / np.sqrt(pair[0])).astype(fitting) for pair in itertools.pairwise(widths)]
+    net = kernels.fitting_net(
+        activation="tanh",
+        matrices=matrices,
+        biases=[
+            rng.normal(size=(2, NEURONS[0])).astype(fitting),
+            *(rng.normal(size=n).astype(fitting) for n in NEURONS[1:]),
+        ],
+        idts=[None, *(np.full(n, 0.1, fitting) for n in NEURONS[1:])],
+        extra_matrix=np.zeros((0, NEURONS[0]), fitting),
+        final_matrix=rng.normal(size=NEURONS[-1]).astype(fitting),
+        atom_bias=np.array([-31.4, -62.9]),
+    )
+    return tabulated, [net]
