@@ -1,5 +1,18 @@
 // Included by variant.cc once for every instruction set, inside its namespace. Eigen has exp and log1p for the
 // processor's vectors, accurate to a few units in the last place (ulp), and tanh nearly so.
+#ifdef DEEPMD_NO_EIGEN
+
+/// One number after another, by the functions of the C library.
+template <typename T>
+void activate(Activation activation, int64_t n, const T* x, T* value, T* slope) {
+  for (int64_t k = 0; k < n; ++k) {
+    const ActivationResult<T> result = activation_of_number(activation, x[k]);
+    value[k] = result.value;
+    slope[k] = result.slope;
+  }
+}
+
+#else
 
 /// Numbers that are worked on together: they stay in the first cache, and what is not a whole tile is filled up, so
 /// that all numbers go through the same vector code.
@@ -96,3 +109,5 @@ void activate(Activation activation, int64_t n, const T* x, T* value, T* slope) 
     __builtin_memcpy(slope + k, derivative.data(), sizeof(T) * count);
   }
 }
+
+#endif

@@ -1,9 +1,12 @@
 // Compiled once for each instruction set, with DEEPMD_VARIANT its name and the compiler's flags for it. What this file
 // defines must not be shared with the others, so it is in an anonymous namespace and includes nothing that the linker
 // would merge.
+#ifndef DEEPMD_NO_EIGEN
 #include <Eigen/Core>
+#endif
 
 #include "cpu/isa/loops.h"
+#include "math/activation.h"
 #include "math/chebyshev.h"
 
 namespace deepmd {
