@@ -1,15 +1,33 @@
 #include "common.h"
 
+#include <memory>
+
+#include "tensorflow/core/framework/device_base.h"
 #include "tensorflow/core/util/work_sharder.h"
+#include "xla/stream_executor/stream.h"
 
 namespace deepmd::op {
 
 namespace tf = tensorflow;
 
-CpuDevice make_device(tf::OpKernelContext* context) {
+template <>
+CpuDevice make_device<CpuDevice>(tf::OpKernelContext* context) {
   const tf::DeviceBase::CpuWorkerThreads* threads = context->device()->tensorflow_cpu_worker_threads();
   return CpuDevice([threads](int64_t n, int64_t cost, const CpuDevice::Body& body) {
     tf::Shard(threads->num_threads, threads->workers, n, cost, body);
+  });
+}
+
+template <>
+GpuDevice make_device<GpuDevice>(tf::OpKernelContext* context) {
+  const tf::DeviceContext* device = context->op_device_context();
+  void* stream = device == nullptr ? nullptr : device->stream()->platform_specific_handle().stream;
+  const auto memory = std::make_shared<std::vector<tf::Tensor>>();
+  return GpuDevice(stream, [context, memory](size_t bytes) {
+    const absl::Status status =
+        context->allocate_temp(tf::DT_UINT8, tf::TensorShape({int64_t(bytes)}), &memory->emplace_back());
+    if (!status.ok()) throw StatusError(status);
+    return static_cast<void*>(memory->back().data());
   });
 }
 
@@ -66,7 +84,7 @@ tf::Tensor* allocate(tf::OpKernelContext* context, int index, std::initializer_l
   for (const int64_t size : sizes) shape.AddDim(size);
   tf::Tensor* tensor = nullptr;
   const absl::Status status = context->allocate_output(index, shape, &tensor);
-  if (!status.ok()) throw InputError(std::string(status.message()));
+  if (!status.ok()) throw StatusError(status);
   return tensor;
 }
 

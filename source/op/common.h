@@ -3,18 +3,43 @@
 #include <cstdint>
 #include <new>
 #include <string>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "deepmd/device.h"
 #include "deepmd/error.h"
+#include "deepmd/gpu_device.h"
 #include "deepmd/slots.h"
+#include "registration.h"
 #include "tensorflow/core/framework/op_kernel.h"
 #include "tensorflow/core/framework/shape_inference.h"
 
 namespace deepmd::op {
 
-/// TensorFlow's own thread pool as the device of a kernel.
-CpuDevice make_device(tensorflow::OpKernelContext* context);
+/// The device of a kernel: TensorFlow's own thread pool; or TensorFlow's stream, with memory to work in from TensorFlow
+/// that remains as long as the GpuDevice or a copy of it: its allocator hands memory on in the order of the stream.
+template <typename Device>
+Device make_device(tensorflow::OpKernelContext* context);
+template <>
+CpuDevice make_device<CpuDevice>(tensorflow::OpKernelContext* context);
+template <>
+GpuDevice make_device<GpuDevice>(tensorflow::OpKernelContext* context);
+
+/// Whether all inputs are in memory of the processor, so that they are checked before the kernel runs. Those of a GPU
+/// look after themselves; of shapes and of inputs under HostMemory nothing is left unchecked.
+template <typename Device>
+constexpr bool kOnHost = std::is_same_v<Device, CpuDevice>;
+
+/// TensorFlow refused something; the op fails with its status.
+class StatusError : public std::exception {
+ public:
+  explicit StatusError(absl::Status status) : status_(std::move(status)) {}
+  const absl::Status& status() const { return status_; }
+
+ private:
+  absl::Status status_;
+};
 
 /// Throws InputError unless the tensor has this shape; -1 stands for any length.
 void check_shape(const char* name, const tensorflow::Tensor& tensor, std::initializer_list<int64_t> expected);
@@ -44,19 +69,23 @@ absl::Status read_sel(Context* context, const char* name, std::vector<int>* sel,
   return check_sel(name, *sel, nnei);
 }
 
-/// Runs the body of an op; an InputError becomes InvalidArgument.
+/// Runs the body of an op; an InputError becomes InvalidArgument, a GpuError Internal.
 template <typename Body>
 void run(tensorflow::OpKernelContext* context, const Body& body) {
   try {
     body();
   } catch (const InputError& error) {
     context->CtxFailure(absl::Status(absl::StatusCode::kInvalidArgument, error.what()));
+  } catch (const GpuError& error) {
+    context->CtxFailure(absl::Status(absl::StatusCode::kInternal, error.what()));
+  } catch (const StatusError& error) {
+    context->CtxFailure(error.status());
   } catch (const std::bad_alloc&) {
     context->CtxFailure(absl::Status(absl::StatusCode::kResourceExhausted, "out of memory"));
   }
 }
 
-/// Allocates an output, or throws InputError where its size is beyond what TensorFlow can hold.
+/// Allocates an output, or throws StatusError where TensorFlow cannot hold it.
 tensorflow::Tensor* allocate(tensorflow::OpKernelContext* context, int index, std::initializer_list<int64_t> shape);
 
 /// A dimension known when natoms is a constant: natoms[index] * factor.

@@ -79,10 +79,10 @@ class ContractCells : public tf::OpKernel {
       const T* values = table.flat<T>().data();
       if constexpr (Tangent) {
         check_shape("v", context->input(0), {shape.nedge, 4});
-        contract_cells_tangent<T>(make_device(context), shape, context->input(0).flat<double>().data(), values,
+        contract_cells_tangent<T>(make_device<CpuDevice>(context), shape, context->input(0).flat<double>().data(), values,
                                   t->flat<T>().data());
       } else {
-        contract_cells<T>(make_device(context), shape, values, t->flat<T>().data());
+        contract_cells<T>(make_device<CpuDevice>(context), shape, values, t->flat<T>().data());
       }
     });
   }
@@ -101,7 +101,7 @@ class ContractCellsGradRows : public tf::OpKernel {
       check_shape("table", table, {shape.ncell, -1, -1});
       check_shape("t_grad", t_grad, {shape.ncentres, 4, shape.columns});
       tf::Tensor* rows_grad = allocate(context, 0, {shape.nedge, 4});
-      contract_cells_grad_rows<T>(make_device(context), shape, t_grad.flat<T>().data(), table.flat<T>().data(),
+      contract_cells_grad_rows<T>(make_device<CpuDevice>(context), shape, t_grad.flat<T>().data(), table.flat<T>().data(),
                                   rows_grad->flat<double>().data());
     });
   }
@@ -125,10 +125,10 @@ class ContractCellsGradTable : public tf::OpKernel {
       const T* values = t_grad.flat<T>().data();
       if constexpr (Tangent) {
         check_shape("v", context->input(1), {shape.nedge, 4});
-        contract_cells_tangent_grad_table<T>(make_device(context), shape, values,
+        contract_cells_tangent_grad_table<T>(make_device<CpuDevice>(context), shape, values,
                                              context->input(1).flat<double>().data(), table_grad->flat<T>().data());
       } else {
-        contract_cells_grad_table<T>(make_device(context), shape, values, table_grad->flat<T>().data());
+        contract_cells_grad_table<T>(make_device<CpuDevice>(context), shape, values, table_grad->flat<T>().data());
       }
     });
   }

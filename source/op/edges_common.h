@@ -43,12 +43,14 @@ inline FrameSplits read_frames(const tensorflow::Tensor& splits, int64_t natoms)
 }
 
 /// Edges from edge_splits [ncentres + 1] and neighbor [nedge]; the neighbours have not been checked.
-inline EdgeList read_edges(const tensorflow::Tensor& edge_splits, const tensorflow::Tensor& neighbor, int64_t natoms) {
+template <typename Device>
+EdgeList read_edges(const tensorflow::Tensor& edge_splits, const tensorflow::Tensor& neighbor, int64_t natoms) {
   const int64_t ncentres = read_ncentres("edge_splits", edge_splits);
   check_shape("neighbor", neighbor, {-1});
   const EdgeList edges{ncentres, natoms, neighbor.dim_size(0), edge_splits.flat<int64_t>().data(),
                        neighbor.flat<int>().data()};
-  check_edge_splits(ncentres, edges.edge_splits, neighbor.dim_size(0));
+  check_edge_natoms(edges);
+  if constexpr (kOnHost<Device>) check_edge_splits(ncentres, edges.edge_splits, edges.nedge);
   return edges;
 }
 

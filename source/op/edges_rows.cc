@@ -12,14 +12,9 @@ struct RowsOp {
   const char* input;
   int input_width;
   int output_width;
-  void (*kernel)(const CpuDevice&, const EdgeRows&, const double* input, double* output);
 };
 
-constexpr RowsOp kRows{nullptr, 0, 4, [](const CpuDevice& device, const EdgeRows& edges, const double*, double* rows) {
-                         edge_rows(device, edges, rows);
-                       }};
-constexpr RowsOp kRowsGrad{"rows_grad", 4, 3, edge_rows_grad};
-constexpr RowsOp kRowsTangent{"v", 3, 4, edge_rows_tangent};
+constexpr RowsOp kRows{nullptr, 0, 4}, kRowsGrad{"rows_grad", 4, 3}, kRowsTangent{"v", 3, 4};
 
 template <const RowsOp& kOp>
 absl::Status infer_rows(tf::shape_inference::InferenceContext* context) {
@@ -37,12 +32,15 @@ absl::Status infer_rows(tf::shape_inference::InferenceContext* context) {
 }
 
 /// The edges that `context` gives from input `first` on, checked.
+template <typename Device>
 EdgeRows read_rows(tf::OpKernelContext* context, int first) {
   const tf::Tensor &edge_vec = context->input(first), &edge_splits = context->input(first + 1);
   const tf::Tensor &type = context->input(first + 2), &avg = context->input(first + 3);
   const int64_t ncentres = read_ncentres("edge_splits", edge_splits);
   check_shape("edge_vec", edge_vec, {-1, 3});
-  check_edge_splits(ncentres, edge_splits.flat<int64_t>().data(), edge_vec.dim_size(0));
+  if constexpr (kOnHost<Device>) {
+    check_edge_splits(ncentres, edge_splits.flat<int64_t>().data(), edge_vec.dim_size(0));
+  }
   check_shape("type", type, {-1});
   if (type.dim_size(0) < ncentres) {
     throw InputError("type: expected one for each of the " + std::to_string(ncentres) + " centres, got " +
@@ -66,7 +64,7 @@ EdgeRows read_rows(tf::OpKernelContext* context, int first) {
           {rcut_smth, rcut}};
 }
 
-template <const RowsOp& kOp>
+template <typename Device, const RowsOp& kOp>
 class EdgeRowsKernel : public tf::OpKernel {
  public:
   using OpKernel::OpKernel;
@@ -74,11 +72,14 @@ class EdgeRowsKernel : public tf::OpKernel {
   void Compute(tf::OpKernelContext* context) override {
     run(context, [&] {
       constexpr bool kInput = kOp.input != nullptr;
-      const EdgeRows edges = read_rows(context, kInput ? 1 : 0);
-      const int64_t nedge = edges.edge_splits[edges.ncentres];
-      if (kInput) check_shape(kOp.input, context->input(0), {nedge, kOp.input_width});
-      double* output = allocate(context, 0, {nedge, kOp.output_width})->flat<double>().data();
-      kOp.kernel(make_device(context), edges, context->input(0).flat<double>().data(), output);
+      const EdgeRows edges = read_rows<Device>(context, kInput ? 1 : 0);
+      if (kInput) check_shape(kOp.input, context->input(0), {edges.nedge, kOp.input_width});
+      const double* input = context->input(0).flat<double>().data();
+      double* output = allocate(context, 0, {edges.nedge, kOp.output_width})->flat<double>().data();
+      const Device device = make_device<Device>(context);
+      if constexpr (&kOp == &kRows) edge_rows(device, edges, output);
+      if constexpr (&kOp == &kRowsGrad) edge_rows_grad(device, edges, input, output);
+      if constexpr (&kOp == &kRowsTangent) edge_rows_tangent(device, edges, input, output);
     });
   }
 };
@@ -110,11 +111,10 @@ DEEPMD_EDGE_ROWS_INPUTS(REGISTER_OP("EdgeRowsTangent").Input("v: double"))
     .SetShapeFn(infer_rows<kRowsTangent>)
     .Doc("The derivative of EdgeRows along v.");
 
-#define DEEPMD_EDGE_ROWS_KERNEL(NAME, OP)                                                               \
-  REGISTER_KERNEL_BUILDER(Name(NAME).Device(tf::DEVICE_CPU).HostMemory("rcut").HostMemory("rcut_smth"), \
-                          EdgeRowsKernel<OP>)
-DEEPMD_EDGE_ROWS_KERNEL("EdgeRows", kRows);
-DEEPMD_EDGE_ROWS_KERNEL("EdgeRowsGrad", kRowsGrad);
-DEEPMD_EDGE_ROWS_KERNEL("EdgeRowsTangent", kRowsTangent);
+#define DEEPMD_EDGE_ROWS_KERNEL(NAME, OP) \
+  DEEPMD_REGISTER(Name(NAME).HostMemory("rcut").HostMemory("rcut_smth"), EdgeRowsKernel<Device, OP>)
+DEEPMD_EDGE_ROWS_KERNEL("EdgeRows", kRows)
+DEEPMD_EDGE_ROWS_KERNEL("EdgeRowsGrad", kRowsGrad)
+DEEPMD_EDGE_ROWS_KERNEL("EdgeRowsTangent", kRowsTangent)
 
 }  // namespace deepmd::op

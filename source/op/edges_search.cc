@@ -89,7 +89,7 @@ class NeighborEdges : public EdgesOp {
                            ntypes_};
     const double rcut = read_scalar<double>("rcut", context->input(5));
     put_most(context,
-             batch_neighbors(make_device(context), batch, rcut, make_splits(context, natoms), make_room(context)));
+             batch_neighbors(make_device<CpuDevice>(context), batch, rcut, make_splits(context, natoms), make_room(context)));
   }
 };
 
@@ -113,7 +113,7 @@ class ListedEdges : public EdgesOp {
                             ntypes_};
     const double rcut = read_scalar<double>("rcut", context->input(4));
     put_most(context,
-             listed_neighbors(make_device(context), list, rcut, make_splits(context, nloc), make_room(context)));
+             listed_neighbors(make_device<CpuDevice>(context), list, rcut, make_splits(context, nloc), make_room(context)));
   }
 };
 

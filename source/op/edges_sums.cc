@@ -36,16 +36,17 @@ absl::Status infer_virial_grad(tf::shape_inference::InferenceContext* context) {
   return absl::Status();
 }
 
+template <typename Device>
 class EdgeForce : public tf::OpKernel {
  public:
   using OpKernel::OpKernel;
 
   void Compute(tf::OpKernelContext* context) override {
     run(context, [&] {
-      const CpuDevice device = make_device(context);
+      const Device device = make_device<Device>(context);
       const int natoms = read_scalar<int>("natoms", context->input(3));
-      const EdgeList edges = read_edges(context->input(1), context->input(2), natoms);
-      check_edge_neighbors(device, edges);
+      const EdgeList edges = read_edges<Device>(context->input(1), context->input(2), natoms);
+      if constexpr (kOnHost<Device>) check_edge_neighbors(device, edges);
       check_shape("edge_grad", context->input(0), {edges.nedge, 3});
       double* force = allocate(context, 0, {natoms, 3})->flat<double>().data();
       edge_force(device, edges, context->input(0).flat<double>().data(), force);
@@ -53,16 +54,17 @@ class EdgeForce : public tf::OpKernel {
   }
 };
 
+template <typename Device>
 class EdgeForceGrad : public tf::OpKernel {
  public:
   using OpKernel::OpKernel;
 
   void Compute(tf::OpKernelContext* context) override {
     run(context, [&] {
-      const CpuDevice device = make_device(context);
+      const Device device = make_device<Device>(context);
       const int natoms = read_scalar<int>("natoms", context->input(3));
-      const EdgeList edges = read_edges(context->input(1), context->input(2), natoms);
-      check_edge_neighbors(device, edges);
+      const EdgeList edges = read_edges<Device>(context->input(1), context->input(2), natoms);
+      if constexpr (kOnHost<Device>) check_edge_neighbors(device, edges);
       check_shape("grad", context->input(0), {natoms, 3});
       double* edge_grad = allocate(context, 0, {edges.nedge, 3})->flat<double>().data();
       edge_force_grad(device, edges, context->input(0).flat<double>().data(), edge_grad);
@@ -76,43 +78,55 @@ FrameSplits read_all_frames(const tf::Tensor& splits) {
   return read_frames(splits, splits.flat<int>().data()[nframes]);
 }
 
+/// The frames, which the op reads, where the kernel reads them.
+template <typename Device>
+FrameSplits frames_on(const Device& device, const FrameSplits& frames) {
+  if constexpr (kOnHost<Device>) {
+    return frames;
+  } else {
+    return {frames.nframes, copy_to_device(device, frames.splits, frames.nframes + 1)};
+  }
+}
+
+template <typename Device>
 class EdgeVirial : public tf::OpKernel {
  public:
   using OpKernel::OpKernel;
 
   void Compute(tf::OpKernelContext* context) override {
     run(context, [&] {
-      const CpuDevice device = make_device(context);
+      const Device device = make_device<Device>(context);
       const FrameSplits frames = read_all_frames(context->input(4));
       const int64_t natoms = frames.splits[frames.nframes];
-      const EdgeList edges = read_edges(context->input(2), context->input(3), natoms);
-      check_edge_neighbors(device, edges, frames);
+      const EdgeList edges = read_edges<Device>(context->input(2), context->input(3), natoms);
+      if constexpr (kOnHost<Device>) check_edge_neighbors(device, edges, frames);
       check_shape("edge_grad", context->input(0), {edges.nedge, 3});
       check_shape("edge_vec", context->input(1), {edges.nedge, 3});
       double* virial = allocate(context, 0, {frames.nframes, 9})->flat<double>().data();
       double* atom_virial = allocate(context, 1, {natoms, 9})->flat<double>().data();
-      edge_virial(device, edges, frames, context->input(0).flat<double>().data(),
+      edge_virial(device, edges, frames_on(device, frames), context->input(0).flat<double>().data(),
                   context->input(1).flat<double>().data(), virial, atom_virial);
     });
   }
 };
 
+template <typename Device>
 class EdgeVirialGrad : public tf::OpKernel {
  public:
   using OpKernel::OpKernel;
 
   void Compute(tf::OpKernelContext* context) override {
     run(context, [&] {
-      const CpuDevice device = make_device(context);
+      const Device device = make_device<Device>(context);
       const FrameSplits frames = read_all_frames(context->input(5));
       const int64_t natoms = frames.splits[frames.nframes];
-      const EdgeList edges = read_edges(context->input(3), context->input(4), natoms);
-      check_edge_neighbors(device, edges, frames);
+      const EdgeList edges = read_edges<Device>(context->input(3), context->input(4), natoms);
+      if constexpr (kOnHost<Device>) check_edge_neighbors(device, edges, frames);
       check_shape("grad", context->input(0), {frames.nframes, 9});
       check_shape("grad_atom", context->input(1), {natoms, 9});
       check_shape("edge_vec", context->input(2), {edges.nedge, 3});
       double* edge_grad = allocate(context, 0, {edges.nedge, 3})->flat<double>().data();
-      edge_virial_grad(device, edges, frames, context->input(0).flat<double>().data(),
+      edge_virial_grad(device, edges, frames_on(device, frames), context->input(0).flat<double>().data(),
                        context->input(1).flat<double>().data(), context->input(2).flat<double>().data(), edge_grad);
     });
   }
@@ -160,9 +174,9 @@ REGISTER_OP("EdgeVirialGrad")
     .SetShapeFn(infer_virial_grad)
     .Doc("The transpose of EdgeVirial as a linear map of edge_grad.");
 
-REGISTER_KERNEL_BUILDER(Name("EdgeForce").Device(tf::DEVICE_CPU).HostMemory("natoms"), EdgeForce);
-REGISTER_KERNEL_BUILDER(Name("EdgeForceGrad").Device(tf::DEVICE_CPU).HostMemory("natoms"), EdgeForceGrad);
-REGISTER_KERNEL_BUILDER(Name("EdgeVirial").Device(tf::DEVICE_CPU), EdgeVirial);
-REGISTER_KERNEL_BUILDER(Name("EdgeVirialGrad").Device(tf::DEVICE_CPU), EdgeVirialGrad);
+DEEPMD_REGISTER(Name("EdgeForce").HostMemory("natoms"), EdgeForce<Device>)
+DEEPMD_REGISTER(Name("EdgeForceGrad").HostMemory("natoms"), EdgeForceGrad<Device>)
+DEEPMD_REGISTER(Name("EdgeVirial").HostMemory("frame_splits"), EdgeVirial<Device>)
+DEEPMD_REGISTER(Name("EdgeVirialGrad").HostMemory("frame_splits"), EdgeVirialGrad<Device>)
 
 }  // namespace deepmd::op

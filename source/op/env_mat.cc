@@ -86,7 +86,7 @@ class ProdEnvMat : public tf::OpKernel {
     const Atoms atoms{int(nframes), sizes.nloc, sizes.nall, positions.data(), type.flat<int>().data()};
     check_types(atoms, sizes.ntypes);
 
-    const CpuDevice device = make_device(context);
+    const CpuDevice device = make_device<CpuDevice>(context);
     Neighbors neighbors;
     if (boundary == Boundary::kPeriodic) {
       const std::vector<double> cells = to_double(box);

@@ -267,7 +267,7 @@ class EvaluateModel : public tf::OpKernel {
       };
       const Evaluation out{output(0, {natoms}), output(1, {natoms, 3}), output(2, {batch.nframes, 9}),
                            output(3, {natoms, 9}), allocate(context, 4, {ntypes})->template flat<int>().data()};
-      evaluate<T, F>(make_device(context), model, batch, extra, out);
+      evaluate<T, F>(make_device<CpuDevice>(context), model, batch, extra, out);
     });
   }
 

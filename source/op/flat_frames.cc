@@ -61,6 +61,13 @@ REGISTER_OP("FlatFrames")
     .SetShapeFn(infer)
     .Doc("Where the atoms of each frame begin and whether it is periodic, from the checked inputs of ProdEnvMatA.");
 
-REGISTER_KERNEL_BUILDER(Name("FlatFrames").Device(tf::DEVICE_CPU), FlatFrames);
+// Of coordinates and cells the shapes alone are read.
+DEEPMD_REGISTER(Name("FlatFrames")
+                    .HostMemory("type")
+                    .HostMemory("natoms")
+                    .HostMemory("mesh")
+                    .HostMemory("frame_splits")
+                    .HostMemory("periodic"),
+                FlatFrames)
 
 }  // namespace deepmd::op

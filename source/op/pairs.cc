@@ -65,7 +65,7 @@ class PairCellsOp : public tf::OpKernel {
   void Compute(tf::OpKernelContext* context) override {
     run(context, [&] {
       const EdgeTypes edges = read_geometry(context, 0, ntypes_);
-      const PairCells cells = pair_cells(make_device(context), edges, context->input(kRows).flat<double>().data(),
+      const PairCells cells = pair_cells(make_device<CpuDevice>(context), edges, context->input(kRows).flat<double>().data(),
                                          ntypes_, read_panels(context, 0));
       give(context, 0, cells.code);
       give(context, 1, cells.panel);
@@ -93,10 +93,10 @@ class PairMomentsOp : public tf::OpKernel {
       tf::Tensor* moments = allocate(context, 0, {shape.edges.ncentres, shape.ncell, shape.terms});
       if constexpr (Tangent) {
         check_shape("v", context->input(0), {context->input(1).dim_size(0), 4});
-        pair_moments_tangent(make_device(context), shape, context->input(0).flat<double>().data(),
+        pair_moments_tangent(make_device<CpuDevice>(context), shape, context->input(0).flat<double>().data(),
                              moments->flat<double>().data());
       } else {
-        pair_moments(make_device(context), shape, moments->flat<double>().data());
+        pair_moments(make_device<CpuDevice>(context), shape, moments->flat<double>().data());
       }
     });
   }
@@ -118,7 +118,7 @@ class PairMomentsGradRowsOp : public tf::OpKernel {
       const PairMoments shape = read_shape(context, 1, ntypes_, moments_grad.dim_size(2));
       check_shape("moments_grad", moments_grad, {shape.edges.ncentres, shape.ncell, -1});
       tf::Tensor* rows_grad = allocate(context, 0, {context->input(1).dim_size(0), 4});
-      pair_moments_grad_rows(make_device(context), shape, moments_grad.flat<double>().data(),
+      pair_moments_grad_rows(make_device<CpuDevice>(context), shape, moments_grad.flat<double>().data(),
                              rows_grad->flat<double>().data());
     });
   }

@@ -8,12 +8,6 @@
 namespace deepmd {
 namespace {
 
-void check_natoms(const EdgeList& edges) {
-  if (edges.natoms >= edges.ncentres) return;
-  throw InputError("natoms: expected at least the number of centres, " + std::to_string(edges.ncentres) + ", got " +
-                   std::to_string(edges.natoms));
-}
-
 /// Throws unless the neighbours of the centre are in [first, last).
 void check_row(const EdgeList& edges, int64_t centre, int64_t first, int64_t last) {
   const int64_t begin = edges.edge_splits[centre], end = edges.edge_splits[centre + 1];
@@ -39,13 +33,19 @@ void check_edge_splits(int64_t ncentres, const int64_t* edge_splits, int64_t ned
   }
 }
 
+void check_edge_natoms(const EdgeList& edges) {
+  if (edges.natoms >= edges.ncentres) return;
+  throw InputError("natoms: expected at least the number of centres, " + std::to_string(edges.ncentres) + ", got " +
+                   std::to_string(edges.natoms));
+}
+
 void check_edge_neighbors(const CpuDevice& device, const EdgeList& edges) {
-  check_natoms(edges);
+  check_edge_natoms(edges);
   for_centres(device, edges.ncentres, edges.edge_splits, 1, [&](int64_t c) { check_row(edges, c, 0, edges.natoms); });
 }
 
 void check_edge_neighbors(const CpuDevice& device, const EdgeList& edges, const FrameSplits& frames) {
-  check_natoms(edges);
+  check_edge_natoms(edges);
   for_centres(device, edges.ncentres, edges.edge_splits, 1, [&](int64_t c) {
     const int64_t frame = frame_of(frames, c);
     check_row(edges, c, frames.splits[frame], frames.splits[frame + 1]);

@@ -20,6 +20,9 @@ struct EdgeList {
 /// Throws InputError unless edge_splits [ncentres + 1] begins at 0, never falls and ends at nedge.
 void check_edge_splits(int64_t ncentres, const int64_t* edge_splits, int64_t nedge);
 
+/// Throws InputError unless there are at least as many atoms as centres; reads nothing that the edges point to.
+void check_edge_natoms(const EdgeList& edges);
+
 /// Throws InputError unless every neighbour is in [0, natoms); edge_splits have been checked.
 void check_edge_neighbors(const CpuDevice& device, const EdgeList& edges);
 

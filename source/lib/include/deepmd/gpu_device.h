@@ -44,4 +44,16 @@ class GpuDevice {
   Allocate allocate_;
 };
 
+/// Copies from memory of the host, which may change as soon as this returns, to memory of the device. For the few
+/// numbers that frames have: they travel with the launches of kernels.
+void copy_to_device(const GpuDevice& device, const void* host, size_t bytes, void* out);
+
+/// The same into new room.
+template <typename T>
+const T* copy_to_device(const GpuDevice& device, const T* host, int64_t n) {
+  T* out = device.allocate<T>(n);
+  copy_to_device(device, host, sizeof(T) * size_t(n), out);
+  return out;
+}
+
 }  // namespace deepmd

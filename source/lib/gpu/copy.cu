@@ -1,0 +1,33 @@
+#include <algorithm>
+#include <cstring>
+
+#include "gpu/launch.h"
+
+namespace deepmd {
+namespace {
+
+using namespace gpu;
+
+/// What one launch takes along: parameters of a kernel may have 4 KiB.
+struct Piece {
+  unsigned char bytes[3840];
+};
+
+__global__ void __launch_bounds__(kThreads) store(Piece piece, int64_t count, unsigned char* out) {
+  for (int64_t k = thread_index(); k < count; k += thread_count()) out[k] = piece.bytes[k];
+}
+
+}  // namespace
+
+void copy_to_device(const GpuDevice& device, const void* host, size_t bytes, void* out) {
+  const auto* from = static_cast<const unsigned char*>(host);
+  auto* to = static_cast<unsigned char*>(out);
+  for (size_t begin = 0; begin < bytes; begin += sizeof(Piece)) {
+    const size_t count = std::min(bytes - begin, sizeof(Piece));
+    Piece piece;
+    std::memcpy(piece.bytes, from + begin, count);
+    launch(device, grid_of_threads(int64_t(count)), store, piece, int64_t(count), to + begin);
+  }
+}
+
+}  // namespace deepmd
