@@ -79,8 +79,8 @@ class ContractCells : public tf::OpKernel {
       const T* values = table.flat<T>().data();
       if constexpr (Tangent) {
         check_shape("v", context->input(0), {shape.nedge, 4});
-        contract_cells_tangent<T>(make_device<CpuDevice>(context), shape, context->input(0).flat<double>().data(), values,
-                                  t->flat<T>().data());
+        contract_cells_tangent<T>(make_device<CpuDevice>(context), shape, context->input(0).flat<double>().data(),
+                                  values, t->flat<T>().data());
       } else {
         contract_cells<T>(make_device<CpuDevice>(context), shape, values, t->flat<T>().data());
       }
@@ -101,8 +101,8 @@ class ContractCellsGradRows : public tf::OpKernel {
       check_shape("table", table, {shape.ncell, -1, -1});
       check_shape("t_grad", t_grad, {shape.ncentres, 4, shape.columns});
       tf::Tensor* rows_grad = allocate(context, 0, {shape.nedge, 4});
-      contract_cells_grad_rows<T>(make_device<CpuDevice>(context), shape, t_grad.flat<T>().data(), table.flat<T>().data(),
-                                  rows_grad->flat<double>().data());
+      contract_cells_grad_rows<T>(make_device<CpuDevice>(context), shape, t_grad.flat<T>().data(),
+                                  table.flat<T>().data(), rows_grad->flat<double>().data());
     });
   }
 };

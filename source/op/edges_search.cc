@@ -88,8 +88,8 @@ class NeighborEdges : public EdgesOp {
                            periodic.flat<bool>().data(),
                            ntypes_};
     const double rcut = read_scalar<double>("rcut", context->input(5));
-    put_most(context,
-             batch_neighbors(make_device<CpuDevice>(context), batch, rcut, make_splits(context, natoms), make_room(context)));
+    put_most(context, batch_neighbors(make_device<CpuDevice>(context), batch, rcut, make_splits(context, natoms),
+                                      make_room(context)));
   }
 };
 
@@ -112,8 +112,8 @@ class ListedEdges : public EdgesOp {
                             neighbor.dim_size(0),
                             ntypes_};
     const double rcut = read_scalar<double>("rcut", context->input(4));
-    put_most(context,
-             listed_neighbors(make_device<CpuDevice>(context), list, rcut, make_splits(context, nloc), make_room(context)));
+    put_most(context, listed_neighbors(make_device<CpuDevice>(context), list, rcut, make_splits(context, nloc),
+                                       make_room(context)));
   }
 };
 

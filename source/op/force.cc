@@ -41,8 +41,8 @@ class ProdForce : public SlotOp<kColumns> {
       check_shape("net_deriv", net_deriv, {shape.nframes, slots * kColumns});
       check_shape("in_deriv", in_deriv, {shape.nframes, slots * kColumns * 3});
       tf::Tensor* force = allocate(context, 0, {shape.nframes, int64_t(shape.nall) * 3});
-      slot_force<T, kColumns>(make_device<CpuDevice>(context), shape, net_deriv.flat<T>().data(), in_deriv.flat<T>().data(),
-                              nlist.flat<int>().data(), force->flat<T>().data());
+      slot_force<T, kColumns>(make_device<CpuDevice>(context), shape, net_deriv.flat<T>().data(),
+                              in_deriv.flat<T>().data(), nlist.flat<int>().data(), force->flat<T>().data());
     });
   }
 };
@@ -60,8 +60,8 @@ class ProdForceGrad : public SlotOp<kColumns> {
       check_shape("grad", grad, {shape.nframes, int64_t(shape.nall) * 3});
       check_shape("in_deriv", in_deriv, {shape.nframes, slots * kColumns * 3});
       tf::Tensor* grad_net = allocate(context, 0, {shape.nframes, slots * kColumns});
-      slot_force_grad<T, kColumns>(make_device<CpuDevice>(context), shape, grad.flat<T>().data(), in_deriv.flat<T>().data(),
-                                   nlist.flat<int>().data(), grad_net->flat<T>().data());
+      slot_force_grad<T, kColumns>(make_device<CpuDevice>(context), shape, grad.flat<T>().data(),
+                                   in_deriv.flat<T>().data(), nlist.flat<int>().data(), grad_net->flat<T>().data());
     });
   }
 };

@@ -65,8 +65,8 @@ class PairCellsOp : public tf::OpKernel {
   void Compute(tf::OpKernelContext* context) override {
     run(context, [&] {
       const EdgeTypes edges = read_geometry(context, 0, ntypes_);
-      const PairCells cells = pair_cells(make_device<CpuDevice>(context), edges, context->input(kRows).flat<double>().data(),
-                                         ntypes_, read_panels(context, 0));
+      const PairCells cells = pair_cells(make_device<CpuDevice>(context), edges,
+                                         context->input(kRows).flat<double>().data(), ntypes_, read_panels(context, 0));
       give(context, 0, cells.code);
       give(context, 1, cells.panel);
       give(context, 2, cells.start);

@@ -67,7 +67,8 @@ class RadialCellsOp : public tf::OpKernel {
       const Codes codes{ntypes_, one_side_, interacting_.get()};
       const Panels panels{context->input(4).scalar<double>()(), context->input(5).scalar<double>()(),
                           context->input(6).scalar<int>()()};
-      const RadialCells cells = radial_cells(make_device<CpuDevice>(context), edges, rows.flat<double>().data(), codes, panels);
+      const RadialCells cells =
+          radial_cells(make_device<CpuDevice>(context), edges, rows.flat<double>().data(), codes, panels);
       give(context, 0, cells.code);
       give(context, 1, cells.start);
       give(context, 2, cells.width);

@@ -23,19 +23,19 @@
 #undef SHOULD_REGISTER_OP
 #define SHOULD_REGISTER_OP(op) false
 #define DEEPMD_REGISTER_CPU(...)
-#define DEEPMD_REGISTER_GPU(BUILDER, ...)                                      \
+#define DEEPMD_REGISTER_GPU(BUILDER, ...)                                         \
   DEEPMD_REGISTER_ON(on_gpu, ::deepmd::GpuDevice, REGISTER_SYSTEM_KERNEL_BUILDER, \
                      BUILDER.Device(::tensorflow::DEVICE_CPU).Label("emulated"), __VA_ARGS__)
 
 #else
 
-#define DEEPMD_REGISTER_CPU(BUILDER, ...)                                  \
-  DEEPMD_REGISTER_ON(on_cpu, ::deepmd::CpuDevice, REGISTER_KERNEL_BUILDER, \
-                     BUILDER.Device(::tensorflow::DEVICE_CPU), __VA_ARGS__)
+#define DEEPMD_REGISTER_CPU(BUILDER, ...)                                                                            \
+  DEEPMD_REGISTER_ON(on_cpu, ::deepmd::CpuDevice, REGISTER_KERNEL_BUILDER, BUILDER.Device(::tensorflow::DEVICE_CPU), \
+                     __VA_ARGS__)
 #ifdef DEEPMD_OP_GPU
-#define DEEPMD_REGISTER_GPU(BUILDER, ...)                                  \
-  DEEPMD_REGISTER_ON(on_gpu, ::deepmd::GpuDevice, REGISTER_KERNEL_BUILDER, \
-                     BUILDER.Device(::tensorflow::DEVICE_GPU), __VA_ARGS__)
+#define DEEPMD_REGISTER_GPU(BUILDER, ...)                                                                            \
+  DEEPMD_REGISTER_ON(on_gpu, ::deepmd::GpuDevice, REGISTER_KERNEL_BUILDER, BUILDER.Device(::tensorflow::DEVICE_GPU), \
+                     __VA_ARGS__)
 #else
 #define DEEPMD_REGISTER_GPU(...)
 #endif

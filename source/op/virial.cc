@@ -47,9 +47,9 @@ class ProdVirial : public SlotOp<kColumns> {
       check_shape("rij", rij, {shape.nframes, slots * 3});
       tf::Tensor* virial = allocate(context, 0, {shape.nframes, 9});
       tf::Tensor* atom_virial = allocate(context, 1, {shape.nframes, int64_t(shape.nall) * 9});
-      slot_virial<T, kColumns>(make_device<CpuDevice>(context), shape, net_deriv.flat<T>().data(), in_deriv.flat<T>().data(),
-                               rij.flat<T>().data(), nlist.flat<int>().data(), virial->flat<T>().data(),
-                               atom_virial->flat<T>().data());
+      slot_virial<T, kColumns>(make_device<CpuDevice>(context), shape, net_deriv.flat<T>().data(),
+                               in_deriv.flat<T>().data(), rij.flat<T>().data(), nlist.flat<int>().data(),
+                               virial->flat<T>().data(), atom_virial->flat<T>().data());
     });
   }
 };
@@ -70,9 +70,9 @@ class ProdVirialGrad : public SlotOp<kColumns> {
       check_shape("in_deriv", in_deriv, {shape.nframes, slots * kColumns * 3});
       check_shape("rij", rij, {shape.nframes, slots * 3});
       tf::Tensor* grad_net = allocate(context, 0, {shape.nframes, slots * kColumns});
-      slot_virial_grad<T, kColumns>(make_device<CpuDevice>(context), shape, grad.flat<T>().data(), grad_atom.flat<T>().data(),
-                                    in_deriv.flat<T>().data(), rij.flat<T>().data(), nlist.flat<int>().data(),
-                                    grad_net->flat<T>().data());
+      slot_virial_grad<T, kColumns>(make_device<CpuDevice>(context), shape, grad.flat<T>().data(),
+                                    grad_atom.flat<T>().data(), in_deriv.flat<T>().data(), rij.flat<T>().data(),
+                                    nlist.flat<int>().data(), grad_net->flat<T>().data());
     });
   }
 };

@@ -7,6 +7,7 @@ import tensorflow as tf
 from deepmd_tf import ops
 
 from ..kernels.systems import FRAMES
+from . import gpu_faces
 
 SEL = (8, 9, 7)
 NNEI = sum(SEL)
@@ -112,3 +113,12 @@ def descriptor(request):
 @pytest.fixture(params=[np.float64, np.float32], ids=["float64", "float32"])
 def dtype(request):
     return request.param
+
+
+@pytest.fixture
+def emulated_ops():
+    """Skip the test where the faces for GPUs were not built on emulated kernels."""
+    try:
+        gpu_faces.load()
+    except ImportError as error:
+        pytest.skip(str(error))

@@ -1,0 +1,123 @@
+"""The faces of the ops for GPUs give what those for the processor give."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from deepmd_tf import ops
+
+from . import gpu_faces
+from .test_edges import AVG, RCUT, RCUT_SMTH, STD_ANGULAR, STD_RADIAL, Frames, random
+
+pytestmark = pytest.mark.usefixtures("emulated_ops")
+
+
+def edge_rows(rng):
+    frames = Frames()
+    edges = frames.edges()
+    nedge = len(edges.neighbor)
+    tables = (edges.edge_splits, frames.type, AVG, STD_RADIAL, STD_ANGULAR, RCUT, RCUT_SMTH)
+    library = ops.load()
+
+    def function(vec, rows_grad, v):
+        return (
+            ops.edge_rows(vec, *tables),
+            library.edge_rows_grad(rows_grad, vec, *tables),
+            library.edge_rows_tangent(v, vec, *tables),
+        )
+
+    return function, edges.edge_vec, random(rng, nedge, 4), random(rng, nedge, 3)
+
+
+def edge_sums(rng, names=("triclinic", "cluster", "no_atoms", "tiny_cell", "isolated_atom")):
+    frames = Frames(names)
+    edges = frames.edges()
+    where = (edges.edge_splits, edges.neighbor)
+    library = ops.load()
+
+    def function(g, of_atoms, of_frames, of_each):
+        return (
+            frames.force(edges, g),
+            library.edge_force_grad(of_atoms, *where, frames.natoms),
+            frames.virial(edges, g),
+            library.edge_virial_grad(of_frames, of_each, edges.edge_vec, *where, frames.splits),
+        )
+
+    n = frames.natoms
+    return function, *(random(rng, *shape) for shape in (edges.edge_vec.shape, (n, 3), (len(names), 9), (n, 9)))
+
+
+def edge_sums_of_many_frames(rng):
+    """More frames than go with one launch of a kernel."""
+    return edge_sums(rng, ("one_atom", "two_isolated_atoms") * 600)
+
+
+def flat_frames(rng):
+    coord, box = random(rng, 3, 12), random(rng, 3, 9)
+    return ops.flat_frames, coord, np.zeros((3, 4), np.int32), np.array([4, 4, 4], np.int32), box, np.zeros(6, np.int32)
+
+
+# What is compared, on float64 unless it says so.
+CASES = {case.__name__: case for case in (edge_rows, edge_sums, edge_sums_of_many_frames, flat_frames)}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_equal(case, rng):
+    gpu_faces.assert_same(*CASES[case](rng))
+
+
+def test_every_face_is_compared(rng):
+    compared = set()
+    for case in CASES.values():
+        function, *arguments = case(rng)
+        _, labels = gpu_faces.run(function, *tf.nest.map_structure(tf.convert_to_tensor, arguments))
+        compared |= {name for name, _ in labels}
+    assert compared >= set(gpu_faces.load())
+
+
+@pytest.mark.parametrize("names", [(), ("no_atoms",), ("isolated_atom", "no_atoms_open")])
+def test_no_edges(names, rng):
+    gpu_faces.assert_same(*edge_sums(rng, names))
+
+
+def test_the_faces_are_those_for_gpus():
+    """What is registered for GPUs, where the library was built with nvcc, is what is tested here."""
+    for_gpus = gpu_faces.registered("GPU")
+    if for_gpus:
+        assert for_gpus == gpu_faces.registered("CPU", gpu_faces.LABEL)
+
+
+def wrong(message, function, *arguments):
+    with gpu_faces.emulated(), pytest.raises((tf.errors.InvalidArgumentError, ValueError), match=message):
+        gpu_faces.run(function, *tf.nest.map_structure(tf.convert_to_tensor, arguments))
+
+
+def test_wrong_shapes_are_named(rng):
+    frames = Frames(("triclinic",))
+    edges = frames.edges()
+    splits, neighbor, vec, _ = edges
+    n = frames.natoms
+    tables = (frames.type, AVG, STD_RADIAL, STD_ANGULAR)
+    wrong(r"edge_grad: expected shape \[\d+,3\]", lambda g: ops.edge_force(g, splits, neighbor, n), vec[1:])
+    wrong(
+        f"natoms: expected at least the number of centres, {n}, got {n - 1}",
+        lambda natoms: ops.edge_force(vec, splits, neighbor, natoms),
+        n - 1,
+    )
+    wrong(
+        "frame_splits: expected numbers",
+        lambda frame_splits: ops.edge_virial(vec, vec, splits, neighbor, frame_splits),
+        -frames.splits,
+    )
+    wrong("rcut_smth < rcut", lambda rcut: ops.edge_rows(vec, splits, *tables, rcut, 3.0), tf.constant(3.0, tf.float64))
+
+
+def test_a_neighbour_out_of_range_gives_nan_where_it_takes_part(rng):
+    """The values of tensors that are on a GPU are not looked at first."""
+    frames = Frames(("triclinic", "cluster"))
+    splits, neighbor, vec, _ = frames.edges()
+    spoilt = neighbor.numpy()
+    spoilt[0] = 10**6
+    with gpu_faces.emulated():
+        force, _ = gpu_faces.run(lambda g: ops.edge_force(g, splits, spoilt, frames.natoms), vec)
+    assert np.isnan(force[0]).all() and np.isfinite(force[1:]).all()
