@@ -49,6 +49,7 @@ void bind_activation(pb::module_& module);
 void bind_edges(pb::module_& module);
 void bind_evaluate(pb::module_& module);
 void bind_geometry(pb::module_& module);
+void bind_neighbors(pb::module_& module);
 void bind_pairs(pb::module_& module);
 void bind_slots(pb::module_& module);
 

@@ -8,56 +8,6 @@
 namespace deepmd::py {
 namespace {
 
-#ifndef DEEPMD_PY_GPU
-/// What a search returns.
-struct Found {
-  std::vector<int64_t> edge_splits;
-  std::vector<int32_t> neighbor;
-  std::vector<double> edge_vec;
-  std::vector<int> most;
-
-  MakeRoom make_room() {
-    return [this](int64_t nedge) {
-      neighbor.resize(nedge);
-      edge_vec.resize(3 * nedge);
-      return EdgeRoom{neighbor.data(), edge_vec.data()};
-    };
-  }
-
-  pb::tuple to_tuple() && {
-    const pb::ssize_t rows = edge_splits.size(), nedge = neighbor.size();
-    return pb::make_tuple(to_array(std::move(edge_splits), {rows}), to_array(std::move(neighbor), {nedge}),
-                          to_array(std::move(edge_vec), {nedge, 3}), pb::cast(most));
-  }
-};
-
-pb::tuple neighbors_batch(const Array<double>& coord, const Array<int>& type, const Array<int>& frame_splits,
-                          const Array<double>& cell, const Array<bool>& periodic, double rcut, int ntypes,
-                          int threads) {
-  const FrameBatch batch = make_batch(coord, type, frame_splits, cell, periodic, ntypes);
-  Found found;
-  {
-    pb::gil_scoped_release release;
-    found.edge_splits.resize(type.size() + 1);
-    found.most = batch_neighbors(CpuDevice::threads(threads), batch, rcut, found.edge_splits.data(), found.make_room());
-  }
-  return std::move(found).to_tuple();
-}
-
-pb::tuple neighbors_listed(const Array<double>& coord, const Array<int>& type, const Array<int64_t>& list_splits,
-                           const Array<int32_t>& list_neighbor, double rcut, int ntypes, int threads) {
-  const NeighborList list = make_list(coord, type, list_splits, list_neighbor, ntypes);
-  Found found;
-  {
-    pb::gil_scoped_release release;
-    found.edge_splits.resize(list.nloc + 1);
-    found.most = listed_neighbors(CpuDevice::threads(threads), list, rcut, found.edge_splits.data(), found.make_room());
-  }
-  return std::move(found).to_tuple();
-}
-
-#endif
-
 /// The rows of a call, checked, as the device sees them.
 EdgeRows make_rows(Session& session, const Array<double>& edge_vec, const Array<int64_t>& edge_splits,
                    const Array<int>& type, const Array<double>& avg, const Array<double>& std_radial,
@@ -165,20 +115,6 @@ Array<double> virial_grad(const Array<double>& grad, const Array<double>& grad_a
   return out;
 }
 
-#ifndef DEEPMD_PY_GPU
-void bind_searches(pb::module_& module) {
-  using pb::arg;
-  module.def(
-      "neighbors_batch", &neighbors_batch, arg("coord"), arg("type"), arg("frame_splits"), arg("cell"), arg("periodic"),
-      arg("rcut"), arg("ntypes"), arg("threads") = 1,
-      "coord [natoms, 3], type [natoms], frame_splits [nframes + 1], cell [nframes, 3, 3], periodic [nframes] -> "
-      "(edge_splits [natoms + 1], neighbor, edge_vec, max_neighbors [ntypes])");
-  module.def("neighbors_listed", &neighbors_listed, arg("coord"), arg("type"), arg("list_splits"), arg("list_neighbor"),
-             arg("rcut"), arg("ntypes"), arg("threads") = 1,
-             "coord [nall, 3], type [nall], list_splits [nloc + 1], list_neighbor [list_length] -> as neighbors_batch");
-}
-#endif
-
 void bind_rows(pb::module_& module) {
   using pb::arg;
   using In = const Array<double>&;
@@ -225,9 +161,6 @@ void bind_rows(pb::module_& module) {
 
 void bind_edges(pb::module_& module) {
   using pb::arg;
-#ifndef DEEPMD_PY_GPU
-  bind_searches(module);
-#endif
   bind_rows(module);
   module.def("edge_force", &force, arg("edge_grad"), arg("edge_splits"), arg("neighbor"), arg("natoms"),
              arg("threads") = 1, "edge_grad [nedge, 3] -> force [natoms, 3]");

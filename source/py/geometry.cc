@@ -1,4 +1,3 @@
-#include <array>
 #include <cstdint>
 
 #include "arrays.h"
@@ -8,68 +7,6 @@
 
 namespace deepmd::py {
 namespace {
-
-Atoms make_atoms(const Array<double>& coord, const Array<int>& type, int nloc) {
-  check_shape("coord", coord, {-1, -1, 3});
-  check_shape("type", type, {coord.shape(0), coord.shape(1)});
-  return {int(coord.shape(0)), nloc, int(coord.shape(1)), coord.data(), type.data()};
-}
-
-pb::tuple to_tuple(Neighbors&& found) {
-  const pb::ssize_t rows = found.edge_splits.size(), nedge = found.neighbor.size();
-  return pb::make_tuple(to_array(std::move(found.edge_splits), {rows}), to_array(std::move(found.neighbor), {nedge}),
-                        to_array(std::move(found.edge_vec), {nedge, 3}));
-}
-
-pb::tuple neighbors_periodic(const Array<double>& coord, const Array<int>& type, const Array<double>& cell,
-                             std::array<bool, 3> pbc, double rcut, int threads) {
-  const Atoms atoms = make_atoms(coord, type, coord.ndim() > 1 ? int(coord.shape(1)) : 0);
-  check_shape("cell", cell, {coord.shape(0), 3, 3});
-  const Cells cells{cell.data(), pbc};
-  Neighbors found;
-  {
-    pb::gil_scoped_release release;
-    found = periodic_neighbors(CpuDevice::threads(threads), atoms, cells, rcut);
-  }
-  return to_tuple(std::move(found));
-}
-
-pb::tuple neighbors_open(const Array<double>& coord, const Array<int>& type, int nloc, double rcut, int threads) {
-  const Atoms atoms = make_atoms(coord, type, nloc);
-  Neighbors found;
-  {
-    pb::gil_scoped_release release;
-    found = open_neighbors(CpuDevice::threads(threads), atoms, rcut);
-  }
-  return to_tuple(std::move(found));
-}
-
-pb::tuple neighbors_of_frames(const Array<double>& coord, const Array<int>& type, const Array<int>& frame_splits,
-                              const Array<double>& cell, const Array<bool>& periodic, int ntypes, double rcut,
-                              int threads) {
-  const pb::ssize_t natoms = type.size(), nframes = periodic.size();
-  check_shape("type", type, {-1});
-  check_shape("coord", coord, {natoms, 3});
-  check_shape("frame_splits", frame_splits, {nframes + 1});
-  check_shape("cell", cell, {nframes, 3, 3});
-  check_frame_splits(int(nframes), frame_splits.data(), natoms);
-  check_types({1, int(natoms), int(natoms), nullptr, type.data()}, ntypes);
-  const FrameBatch batch{int(nframes), frame_splits.data(), coord.data(), type.data(),
-                         cell.data(),  periodic.data(),     ntypes};
-  Neighbors found;
-  std::vector<int> most;
-  {
-    pb::gil_scoped_release release;
-    found.edge_splits.resize(natoms + 1);
-    most = batch_neighbors(CpuDevice::threads(threads), batch, rcut, found.edge_splits.data(), [&](int64_t nedge) {
-      found.neighbor.resize(nedge);
-      found.edge_vec.resize(3 * nedge);
-      return EdgeRoom{found.neighbor.data(), found.edge_vec.data()};
-    });
-  }
-  const pb::ssize_t width = most.size();
-  return pb::make_tuple(to_tuple(std::move(found)), to_array(std::move(most), {width}));
-}
 
 pb::tuple rows(const Array<double>& edge_vec, double rcut, double rcut_smth, int threads) {
   check_shape("edge_vec", edge_vec, {-1, 3});
@@ -127,19 +64,6 @@ void bind_env_mat(pb::module_& module, const char* name) {
 }  // namespace
 
 void bind_geometry(pb::module_& module) {
-  module.def(
-      "neighbors_periodic", &neighbors_periodic, pb::arg("coord"), pb::arg("type"), pb::arg("cell"), pb::arg("pbc"),
-      pb::arg("rcut"), pb::arg("threads") = 1,
-      "coord [nframes, nall, 3], type [nframes, nall], cell [nframes, 3, 3] -> (edge_splits, neighbor, edge_vec)");
-  module.def(
-      "neighbors_open", &neighbors_open, pb::arg("coord"), pb::arg("type"), pb::arg("nloc"), pb::arg("rcut"),
-      pb::arg("threads") = 1,
-      "coord [nframes, nall, 3], type [nframes, nall] -> (edge_splits, neighbor, edge_vec) of the first nloc atoms");
-  module.def(
-      "neighbors_of_frames", &neighbors_of_frames, pb::arg("coord"), pb::arg("type"), pb::arg("frame_splits"),
-      pb::arg("cell"), pb::arg("periodic"), pb::arg("ntypes"), pb::arg("rcut"), pb::arg("threads") = 1,
-      "coord [natoms, 3], type [natoms], frame_splits [nframes + 1], cell [nframes, 3, 3], periodic [nframes] -> "
-      "((edge_splits, neighbor, edge_vec), max_neighbors [ntypes])");
   module.def("environment_rows", &rows, pb::arg("edge_vec"), pb::arg("rcut"), pb::arg("rcut_smth"),
              pb::arg("threads") = 1, "edge_vec [nedge, 3] -> (rows [nedge, 4], derivative [nedge, 4, 3])");
   bind_env_mat<double, kFullRow>(module, "env_mat_a");

@@ -21,6 +21,7 @@ PYBIND11_MODULE(DEEPMD_PY_MODULE, module) {
   deepmd::py::bind_activation(module);
   deepmd::py::bind_evaluate(module);
   deepmd::py::bind_geometry(module);
+  deepmd::py::bind_neighbors(module);
   deepmd::py::bind_pairs(module);
   deepmd::py::bind_slots(module);
 #endif

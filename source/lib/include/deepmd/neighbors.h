@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "deepmd/device.h"
+#include "deepmd/gpu_device.h"
 
 namespace deepmd {
 
@@ -45,6 +46,22 @@ Neighbors periodic_neighbors(const CpuDevice& device, const Atoms& atoms, const 
 
 /// Neighbours at r < rcut among the atoms as they are.
 Neighbors open_neighbors(const CpuDevice& device, const Atoms& atoms, double rcut);
+
+/// The rows of `Neighbors` in memory of a GPU.
+struct DeviceNeighbors {
+  const int64_t* edge_splits;  ///< [nframes * nloc + 1]
+  const int32_t* neighbor;     ///< [nedge]
+  const double* edge_vec;      ///< [nedge, 3], Å
+  int64_t nedge;
+};
+
+/// The same on a GPU, with the cells on the host; the result lies in memory that the device allocates. `most` gets the
+/// largest number of neighbours of each type that any centre has, [ntypes]. Throws InputError, as `check_types` does,
+/// where a type is outside [0, ntypes).
+DeviceNeighbors periodic_neighbors(const GpuDevice& device, const Atoms& atoms, const Cells& cells, double rcut,
+                                   int ntypes, std::vector<int>& most);
+DeviceNeighbors open_neighbors(const GpuDevice& device, const Atoms& atoms, double rcut, int ntypes,
+                               std::vector<int>& most);
 
 /// The largest number of neighbours of each type that any centre has, [ntypes]; types are in [0, ntypes).
 std::vector<int> max_neighbors(const Atoms& atoms, const Neighbors& neighbors, int ntypes);
@@ -91,6 +108,14 @@ std::vector<int> batch_neighbors(const CpuDevice& device, const FrameBatch& batc
 
 /// The same from a list: who is on it at r < rcut. Writes edge_splits [nloc + 1].
 std::vector<int> listed_neighbors(const CpuDevice& device, const NeighborList& list, double rcut, int64_t* edge_splits,
+                                  const MakeRoom& make_room);
+
+/// The same on a GPU: coord, type, the list, edge_splits and what make_room gives are in its memory, frame_splits,
+/// cells and periodic on the host. Waits once to know how many edges there are, and for a list once more, to know that
+/// it names nobody twice.
+std::vector<int> batch_neighbors(const GpuDevice& device, const FrameBatch& batch, double rcut, int64_t* edge_splits,
+                                 const MakeRoom& make_room);
+std::vector<int> listed_neighbors(const GpuDevice& device, const NeighborList& list, double rcut, int64_t* edge_splits,
                                   const MakeRoom& make_room);
 
 }  // namespace deepmd
