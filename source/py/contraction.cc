@@ -1,10 +1,12 @@
 #include "deepmd/contraction.h"
 
-#include "arrays.h"
+#include <optional>
+
 #include "deepmd/edges.h"
 #include "deepmd/gemm.h"
 #include "deepmd/instruction_set.h"
 #include "deepmd/radial_cells.h"
+#include "session.h"
 
 namespace deepmd::py {
 namespace {
@@ -14,19 +16,22 @@ struct CellsOfRows {
   Array<double> rows;
   RadialCells cells;
 
-  Contraction shape(int64_t terms, int64_t columns) const {
-    return {int64_t(cells.run_splits.size()) - 1,
+  pb::ssize_t ncentres() const { return pb::ssize_t(cells.run_splits.size()) - 1; }
+  pb::ssize_t ncell() const { return pb::ssize_t(cells.code.size()); }
+  /// As the device sees them.
+  Contraction shape(Session& session, int64_t terms, int64_t columns) const {
+    return {ncentres(),
             rows.shape(0),
-            rows.data(),
-            int64_t(cells.code.size()),
-            cells.start.data(),
-            cells.width.data(),
-            cells.run_splits.data(),
-            cells.run_edges.data(),
-            cells.run_cell.data(),
-            cells.run_centre.data(),
-            cells.cell_splits.data(),
-            cells.cell_runs.data(),
+            session.in(rows),
+            ncell(),
+            session.in(cells.start),
+            session.in(cells.width),
+            session.in(cells.run_splits),
+            session.in(cells.run_edges),
+            session.in(cells.run_cell),
+            session.in(cells.run_centre),
+            session.in(cells.cell_splits),
+            session.in(cells.cell_runs),
             int(std::min<int64_t>(terms, kMaxTerms + 1)),
             columns};
   }
@@ -41,60 +46,98 @@ CellsOfRows find_cells(const Array<double>& rows, const Array<int64_t>& edge_spl
   const int64_t ncentres = int64_t(edge_splits.size()) - 1;
   if (ncentres < 0 || ncentres > type.size()) throw InputError("edge_splits: expected at most one centre per atom");
   check_edge_splits(ncentres, edge_splits.data(), rows.shape(0));
-  const CpuDevice device = CpuDevice::threads(threads);
-  check_edge_neighbors(device, EdgeList{ncentres, type.size(), neighbor.size(), edge_splits.data(), neighbor.data()});
+  check_edge_neighbors(CpuDevice(),
+                       EdgeList{ncentres, type.size(), neighbor.size(), edge_splits.data(), neighbor.data()});
   for (pb::ssize_t i = 0; i < type.size(); ++i) {
     if (type.data()[i] < 0 || type.data()[i] >= ntypes) throw InputError("type: expected entries in [0, ntypes)");
   }
-  const EdgeTypes edges{ncentres, neighbor.size(), edge_splits.data(), neighbor.data(), type.data()};
-  return {rows,
-          radial_cells(device, edges, rows.data(), Codes{ntypes, one_side, nullptr}, Panels{lowest, unit, per_octave})};
+  Session session(threads);
+  const EdgeTypes edges{ncentres, neighbor.size(), session.in(edge_splits), session.in(neighbor), session.in(type)};
+  const double* values = session.in(rows);
+  const Codes codes{ntypes, one_side, nullptr};
+  const Panels panels{lowest, unit, per_octave};
+  RadialCells cells;
+#ifdef DEEPMD_PY_GPU
+  cells.run_splits.resize(ncentres + 1);
+  int64_t* run_splits = session.out(cells.run_splits.data(), ncentres + 1);
+  session.run([&] {
+    radial_cells(session.device(), edges, values, codes, panels, run_splits, [&](int64_t ncell, int64_t nrun) {
+      const auto room = [&session](auto& vector, int64_t n) {
+        vector.resize(n);
+        return session.out(vector.data(), n);
+      };
+      return CellRoom{room(cells.code, ncell),
+                      room(cells.start, ncell),
+                      room(cells.width, ncell),
+                      room(cells.run_edges, 2 * nrun),
+                      room(cells.run_cell, nrun),
+                      room(cells.run_centre, nrun),
+                      room(cells.cell_splits, ncell + 1),
+                      room(cells.cell_runs, nrun)};
+    });
+  });
+#else
+  session.run([&] { cells = radial_cells(session.device(), edges, values, codes, panels); });
+#endif
+  return {rows, std::move(cells)};
+}
+
+/// A change of the rows as the device sees it, or null.
+const double* change_of(Session& session, const std::optional<Array<double>>& v, pb::ssize_t nedge) {
+  if (!v) return nullptr;
+  check_shape("v", *v, {nedge, 4});
+  return session.in(*v);
 }
 
 template <typename T>
-Contraction shape_of_table(const CellsOfRows& of, const Array<T>& table) {
-  check_shape("table", table, {pb::ssize_t(of.cells.code.size()), -1, -1});
-  return of.shape(table.shape(1), table.shape(2));
-}
-
-template <typename T>
-Array<T> contract(const CellsOfRows& of, const Array<T>& table, const pb::object& v, int threads) {
-  const Contraction shape = shape_of_table(of, table);
-  Array<T> t({pb::ssize_t(shape.ncentres), pb::ssize_t(4), pb::ssize_t(shape.columns)});
-  const CpuDevice device = CpuDevice::threads(threads);
-  if (v.is_none()) {
-    contract_cells<T>(device, shape, table.data(), t.mutable_data());
-  } else {
-    const auto change = v.cast<Array<double>>();
-    check_shape("v", change, {shape.nedge, 4});
-    contract_cells_tangent<T>(device, shape, change.data(), table.data(), t.mutable_data());
-  }
+Array<T> contract(const CellsOfRows& of, const Array<T>& table, const std::optional<Array<double>>& v, int threads) {
+  check_shape("table", table, {of.ncell(), -1, -1});
+  Session session(threads);
+  const Contraction shape = of.shape(session, table.shape(1), table.shape(2));
+  Array<T> t({of.ncentres(), pb::ssize_t(4), pb::ssize_t(shape.columns)});
+  const double* change = change_of(session, v, of.rows.shape(0));
+  const T* values = session.in(table);
+  T* out = session.out(t);
+  session.run([&] {
+    if (change == nullptr) {
+      contract_cells<T>(session.device(), shape, values, out);
+    } else {
+      contract_cells_tangent<T>(session.device(), shape, change, values, out);
+    }
+  });
   return t;
 }
 
 template <typename T>
 Array<double> to_rows(const CellsOfRows& of, const Array<T>& t_grad, const Array<T>& table, int threads) {
-  const Contraction shape = shape_of_table(of, table);
-  check_shape("t_grad", t_grad, {pb::ssize_t(shape.ncentres), 4, pb::ssize_t(shape.columns)});
+  check_shape("table", table, {of.ncell(), -1, -1});
+  Session session(threads);
+  const Contraction shape = of.shape(session, table.shape(1), table.shape(2));
+  check_shape("t_grad", t_grad, {of.ncentres(), 4, pb::ssize_t(shape.columns)});
   Array<double> rows_grad({pb::ssize_t(shape.nedge), pb::ssize_t(4)});
-  contract_cells_grad_rows<T>(CpuDevice::threads(threads), shape, t_grad.data(), table.data(),
-                              rows_grad.mutable_data());
+  const T *gradient = session.in(t_grad), *values = session.in(table);
+  double* out = session.out(rows_grad);
+  session.run([&] { contract_cells_grad_rows<T>(session.device(), shape, gradient, values, out); });
   return rows_grad;
 }
 
 template <typename T>
-Array<T> to_table(const CellsOfRows& of, const Array<T>& t_grad, int terms, const pb::object& v, int threads) {
-  check_shape("t_grad", t_grad, {pb::ssize_t(of.cells.run_splits.size()) - 1, 4, -1});
-  const Contraction shape = of.shape(terms, t_grad.shape(2));
-  Array<T> table_grad({pb::ssize_t(shape.ncell), pb::ssize_t(terms), pb::ssize_t(shape.columns)});
-  const CpuDevice device = CpuDevice::threads(threads);
-  if (v.is_none()) {
-    contract_cells_grad_table<T>(device, shape, t_grad.data(), table_grad.mutable_data());
-  } else {
-    const auto change = v.cast<Array<double>>();
-    check_shape("v", change, {shape.nedge, 4});
-    contract_cells_tangent_grad_table<T>(device, shape, t_grad.data(), change.data(), table_grad.mutable_data());
-  }
+Array<T> to_table(const CellsOfRows& of, const Array<T>& t_grad, int terms, const std::optional<Array<double>>& v,
+                  int threads) {
+  check_shape("t_grad", t_grad, {of.ncentres(), 4, -1});
+  Session session(threads);
+  const Contraction shape = of.shape(session, terms, t_grad.shape(2));
+  Array<T> table_grad({of.ncell(), pb::ssize_t(terms), pb::ssize_t(shape.columns)});
+  const double* change = change_of(session, v, of.rows.shape(0));
+  const T* gradient = session.in(t_grad);
+  T* out = session.out(table_grad);
+  session.run([&] {
+    if (change == nullptr) {
+      contract_cells_grad_table<T>(session.device(), shape, gradient, out);
+    } else {
+      contract_cells_tangent_grad_table<T>(session.device(), shape, gradient, change, out);
+    }
+  });
   return table_grad;
 }
 
@@ -105,7 +148,10 @@ Array<T> product(const Array<T>& a, const Array<T>& b, bool transpose_a, bool tr
                       a.shape(transpose_a ? 0 : 1), transpose_a, transpose_b};
   check_shape("b", b, {transpose_b ? shape.n : shape.k, transpose_b ? shape.k : shape.n});
   Array<T> c({pb::ssize_t(shape.m), pb::ssize_t(shape.n)});
-  gemm<T>(CpuDevice::threads(threads), shape, a.data(), b.data(), c.mutable_data());
+  Session session(threads);
+  const T *left = session.in(a), *right = session.in(b);
+  T* out = session.out(c);
+  session.run([&] { gemm<T>(session.device(), shape, left, right, out); });
   return c;
 }
 
@@ -135,8 +181,10 @@ void bind_contraction(pb::module_& module) {
              "rows [nedge, 4] of edges -> what contract_cells takes");
   bind_of_type<float>(module);
   bind_of_type<double>(module);
+#ifndef DEEPMD_PY_GPU
   module.def("instruction_set", &instruction_set, "The instruction set that the kernels use.");
   module.def("instruction_sets", &instruction_sets, "Those that this processor can run.");
+#endif
 }
 
 }  // namespace deepmd::py

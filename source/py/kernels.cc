@@ -13,11 +13,11 @@ PYBIND11_MODULE(DEEPMD_PY_MODULE, module) {
       PyErr_SetString(type.ptr(), error.what());
     }
   });
+  deepmd::py::bind_contraction(module);
   deepmd::py::bind_edges(module);
 #ifdef DEEPMD_PY_GPU
   deepmd::py::bind_device(module);
 #else
-  deepmd::py::bind_contraction(module);
   deepmd::py::bind_activation(module);
   deepmd::py::bind_evaluate(module);
   deepmd::py::bind_geometry(module);

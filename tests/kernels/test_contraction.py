@@ -1,16 +1,16 @@
 """The loops that are compiled for every instruction set, by themselves."""
 
 import itertools
-import json
-import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 
-from deepmd_tf import _kernels
+from deepmd_tf import _kernels as cpu
 from deepmd_tf.errors import InputError
+
+from .device import kernels
+
+pytestmark = pytest.mark.usefixtures("on_device")
 
 NTYPES, TERMS, COLUMNS = 2, 16, 37
 
@@ -26,24 +26,24 @@ def make_cells(rng, ncentres=400, most=60, threads=1, whole=False):
     for begin, end in itertools.pairwise(splits):
         order = np.lexsort((-rows[begin:end, 0], type[neighbor[begin:end]]))
         rows[begin:end], neighbor[begin:end] = rows[begin:end][order], neighbor[begin:end][order]
-    cells = _kernels.cells_of_rows(rows, splits, neighbor, type, NTYPES, True, -1.3, 2.0, 2, threads)
+    cells = kernels.cells_of_rows(rows, splits, neighbor, type, NTYPES, True, -1.3, 2.0, 2, threads)
     return (rows, cells, splits, type[neighbor]) if whole else (rows, cells)
 
 
-def everything(rng, dtype=np.float64, threads=1):
+def everything(rng, dtype=np.float64, threads=1, ncentres=400):
     """Every kernel of the contraction, and products, of the same random numbers."""
-    rows, cells = make_cells(rng, threads=threads)
+    rows, cells = make_cells(rng, ncentres, threads=threads)
     table = (rng.normal(size=(cells.ncell, TERMS, COLUMNS)) * 0.5 ** np.arange(TERMS)[:, None]).astype(dtype)
-    t_grad = rng.normal(size=(400, 4, COLUMNS)).astype(dtype)
+    t_grad = rng.normal(size=(ncentres, 4, COLUMNS)).astype(dtype)
     v = rng.normal(size=rows.shape)
     a, b = rng.normal(size=(211, 83)).astype(dtype), rng.normal(size=(83, 301)).astype(dtype)
     return [
-        _kernels.contract_cells(cells, table, None, threads),
-        _kernels.contract_cells(cells, table, v, threads),
-        _kernels.contract_cells_grad_rows(cells, t_grad, table, threads),
-        _kernels.contract_cells_grad_table(cells, t_grad, TERMS, None, threads),
-        _kernels.contract_cells_grad_table(cells, t_grad, TERMS, v, threads),
-        _kernels.dense_product(a, b, threads=threads),
+        kernels.contract_cells(cells, table, None, threads),
+        kernels.contract_cells(cells, table, v, threads),
+        kernels.contract_cells_grad_rows(cells, t_grad, table, threads),
+        kernels.contract_cells_grad_table(cells, t_grad, TERMS, None, threads),
+        kernels.contract_cells_grad_table(cells, t_grad, TERMS, v, threads),
+        kernels.dense_product(a, b, threads=threads),
     ]
 
 
@@ -87,71 +87,79 @@ def test_equals_definition(terms, columns, most, decay, rng):
     for dtype, tolerance in ((np.float64, 3e-12), (np.float32, 2e-5)):
         of_dtype, grad = table.astype(dtype), t_grad.astype(dtype)
         got = (
-            _kernels.contract_cells(cells, of_dtype),
-            _kernels.contract_cells(cells, of_dtype, v),
-            _kernels.contract_cells_grad_rows(cells, grad, of_dtype),
-            _kernels.contract_cells_grad_table(cells, grad, terms),
-            _kernels.contract_cells_grad_table(cells, grad, terms, v),
+            kernels.contract_cells(cells, of_dtype),
+            kernels.contract_cells(cells, of_dtype, v),
+            kernels.contract_cells_grad_rows(cells, grad, of_dtype),
+            kernels.contract_cells_grad_table(cells, grad, terms),
+            kernels.contract_cells_grad_table(cells, grad, terms, v),
         )
         for a, b in zip(got, expected, strict=True):
             np.testing.assert_allclose(a, b, rtol=0, atol=tolerance * np.abs(b).max())
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-def test_same_for_any_number_of_threads(dtype):
-    expected = everything(np.random.default_rng(5), dtype)
-    for threads in (2, 3, 8):
-        for got, array in zip(everything(np.random.default_rng(5), dtype, threads), expected, strict=True):
+def test_same_for_any_number_of_threads(dtype, on_device):
+    """A GPU, which has its own, gives the same in every run."""
+    counts, ncentres = ((2, 3, 8), 400) if on_device == "cpu" else ((1,), 80)
+    expected = everything(np.random.default_rng(5), dtype, 1, ncentres)
+    for threads in counts:
+        for got, array in zip(everything(np.random.default_rng(5), dtype, threads, ncentres), expected, strict=True):
             np.testing.assert_array_equal(got, array)
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(np.float64, 1e-12), (np.float32, 1e-5)])
+def test_devices_agree(dtype, tolerance):
+    got = everything(np.random.default_rng(5), dtype, ncentres=100)
+    kernels.module = cpu
+    for a, b in zip(got, everything(np.random.default_rng(5), dtype, ncentres=100), strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=tolerance * np.abs(b).max())
+
+
+@pytest.mark.parametrize("per_octave", [0, 2])
+def test_no_edges(per_octave):
+    cells = kernels.cells_of_rows(
+        np.zeros((0, 4)), np.zeros(4, np.int64), np.zeros(0, np.int32), np.zeros(3, np.int32), 1, True, 0, 1, per_octave
+    )
+    assert cells.ncell == 0
+    table = np.zeros((0, 4, 5))
+    np.testing.assert_array_equal(kernels.contract_cells(cells, table), np.zeros((3, 4, 5)))
+    assert kernels.contract_cells_grad_rows(cells, np.ones((3, 4, 5)), table).shape == (0, 4)
+    assert kernels.contract_cells_grad_table(cells, np.ones((3, 4, 5)), 4).shape == (0, 4, 5)
+
+
+def test_a_cell_for_every_edge(rng):
+    """Linear functions around every edge: value and slope of G are the first two coefficients."""
+    sizes, ntypes = np.array([3, 0, 40]), 2
+    nedge = sizes.sum()
+    rows, table = rng.normal(size=(nedge, 4)), rng.normal(size=(nedge, 2, 7))
+    type, neighbor = rng.integers(0, ntypes, 3).astype(np.int32), rng.integers(0, 3, nedge).astype(np.int32)
+    splits = np.cumsum([0, *sizes])
+    cells = kernels.cells_of_rows(rows, splits, neighbor, type, ntypes, False, 0.0, 1.0, 0)
+    assert cells.ncell == nedge
+    expected = np.zeros((3, 4, 7))
+    np.add.at(expected, np.repeat(np.arange(3), sizes), rows[:, :, None] * table[:, :1])
+    np.testing.assert_allclose(kernels.contract_cells(cells, table), expected, atol=1e-13)
+
+
+def test_row_that_is_not_finite_is_named():
+    rows = np.ones((3, 4))
+    rows[1:, 0] = np.nan
+    with pytest.raises(InputError, match="edge 1: its environment row is not finite"):
+        kernels.cells_of_rows(rows, np.array([0, 3]), np.zeros(3, np.int32), np.zeros(1, np.int32), 1, True, 0, 1, 2)
 
 
 def test_transposes_of_each_other(rng):
     """The kernels are linear maps and their transposes: <t_grad, A x> = <A^T t_grad, x>."""
-    rows, cells = make_cells(rng)
+    rows, cells = make_cells(rng, 100)
     table, other = rng.normal(size=(2, cells.ncell, TERMS, COLUMNS))
-    t_grad, v = rng.normal(size=(400, 4, COLUMNS)), rng.normal(size=rows.shape)
-    t = np.sum(t_grad * _kernels.contract_cells(cells, other))
-    assert t == pytest.approx(np.sum(_kernels.contract_cells_grad_table(cells, t_grad, TERMS) * other), rel=1e-10)
-    change = np.sum(t_grad * _kernels.contract_cells(cells, table, v))
-    assert change == pytest.approx(np.sum(_kernels.contract_cells_grad_rows(cells, t_grad, table) * v), rel=1e-10)
+    t_grad, v = rng.normal(size=(100, 4, COLUMNS)), rng.normal(size=rows.shape)
+    t = np.sum(t_grad * kernels.contract_cells(cells, other))
+    assert t == pytest.approx(np.sum(kernels.contract_cells_grad_table(cells, t_grad, TERMS) * other), rel=1e-10)
+    change = np.sum(t_grad * kernels.contract_cells(cells, table, v))
+    assert change == pytest.approx(np.sum(kernels.contract_cells_grad_rows(cells, t_grad, table) * v), rel=1e-10)
     assert change == pytest.approx(
-        np.sum(_kernels.contract_cells_grad_table(cells, t_grad, TERMS, v) * table), rel=1e-10
+        np.sum(kernels.contract_cells_grad_table(cells, t_grad, TERMS, v) * table), rel=1e-10
     )
-
-
-SCRIPT = """
-import json, sys
-import numpy as np
-sys.path.insert(0, {directory!r})
-import test_contraction as here
-from deepmd_tf import _kernels
-results = here.everything(np.random.default_rng(5))
-np.savez({output!r}, *results)
-print(json.dumps([_kernels.instruction_set(), _kernels.instruction_sets()]))
-"""
-
-
-def run_with(isa, output):
-    script = SCRIPT.format(directory=os.path.dirname(__file__), output=str(output))
-    environment = {**os.environ, "DEEPMD_ISA": isa}
-    return subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False)
-
-
-def test_every_instruction_set_gives_the_same_to_rounding(tmp_path):
-    expected = everything(np.random.default_rng(5))
-    for isa in _kernels.instruction_sets():
-        process = run_with(isa, tmp_path / "results.npz")
-        assert process.returncode == 0, process.stderr
-        assert json.loads(process.stdout)[0] == isa
-        with np.load(tmp_path / "results.npz") as results:
-            for got, array in zip(results.values(), expected, strict=True):
-                np.testing.assert_allclose(got, array, rtol=0, atol=1e-12 * np.abs(array).max())
-
-
-def test_an_instruction_set_that_is_not_there_is_refused(tmp_path):
-    process = run_with("x86_64_v9", tmp_path / "results.npz")
-    assert process.returncode == 1
-    assert "InputError: DEEPMD_ISA: expected one of" in process.stderr and "got x86_64_v9" in process.stderr
 
 
 @pytest.mark.parametrize("dtype, tolerance", [(np.float64, 1e-14), (np.float32, 1e-6)])
@@ -161,7 +169,7 @@ def test_products(rng, dtype, tolerance, m, k, n):
     expected = a.astype(float) @ b.astype(float)
     for ta in (False, True):
         for tb in (False, True):
-            got = _kernels.dense_product(
+            got = kernels.dense_product(
                 np.ascontiguousarray(a.T) if ta else a, np.ascontiguousarray(b.T) if tb else b, ta, tb
             )
             assert got.dtype == dtype and got.shape == (m, n)
@@ -170,9 +178,9 @@ def test_products(rng, dtype, tolerance, m, k, n):
 
 @pytest.mark.parametrize("m, n", [(0, 3), (3, 0), (0, 0)])
 def test_product_of_nothing(m, n):
-    assert _kernels.dense_product(np.zeros((m, 4)), np.zeros((4, n))).shape == (m, n)
+    assert kernels.dense_product(np.zeros((m, 4)), np.zeros((4, n))).shape == (m, n)
 
 
 def test_product_of_matrices_that_do_not_fit_is_refused():
     with pytest.raises(InputError, match=r"b: expected shape \[4, 3\], got \[5, 3\]"):
-        _kernels.dense_product(np.zeros((2, 4)), np.zeros((5, 3)))
+        kernels.dense_product(np.zeros((2, 4)), np.zeros((5, 3)))

@@ -7,7 +7,7 @@
 
 #include "cpu/edge_scatter.h"
 #include "cpu/isa/loops.h"
-#include "cpu/panels.h"
+#include "math/panels.h"
 #include "deepmd/error.h"
 #include "math/smooth_weight.h"
 

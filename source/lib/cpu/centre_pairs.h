@@ -6,7 +6,7 @@
 
 #include "cpu/buffer.h"
 #include "cpu/pair_chunk.h"
-#include "cpu/panels.h"
+#include "math/panels.h"
 #include "deepmd/pair_moments.h"
 
 namespace deepmd {

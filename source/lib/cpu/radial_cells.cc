@@ -4,7 +4,7 @@
 #include <cmath>
 #include <string>
 
-#include "cpu/panels.h"
+#include "math/panels.h"
 #include "deepmd/error.h"
 
 namespace deepmd {

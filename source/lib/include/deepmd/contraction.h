@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "deepmd/device.h"
+#include "deepmd/gpu_device.h"
 
 namespace deepmd {
 
@@ -30,7 +31,7 @@ struct Contraction {
   int64_t columns;             ///< components of G
 
   /// [ncell], how many terms of a cell count, the rest being round-off (see significant_terms), or 0 for all; null for
-  /// all in every cell. Only the derivatives by the table do not ask.
+  /// all in every cell. A GPU takes all. Only the derivatives by the table do not ask.
   const uint8_t* cell_terms = nullptr;
 };
 
@@ -44,23 +45,35 @@ int significant_terms(int terms, int64_t columns, const T* coefficients);
 /// table [ncell, terms, columns] -> t [ncentres, 4, columns].
 template <typename T>
 void contract_cells(const CpuDevice& device, const Contraction& shape, const T* table, T* t);
+template <typename T>
+void contract_cells(const GpuDevice& device, const Contraction& shape, const T* table, T* t);
 
 /// Derivative by the rows: t_grad [ncentres, 4, columns], table -> rows_grad [nedge, 4], zero for edges in no cell.
 template <typename T>
 void contract_cells_grad_rows(const CpuDevice& device, const Contraction& shape, const T* t_grad, const T* table,
                               double* rows_grad);
+template <typename T>
+void contract_cells_grad_rows(const GpuDevice& device, const Contraction& shape, const T* t_grad, const T* table,
+                              double* rows_grad);
 
 /// Derivative by the table: t_grad -> table_grad [ncell, terms, columns].
 template <typename T>
 void contract_cells_grad_table(const CpuDevice& device, const Contraction& shape, const T* t_grad, T* table_grad);
+template <typename T>
+void contract_cells_grad_table(const GpuDevice& device, const Contraction& shape, const T* t_grad, T* table_grad);
 
 /// Change of t along a change v [nedge, 4] of the rows: the transpose of contract_cells_grad_rows in t_grad.
 template <typename T>
 void contract_cells_tangent(const CpuDevice& device, const Contraction& shape, const double* v, const T* table, T* t);
+template <typename T>
+void contract_cells_tangent(const GpuDevice& device, const Contraction& shape, const double* v, const T* table, T* t);
 
 /// Derivative of <t_grad, tangent> by the table: t_grad, v -> table_grad [ncell, terms, columns].
 template <typename T>
 void contract_cells_tangent_grad_table(const CpuDevice& device, const Contraction& shape, const T* t_grad,
+                                       const double* v, T* table_grad);
+template <typename T>
+void contract_cells_tangent_grad_table(const GpuDevice& device, const Contraction& shape, const T* t_grad,
                                        const double* v, T* table_grad);
 
 }  // namespace deepmd

@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "deepmd/device.h"
+#include "deepmd/gpu_device.h"
 
 namespace deepmd {
 
@@ -16,5 +17,7 @@ struct Product {
 /// The product, divided into tiles that do not depend on the number of threads, and so neither does the result.
 template <typename T>
 void gemm(const CpuDevice& device, const Product& shape, const T* a, const T* b, T* c);
+template <typename T>
+void gemm(const GpuDevice& device, const Product& shape, const T* a, const T* b, T* c);
 
 }  // namespace deepmd

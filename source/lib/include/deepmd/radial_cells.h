@@ -1,9 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "deepmd/device.h"
+#include "deepmd/gpu_device.h"
 
 namespace deepmd {
 
@@ -50,6 +52,24 @@ struct RadialCells {
 RadialCells radial_cells(const CpuDevice& device, const EdgeTypes& edges, const double* rows, const Codes& codes,
                          const Panels& panels);
 
+/// Where the cells on a GPU are written, as in RadialCells.
+struct CellRoom {
+  int32_t* code;
+  double* start;
+  double* width;
+  int64_t* run_edges;
+  int32_t* run_cell;
+  int32_t* run_centre;
+  int64_t* cell_splits;
+  int32_t* cell_runs;
+};
+/// Makes room in the memory of the device when the numbers of cells and of runs are known.
+using MakeCellRoom = std::function<CellRoom(int64_t ncell, int64_t nrun)>;
+
+/// The same, with `interacting` on the device; writes run_splits [ncentres + 1]. Waits for the stream once.
+void radial_cells(const GpuDevice& device, const EdgeTypes& edges, const double* rows, const Codes& codes,
+                  const Panels& panels, int64_t* run_splits, const MakeCellRoom& make_room);
+
 /// How many interacting neighbours of each type a centre has, for the types it has.
 struct TypeCounts {
   std::vector<int32_t> centre;  ///< [n], ascending
@@ -57,5 +77,15 @@ struct TypeCounts {
   std::vector<int32_t> count;   ///< [n], positive
 };
 TypeCounts count_types(const EdgeTypes& edges, const Codes& codes);
+
+/// Where the counts on a GPU are written, as in TypeCounts.
+struct CountRoom {
+  int32_t* centre;
+  int32_t* pair;
+  int32_t* count;
+};
+/// The same, with `interacting` on the device. Waits for the stream once.
+void count_types(const GpuDevice& device, const EdgeTypes& edges, const Codes& codes,
+                 const std::function<CountRoom(int64_t n)>& make_room);
 
 }  // namespace deepmd

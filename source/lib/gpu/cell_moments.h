@@ -1,0 +1,189 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "gpu/launch.h"
+#include "math/chebyshev.h"
+
+namespace deepmd::gpu {
+
+/// Edges of one centre that are worked on together, one for each lane of a warp.
+constexpr int kEdges = kWarp;
+
+/// Where an edge lies: its cell, or -1 for none, and the piece of the axis of s that the cell covers.
+struct CellOfEdge {
+  int64_t cell;
+  double start;
+  double width;
+};
+
+/// Memory that a block shares: some edges, the runs of them that lie in one cell, and the moments of these runs.
+template <typename T>
+struct CellChunk {
+  double* row;     ///< [kEdges, 4]
+  double* value;   ///< [kEdges, terms], T_k(u)
+  double* slope;   ///< [kEdges, terms], dT_k/ds; only where it is asked for
+  T* moment;       ///< [kEdges, 4, terms], of every run
+  int64_t* cell;   ///< [kEdges], of every run
+  int* run_of;     ///< [kEdges], run of an edge, or -1
+  int* run_begin;  ///< [kEdges], first edge of a run
+  int* nrun;       ///< [1]
+
+  static size_t bytes(int terms, bool slopes) {
+    return kEdges * (sizeof(double) * (4 + (slopes ? 2 : 1) * terms) + sizeof(T) * 4 * terms + sizeof(int64_t) +
+                     2 * sizeof(int)) +
+           sizeof(int64_t);
+  }
+  __device__ CellChunk(int terms, bool slopes) {
+    row = shared_memory<double>();
+    value = row + 4 * kEdges;
+    slope = value + kEdges * terms;
+    cell = reinterpret_cast<int64_t*>(slope + (slopes ? kEdges * terms : 0));
+    moment = reinterpret_cast<T*>(cell + kEdges);
+    run_of = reinterpret_cast<int*>(moment + kEdges * 4 * terms);
+    run_begin = run_of + kEdges;
+    nrun = run_begin + kEdges;
+  }
+};
+
+/// The first warp loads the edges [first, last), at most kEdges; all threads of the block call it. `cell_of(e)` says
+/// where edge e lies; rows [nedge, 4].
+template <typename T, typename CellOf>
+__device__ void load_edges(const CellChunk<T>& chunk, const CellOf& cell_of, const double* rows, int64_t first,
+                           int64_t last, int terms, bool slopes) {
+  if (threadIdx.x < kWarp) {
+    const int lane = lane_index();
+    const int64_t e = first + lane;
+    const CellOfEdge place = e < last ? cell_of(e) : CellOfEdge{-1, 0, 1};
+    const int64_t before = __shfl_up_sync(kAllLanes, (long long)(place.cell), 1);
+    const bool begins = place.cell >= 0 && (lane == 0 || before != place.cell);
+    const unsigned heads = __ballot_sync(kAllLanes, begins);
+    const int run = __popc(heads & (kAllLanes >> (kWarp - 1 - lane))) - 1;
+    chunk.run_of[lane] = place.cell >= 0 ? run : -1;
+    if (begins) {
+      chunk.run_begin[run] = lane;
+      chunk.cell[run] = place.cell;
+    }
+    if (lane == 0) *chunk.nrun = __popc(heads);
+    for (int a = 0; a < 4; ++a) chunk.row[4 * lane + a] = e < last ? rows[4 * e + a] : 0;
+    if (place.cell >= 0) {
+      const double u = 2 * (rows[4 * e] - place.start) / place.width - 1, by_s = 2 / place.width;
+      double *value = chunk.value + lane * terms, *slope = chunk.slope + lane * terms;
+      if (slopes) {
+        chebyshev_derivative(u, terms, [&](int k, double v, double d) {
+          value[k] = v;
+          slope[k] = by_s * d;
+        });
+      } else {
+        chebyshev(u, terms, [&](int k, double v) { value[k] = v; });
+      }
+    }
+  }
+  __syncthreads();
+}
+
+/// The moments of all runs of the chunk: S[a, k] = sum_j R_j[a] T_k(u_j), or, where `v` [nedge, 4] is not null, their
+/// change along a change v of the rows. All threads call it.
+template <typename T>
+__device__ void sum_moments(const CellChunk<T>& chunk, const double* v, int64_t first, int terms) {
+  const int nrun = *chunk.nrun;
+  for (int q = int(threadIdx.x); q < nrun * 4 * terms; q += int(blockDim.x)) {
+    const int run = q / (4 * terms), a = q / terms % 4, k = q % terms;
+    double sum = 0;
+    for (int j = chunk.run_begin[run]; j < kEdges && chunk.run_of[j] == run; ++j) {
+      if (v == nullptr) {
+        sum += chunk.row[4 * j + a] * chunk.value[j * terms + k];
+      } else {
+        const double* change = v + 4 * (first + j);
+        sum += change[a] * chunk.value[j * terms + k] + chunk.row[4 * j + a] * chunk.slope[j * terms + k] * change[0];
+      }
+    }
+    chunk.moment[q] = T(sum);
+  }
+  __syncthreads();
+}
+
+/// One block for a centre: t [ncentres, 4, columns] = the sum over its runs of moments times table [ncell, terms,
+/// columns]. `Cells` knows the edges of a centre, first(c) to last(c), and by of(c) in which cell each lies.
+template <typename T, typename Cells>
+__global__ void __launch_bounds__(kThreads)
+    contract_forward(int64_t ncentres, Cells cells, const double* rows, const double* v, int terms, int64_t columns,
+                     const T* table, T* t) {
+  const bool slopes = v != nullptr;
+  const CellChunk<T> chunk(terms, slopes);
+  for (int64_t c = blockIdx.x; c < ncentres; c += gridDim.x) {
+    for (int64_t m0 = 0; m0 < columns; m0 += blockDim.x) {
+      const int64_t m = m0 + threadIdx.x;
+      T sum[4] = {0, 0, 0, 0};
+      for (int64_t first = cells.first(c); first < cells.last(c); first += kEdges) {
+        load_edges(chunk, cells.of(c), rows, first, cells.last(c), terms, slopes);
+        sum_moments(chunk, v, first, terms);
+        const int nrun = *chunk.nrun;
+        for (int run = 0; m < columns && run < nrun; ++run) {
+          const T* coefficient = table + chunk.cell[run] * terms * columns + m;
+          const T* moment = chunk.moment + run * 4 * terms;
+          for (int k = 0; k < terms; ++k) {
+            const T factor = coefficient[k * columns];
+            for (int a = 0; a < 4; ++a) sum[a] += moment[a * terms + k] * factor;
+          }
+        }
+        __syncthreads();
+      }
+      for (int a = 0; m < columns && a < 4; ++a) t[(4 * c + a) * columns + m] = sum[a];
+    }
+  }
+}
+
+/// One block for a centre: t_grad [ncentres, 4, columns] -> rows_grad [nedge, 4], zero for edges of its that are in no
+/// cell.
+template <typename T, typename Cells>
+__global__ void __launch_bounds__(kThreads)
+    contract_backward(int64_t ncentres, Cells cells, const double* rows, int terms, int64_t columns, const T* t_grad,
+                      const T* table, double* rows_grad) {
+  const CellChunk<T> chunk(terms, true);
+  const int warps = int(blockDim.x) / kWarp, warp = int(threadIdx.x) / kWarp;
+  for (int64_t c = blockIdx.x; c < ncentres; c += gridDim.x) {
+    const T* gradient = t_grad + 4 * c * columns;
+    for (int64_t first = cells.first(c); first < cells.last(c); first += kEdges) {
+      load_edges(chunk, cells.of(c), rows, first, cells.last(c), terms, true);
+      // The derivative by the moments, [4, terms] of every run: a warp for a run and a term.
+      for (int q = warp; q < *chunk.nrun * terms; q += warps) {
+        const int run = q / terms, k = q % terms;
+        const T* coefficient = table + (chunk.cell[run] * terms + k) * columns;
+        T sum[4] = {0, 0, 0, 0};
+        for (int64_t m = lane_index(); m < columns; m += kWarp) {
+          for (int a = 0; a < 4; ++a) sum[a] += gradient[a * columns + m] * coefficient[m];
+        }
+        for (int a = 0; a < 4; ++a) {
+          const T total = warp_sum(sum[a]);
+          if (lane_index() == a) chunk.moment[(run * 4 + a) * terms + k] = total;
+        }
+      }
+      __syncthreads();
+      const int j = int(threadIdx.x);
+      if (j < kEdges && first + j < cells.last(c)) {
+        double grad[4] = {0, 0, 0, 0};
+        const int run = chunk.run_of[j];
+        for (int k = 0; run >= 0 && k < terms; ++k) {
+          double by_value = 0;
+          for (int a = 0; a < 4; ++a) {
+            const double q = double(chunk.moment[(run * 4 + a) * terms + k]);
+            grad[a] += q * chunk.value[j * terms + k];
+            by_value += q * chunk.row[4 * j + a];
+          }
+          grad[0] += by_value * chunk.slope[j * terms + k];
+        }
+        for (int a = 0; a < 4; ++a) rows_grad[4 * (first + j) + a] = grad[a];
+      }
+      __syncthreads();
+    }
+  }
+}
+
+/// Threads of a block that has one for every column, or several turns.
+inline int threads_for(int64_t columns) {
+  return int(std::min<int64_t>(round_up(std::max<int64_t>(columns, 1), kWarp), kThreads));
+}
+
+}  // namespace deepmd::gpu

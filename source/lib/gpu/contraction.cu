@@ -1,0 +1,182 @@
+#include "deepmd/contraction.h"
+
+#include <algorithm>
+#include <string>
+
+#include "gpu/cell_moments.h"
+#include "gpu/launch.h"
+
+namespace deepmd {
+namespace {
+
+using namespace gpu;
+
+// The derivative by the table is summed by about so many blocks, whatever the number of cells.
+constexpr int64_t kTableBlocks = 2048;
+constexpr int64_t kMaxParts = 64;
+
+void check(const Contraction& shape) {
+  if (shape.terms < 2 || shape.terms > kMaxTerms) {
+    throw InputError("expected 2 to " + std::to_string(kMaxTerms) + " terms in a cell, got " +
+                     std::to_string(shape.terms));
+  }
+}
+
+/// The cells of edges as the runs of a centre say.
+struct CellsOfRuns {
+  Contraction shape;
+
+  struct OfCentre {
+    const Contraction& shape;
+    int64_t begin, end;  ///< runs
+
+    /// The last run that begins at e or before may hold it.
+    __device__ CellOfEdge operator()(int64_t e) const {
+      int64_t low = begin, high = end;
+      while (high - low > 1) {
+        const int64_t middle = (low + high) / 2;
+        (shape.run_edges[2 * middle] <= e ? low : high) = middle;
+      }
+      if (e >= shape.run_edges[2 * low + 1]) return {-1, 0, 1};
+      const int32_t cell = shape.run_cell[low];
+      return {cell, shape.start[cell], shape.width[cell]};
+    }
+  };
+
+  __device__ int64_t first(int64_t c) const {
+    const int64_t begin = shape.run_splits[c];
+    return begin < shape.run_splits[c + 1] ? shape.run_edges[2 * begin] : 0;
+  }
+  __device__ int64_t last(int64_t c) const {
+    const int64_t end = shape.run_splits[c + 1];
+    return shape.run_splits[c] < end ? shape.run_edges[2 * end - 1] : 0;
+  }
+  __device__ OfCentre of(int64_t c) const { return {shape, shape.run_splits[c], shape.run_splits[c + 1]}; }
+};
+
+template <typename T>
+void forward(const GpuDevice& device, const Contraction& shape, const double* v, const T* table, T* t) {
+  check(shape);
+  const size_t bytes = CellChunk<T>::bytes(shape.terms, v != nullptr);
+  launch(device, grid_of_blocks(shape.ncentres, threads_for(shape.columns), bytes), contract_forward<T, CellsOfRuns>,
+         shape.ncentres, CellsOfRuns{shape}, shape.rows, v, shape.terms, shape.columns, table, t);
+}
+
+/// A block for each of the parts that the runs of a cell are divided into: sums [ncell, nparts, terms, columns]. The
+/// terms of a column are held in kTerms registers.
+template <typename T, int kTerms>
+__global__ void __launch_bounds__(kThreads, 2)
+    contract_to_table(Contraction shape, const double* v, const T* t_grad, int64_t nparts, T* sums) {
+  const int terms = shape.terms;
+  const int64_t columns = shape.columns;
+  const CellChunk<T> chunk(terms, v != nullptr);
+  for (int64_t b = blockIdx.x; b < shape.ncell * nparts; b += gridDim.x) {
+    const int64_t cell = b / nparts, part = b % nparts;
+    const int64_t first_run = shape.cell_splits[cell], count = shape.cell_splits[cell + 1] - first_run;
+    const int64_t begin = first_run + count * part / nparts, end = first_run + count * (part + 1) / nparts;
+    const CellOfEdge here{cell, shape.start[cell], shape.width[cell]};
+    for (int64_t m0 = 0; m0 < columns; m0 += blockDim.x) {
+      const int64_t m = m0 + threadIdx.x;
+      T sum[kTerms];
+      for (int k = 0; k < kTerms; ++k) sum[k] = 0;
+      for (int64_t r = begin; r < end; ++r) {
+        const int64_t run = shape.cell_runs[r];
+        const T* gradient = t_grad + 4 * int64_t(shape.run_centre[run]) * columns + m;
+        T g[4] = {0, 0, 0, 0};
+        for (int a = 0; m < columns && a < 4; ++a) g[a] = gradient[a * columns];
+        const int64_t last = shape.run_edges[2 * run + 1];
+        for (int64_t first = shape.run_edges[2 * run]; first < last; first += kEdges) {
+          load_edges(chunk, [&](int64_t) { return here; }, shape.rows, first, last, terms, v != nullptr);
+          sum_moments(chunk, v, first, terms);
+#pragma unroll
+          for (int k = 0; k < kTerms; ++k) {
+            for (int a = 0; k < terms && a < 4; ++a) sum[k] += chunk.moment[a * terms + k] * g[a];
+          }
+          __syncthreads();
+        }
+      }
+#pragma unroll
+      for (int k = 0; k < kTerms; ++k) {
+        if (k < terms && m < columns) sums[(b * terms + k) * columns + m] = sum[k];
+      }
+    }
+  }
+}
+
+/// The parts of every cell added in order.
+template <typename T>
+__global__ void add_parts(int64_t ncell, int64_t nparts, int64_t size, const T* parts, T* sums) {
+  for (int64_t q = thread_index(); q < ncell * size; q += thread_count()) {
+    const T* part = parts + q / size * nparts * size + q % size;
+    T sum = 0;
+    for (int64_t p = 0; p < nparts; ++p) sum += part[p * size];
+    sums[q] = sum;
+  }
+}
+
+template <typename T>
+void to_table(const GpuDevice& device, const Contraction& shape, const double* v, const T* t_grad, T* table_grad) {
+  check(shape);
+  if (shape.ncell == 0) return;
+  const int64_t nparts = std::clamp<int64_t>(kTableBlocks / shape.ncell, 1, kMaxParts);
+  const int64_t size = shape.terms * shape.columns;
+  T* sums = nparts == 1 ? table_grad : device.allocate<T>(shape.ncell * nparts * size);
+  const Grid grid =
+      grid_of_blocks(shape.ncell * nparts, threads_for(shape.columns), CellChunk<T>::bytes(shape.terms, v != nullptr));
+  const auto run = [&](auto* kernel) { launch(device, grid, kernel, shape, v, t_grad, nparts, sums); };
+  if (shape.terms <= 8) {
+    run(contract_to_table<T, 8>);
+  } else if (shape.terms <= 16) {
+    run(contract_to_table<T, 16>);
+  } else {
+    run(contract_to_table<T, kMaxTerms>);
+  }
+  if (nparts == 1) return;
+  launch(device, grid_of_threads(shape.ncell * size), add_parts<T>, shape.ncell, nparts, size,
+         static_cast<const T*>(sums), table_grad);
+}
+
+}  // namespace
+
+template <typename T>
+void contract_cells(const GpuDevice& device, const Contraction& shape, const T* table, T* t) {
+  forward<T>(device, shape, nullptr, table, t);
+}
+
+template <typename T>
+void contract_cells_tangent(const GpuDevice& device, const Contraction& shape, const double* v, const T* table, T* t) {
+  forward<T>(device, shape, v, table, t);
+}
+
+template <typename T>
+void contract_cells_grad_rows(const GpuDevice& device, const Contraction& shape, const T* t_grad, const T* table,
+                              double* rows_grad) {
+  check(shape);
+  gpu::check(cudaMemsetAsync(rows_grad, 0, sizeof(double) * 4 * size_t(shape.nedge), stream_of(device)),
+             "cudaMemsetAsync");
+  launch(device, grid_of_blocks(shape.ncentres, threads_for(shape.columns), CellChunk<T>::bytes(shape.terms, true)),
+         contract_backward<T, CellsOfRuns>, shape.ncentres, CellsOfRuns{shape}, shape.rows, shape.terms, shape.columns,
+         t_grad, table, rows_grad);
+}
+
+template <typename T>
+void contract_cells_grad_table(const GpuDevice& device, const Contraction& shape, const T* t_grad, T* table_grad) {
+  to_table<T>(device, shape, nullptr, t_grad, table_grad);
+}
+
+template <typename T>
+void contract_cells_tangent_grad_table(const GpuDevice& device, const Contraction& shape, const T* t_grad,
+                                       const double* v, T* table_grad) {
+  to_table<T>(device, shape, v, t_grad, table_grad);
+}
+
+#define DEEPMD_INSTANTIATE(T)                                                                                   \
+  template void contract_cells<T>(const GpuDevice&, const Contraction&, const T*, T*);                          \
+  template void contract_cells_grad_rows<T>(const GpuDevice&, const Contraction&, const T*, const T*, double*); \
+  template void contract_cells_grad_table<T>(const GpuDevice&, const Contraction&, const T*, T*);               \
+  template void contract_cells_tangent<T>(const GpuDevice&, const Contraction&, const double*, const T*, T*);   \
+  template void contract_cells_tangent_grad_table<T>(const GpuDevice&, const Contraction&, const T*, const double*, T*)
+DEEPMD_INSTANTIATE(float);
+DEEPMD_INSTANTIATE(double);
+
+}  // namespace deepmd
