@@ -55,6 +55,12 @@ void check_splits(const char* name, const tf::Tensor& splits, int64_t end) {
   }
 }
 
+int64_t count_rows(const char* name, const tf::Tensor& splits) {
+  check_shape(name, splits, {-1});
+  if (splits.dim_size(0) < 1) throw InputError(std::string(name) + ": expected at least one number");
+  return splits.dim_size(0) - 1;
+}
+
 Sizes read_natoms(const tf::Tensor& natoms) {
   check_shape("natoms", natoms, {-1});
   if (natoms.dim_size(0) < 3) {

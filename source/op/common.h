@@ -48,6 +48,9 @@ void check_shape(const char* name, const tensorflow::Tensor& tensor, std::initia
 /// `end`.
 void check_splits(const char* name, const tensorflow::Tensor& splits, int64_t end);
 
+/// The number of rows that splits [rows + 1] divide something into, by their shape.
+int64_t count_rows(const char* name, const tensorflow::Tensor& splits);
+
 /// What natoms [ntypes + 2] says: nloc, nall, then the number of atoms of each type.
 struct Sizes {
   int nloc;

@@ -13,10 +13,9 @@ namespace {
 // Every op takes what it maps (t_grad, v, table as it needs them) and then the same geometry.
 enum Geometry { kRows, kStart, kWidth, kRunSplits, kRunEdges, kRunCell, kRunCentre, kCellSplits, kCellRuns };
 
-void check_indices(const char* name, const tf::Tensor& tensor, int64_t count, int64_t end) {
-  check_shape(name, tensor, {count});
+void check_indices(const char* name, const tf::Tensor& tensor, int64_t end) {
   const auto values = tensor.vec<int>();
-  for (int64_t k = 0; k < count; ++k) {
+  for (int64_t k = 0; k < values.size(); ++k) {
     if (values(k) < 0 || values(k) >= end) {
       throw InputError(std::string(name) + ": expected entries in [0, " + std::to_string(end) + "), got " +
                        std::to_string(values(k)));
@@ -24,47 +23,57 @@ void check_indices(const char* name, const tf::Tensor& tensor, int64_t count, in
   }
 }
 
-/// The geometry, from input number `first` on, checked.
-Contraction read_geometry(tf::OpKernelContext* context, int first, int64_t terms, int64_t columns) {
-  const auto input = [&](Geometry which) -> const tf::Tensor& { return context->input(first + which); };
-  check_shape("rows", input(kRows), {-1, 4});
-  check_shape("cell_start", input(kStart), {-1});
-  check_shape("run_edges", input(kRunEdges), {-1, 2});
-  const int64_t nedge = input(kRows).dim_size(0), ncell = input(kStart).dim_size(0),
-                nrun = input(kRunEdges).dim_size(0);
-  check_shape("cell_width", input(kWidth), {ncell});
-  check_splits("run_splits", input(kRunSplits), nrun);
-  check_splits("cell_splits", input(kCellSplits), nrun);
-  check_shape("cell_splits", input(kCellSplits), {ncell + 1});
-  const int64_t ncentres = input(kRunSplits).dim_size(0) - 1;
-  const auto edges = input(kRunEdges).matrix<int64_t>();
-  for (int64_t k = 0; k < nrun; ++k) {
+void check_run_edges(const tf::Tensor& run_edges, int64_t nedge) {
+  const auto edges = run_edges.matrix<int64_t>();
+  for (int64_t k = 0; k < run_edges.dim_size(0); ++k) {
     if (edges(k, 0) < 0 || edges(k, 1) < edges(k, 0) || edges(k, 1) > nedge) {
       throw InputError("run_edges: run " + std::to_string(k) + " is not within the " + std::to_string(nedge) +
                        " edges");
     }
   }
-  check_indices("run_cell", input(kRunCell), nrun, ncell);
-  check_indices("run_centre", input(kRunCentre), nrun, ncentres);
-  check_indices("cell_runs", input(kCellRuns), nrun, nrun);
+}
+
+/// The geometry, from input number `first` on, checked.
+template <typename Device>
+Contraction read_geometry(tf::OpKernelContext* context, int first, int64_t terms, int64_t columns) {
+  const tf::OpInputList inputs(context, first, first + kCellRuns + 1);
+  check_shape("rows", inputs[kRows], {-1, 4});
+  check_shape("cell_start", inputs[kStart], {-1});
+  check_shape("run_edges", inputs[kRunEdges], {-1, 2});
+  const int64_t nedge = inputs[kRows].dim_size(0), ncell = inputs[kStart].dim_size(0),
+                nrun = inputs[kRunEdges].dim_size(0);
+  check_shape("cell_width", inputs[kWidth], {ncell});
+  check_shape("run_cell", inputs[kRunCell], {nrun});
+  check_shape("run_centre", inputs[kRunCentre], {nrun});
+  check_shape("cell_runs", inputs[kCellRuns], {nrun});
+  check_shape("cell_splits", inputs[kCellSplits], {ncell + 1});
+  const int64_t ncentres = count_rows("run_splits", inputs[kRunSplits]);
+  if constexpr (kOnHost<Device>) {
+    check_splits("run_splits", inputs[kRunSplits], nrun);
+    check_splits("cell_splits", inputs[kCellSplits], nrun);
+    check_run_edges(inputs[kRunEdges], nedge);
+    check_indices("run_cell", inputs[kRunCell], ncell);
+    check_indices("run_centre", inputs[kRunCentre], ncentres);
+    check_indices("cell_runs", inputs[kCellRuns], nrun);
+  }
   return {ncentres,
           nedge,
-          input(kRows).flat<double>().data(),
+          inputs[kRows].flat<double>().data(),
           ncell,
-          input(kStart).flat<double>().data(),
-          input(kWidth).flat<double>().data(),
-          input(kRunSplits).flat<int64_t>().data(),
-          input(kRunEdges).flat<int64_t>().data(),
-          input(kRunCell).flat<int>().data(),
-          input(kRunCentre).flat<int>().data(),
-          input(kCellSplits).flat<int64_t>().data(),
-          input(kCellRuns).flat<int>().data(),
+          inputs[kStart].flat<double>().data(),
+          inputs[kWidth].flat<double>().data(),
+          inputs[kRunSplits].flat<int64_t>().data(),
+          inputs[kRunEdges].flat<int64_t>().data(),
+          inputs[kRunCell].flat<int>().data(),
+          inputs[kRunCentre].flat<int>().data(),
+          inputs[kCellSplits].flat<int64_t>().data(),
+          inputs[kCellRuns].flat<int>().data(),
           int(std::min<int64_t>(terms, kMaxTerms + 1)),
           columns};
 }
 
 /// table -> t, or, with a change v of the rows before the table, its tangent.
-template <typename T, bool Tangent>
+template <typename Device, typename T, bool Tangent>
 class ContractCells : public tf::OpKernel {
  public:
   using OpKernel::OpKernel;
@@ -73,22 +82,22 @@ class ContractCells : public tf::OpKernel {
     run(context, [&] {
       const tf::Tensor& table = context->input(Tangent);
       check_shape("table", table, {-1, -1, -1});
-      const Contraction shape = read_geometry(context, Tangent + 1, table.dim_size(1), table.dim_size(2));
+      const Contraction shape = read_geometry<Device>(context, Tangent + 1, table.dim_size(1), table.dim_size(2));
       check_shape("table", table, {shape.ncell, -1, -1});
       tf::Tensor* t = allocate(context, 0, {shape.ncentres, 4, shape.columns});
       const T* values = table.flat<T>().data();
       if constexpr (Tangent) {
         check_shape("v", context->input(0), {shape.nedge, 4});
-        contract_cells_tangent<T>(make_device<CpuDevice>(context), shape, context->input(0).flat<double>().data(),
-                                  values, t->flat<T>().data());
+        contract_cells_tangent<T>(make_device<Device>(context), shape, context->input(0).flat<double>().data(), values,
+                                  t->flat<T>().data());
       } else {
-        contract_cells<T>(make_device<CpuDevice>(context), shape, values, t->flat<T>().data());
+        contract_cells<T>(make_device<Device>(context), shape, values, t->flat<T>().data());
       }
     });
   }
 };
 
-template <typename T>
+template <typename Device, typename T>
 class ContractCellsGradRows : public tf::OpKernel {
  public:
   using OpKernel::OpKernel;
@@ -97,18 +106,18 @@ class ContractCellsGradRows : public tf::OpKernel {
     run(context, [&] {
       const tf::Tensor &t_grad = context->input(0), &table = context->input(1);
       check_shape("table", table, {-1, -1, -1});
-      const Contraction shape = read_geometry(context, 2, table.dim_size(1), table.dim_size(2));
+      const Contraction shape = read_geometry<Device>(context, 2, table.dim_size(1), table.dim_size(2));
       check_shape("table", table, {shape.ncell, -1, -1});
       check_shape("t_grad", t_grad, {shape.ncentres, 4, shape.columns});
       tf::Tensor* rows_grad = allocate(context, 0, {shape.nedge, 4});
-      contract_cells_grad_rows<T>(make_device<CpuDevice>(context), shape, t_grad.flat<T>().data(),
-                                  table.flat<T>().data(), rows_grad->flat<double>().data());
+      contract_cells_grad_rows<T>(make_device<Device>(context), shape, t_grad.flat<T>().data(), table.flat<T>().data(),
+                                  rows_grad->flat<double>().data());
     });
   }
 };
 
 /// t_grad -> table_grad, or, with a change v of the rows after t_grad, the derivative of <t_grad, tangent>.
-template <typename T, bool Tangent>
+template <typename Device, typename T, bool Tangent>
 class ContractCellsGradTable : public tf::OpKernel {
  public:
   explicit ContractCellsGradTable(tf::OpKernelConstruction* context) : OpKernel(context) {
@@ -119,16 +128,16 @@ class ContractCellsGradTable : public tf::OpKernel {
     run(context, [&] {
       const tf::Tensor& t_grad = context->input(0);
       check_shape("t_grad", t_grad, {-1, 4, -1});
-      const Contraction shape = read_geometry(context, Tangent + 1, std::max(terms_, 0), t_grad.dim_size(2));
+      const Contraction shape = read_geometry<Device>(context, Tangent + 1, std::max(terms_, 0), t_grad.dim_size(2));
       check_shape("t_grad", t_grad, {shape.ncentres, 4, -1});
       tf::Tensor* table_grad = allocate(context, 0, {shape.ncell, shape.terms, shape.columns});
       const T* values = t_grad.flat<T>().data();
       if constexpr (Tangent) {
         check_shape("v", context->input(1), {shape.nedge, 4});
-        contract_cells_tangent_grad_table<T>(make_device<CpuDevice>(context), shape, values,
+        contract_cells_tangent_grad_table<T>(make_device<Device>(context), shape, values,
                                              context->input(1).flat<double>().data(), table_grad->flat<T>().data());
       } else {
-        contract_cells_grad_table<T>(make_device<CpuDevice>(context), shape, values, table_grad->flat<T>().data());
+        contract_cells_grad_table<T>(make_device<Device>(context), shape, values, table_grad->flat<T>().data());
       }
     });
   }
@@ -232,18 +241,14 @@ REGISTER_OP("ContractCellsTangentGradTable")
     .SetShapeFn(infer_table<2>)
     .Doc("Derivative of ContractCellsTangent by the table.");
 
-#define DEEPMD_KERNELS(T)                                                                                      \
-  REGISTER_KERNEL_BUILDER(Name("ContractCells").Device(tf::DEVICE_CPU).TypeConstraint<T>("T"),                 \
-                          ContractCells<T, false>);                                                            \
-  REGISTER_KERNEL_BUILDER(Name("ContractCellsTangent").Device(tf::DEVICE_CPU).TypeConstraint<T>("T"),          \
-                          ContractCells<T, true>);                                                             \
-  REGISTER_KERNEL_BUILDER(Name("ContractCellsGradRows").Device(tf::DEVICE_CPU).TypeConstraint<T>("T"),         \
-                          ContractCellsGradRows<T>);                                                           \
-  REGISTER_KERNEL_BUILDER(Name("ContractCellsGradTable").Device(tf::DEVICE_CPU).TypeConstraint<T>("T"),        \
-                          ContractCellsGradTable<T, false>);                                                   \
-  REGISTER_KERNEL_BUILDER(Name("ContractCellsTangentGradTable").Device(tf::DEVICE_CPU).TypeConstraint<T>("T"), \
-                          ContractCellsGradTable<T, true>)
-DEEPMD_KERNELS(float);
-DEEPMD_KERNELS(double);
+#define DEEPMD_KERNEL(NAME, T, ...) DEEPMD_REGISTER_CPU(Name(NAME).TypeConstraint<T>("T"), __VA_ARGS__)
+#define DEEPMD_KERNELS(T)                                                              \
+  DEEPMD_KERNEL("ContractCells", T, ContractCells<Device, T, false>)                   \
+  DEEPMD_KERNEL("ContractCellsTangent", T, ContractCells<Device, T, true>)             \
+  DEEPMD_KERNEL("ContractCellsGradRows", T, ContractCellsGradRows<Device, T>)          \
+  DEEPMD_KERNEL("ContractCellsGradTable", T, ContractCellsGradTable<Device, T, false>) \
+  DEEPMD_KERNEL("ContractCellsTangentGradTable", T, ContractCellsGradTable<Device, T, true>)
+DEEPMD_KERNELS(float)
+DEEPMD_KERNELS(double)
 
 }  // namespace deepmd::op

@@ -27,16 +27,9 @@ T read_scalar(const char* name, const tensorflow::Tensor& tensor) {
   return tensor.scalar<T>()();
 }
 
-/// The number of rows that splits [rows + 1] divide something into.
-inline int64_t read_ncentres(const char* name, const tensorflow::Tensor& splits) {
-  check_shape(name, splits, {-1});
-  if (splits.dim_size(0) < 1) throw InputError(std::string(name) + ": expected at least one number");
-  return splits.dim_size(0) - 1;
-}
-
 /// The frames of a batch from frame_splits [nframes + 1], checked.
 inline FrameSplits read_frames(const tensorflow::Tensor& splits, int64_t natoms) {
-  const int nframes = int(read_ncentres("frame_splits", splits));
+  const int nframes = int(count_rows("frame_splits", splits));
   const int* values = splits.flat<int>().data();
   check_frame_splits(nframes, values, natoms);
   return {nframes, values};
@@ -45,7 +38,7 @@ inline FrameSplits read_frames(const tensorflow::Tensor& splits, int64_t natoms)
 /// Edges from edge_splits [ncentres + 1] and neighbor [nedge]; the neighbours have not been checked.
 template <typename Device>
 EdgeList read_edges(const tensorflow::Tensor& edge_splits, const tensorflow::Tensor& neighbor, int64_t natoms) {
-  const int64_t ncentres = read_ncentres("edge_splits", edge_splits);
+  const int64_t ncentres = count_rows("edge_splits", edge_splits);
   check_shape("neighbor", neighbor, {-1});
   const EdgeList edges{ncentres, natoms, neighbor.dim_size(0), edge_splits.flat<int64_t>().data(),
                        neighbor.flat<int>().data()};
@@ -54,27 +47,38 @@ EdgeList read_edges(const tensorflow::Tensor& edge_splits, const tensorflow::Ten
   return edges;
 }
 
-/// Edges and the types of their ends, checked; type [nall], of which centres are the first.
-inline EdgeTypes read_edge_types(const tensorflow::Tensor& splits, const tensorflow::Tensor& neighbor,
-                                 const tensorflow::Tensor& type, int ntypes) {
-  check_shape("neighbor", neighbor, {-1});
-  check_shape("type", type, {-1});
-  check_splits("edge_splits", splits, neighbor.dim_size(0));
-  const int64_t ncentres = splits.dim_size(0) - 1, nall = type.dim_size(0);
-  if (ncentres > nall) throw InputError("type: expected at least one for every centre");
+inline void check_types_of(const tensorflow::Tensor& type, int ntypes) {
   const auto types = type.vec<int>();
-  for (int64_t i = 0; i < nall; ++i) {
+  for (int64_t i = 0; i < types.size(); ++i) {
     if (types(i) < 0 || types(i) >= ntypes) {
       throw InputError("atom " + std::to_string(i) + ": expected a type in [0, " + std::to_string(ntypes) + "), got " +
                        std::to_string(types(i)));
     }
   }
+}
+
+inline void check_neighbors_in(const tensorflow::Tensor& neighbor, int64_t nall) {
   const auto neighbors = neighbor.vec<int>();
-  for (int64_t e = 0; e < neighbor.dim_size(0); ++e) {
+  for (int64_t e = 0; e < neighbors.size(); ++e) {
     if (neighbors(e) < 0 || neighbors(e) >= nall) {
       throw InputError("edge " + std::to_string(e) + ": expected a neighbour in [0, " + std::to_string(nall) +
                        "), got " + std::to_string(neighbors(e)));
     }
+  }
+}
+
+/// Edges and the types of their ends, checked; type [nall], of which centres are the first.
+template <typename Device>
+EdgeTypes read_edge_types(const tensorflow::Tensor& splits, const tensorflow::Tensor& neighbor,
+                          const tensorflow::Tensor& type, int ntypes) {
+  check_shape("neighbor", neighbor, {-1});
+  check_shape("type", type, {-1});
+  const int64_t ncentres = count_rows("edge_splits", splits), nall = type.dim_size(0);
+  if (ncentres > nall) throw InputError("type: expected at least one for every centre");
+  if constexpr (kOnHost<Device>) {
+    check_splits("edge_splits", splits, neighbor.dim_size(0));
+    check_types_of(type, ntypes);
+    check_neighbors_in(neighbor, nall);
   }
   return {ncentres, neighbor.dim_size(0), splits.flat<int64_t>().data(), neighbor.flat<int>().data(),
           type.flat<int>().data()};

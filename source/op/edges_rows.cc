@@ -36,7 +36,7 @@ template <typename Device>
 EdgeRows read_rows(tf::OpKernelContext* context, int first) {
   const tf::Tensor &edge_vec = context->input(first), &edge_splits = context->input(first + 1);
   const tf::Tensor &type = context->input(first + 2), &avg = context->input(first + 3);
-  const int64_t ncentres = read_ncentres("edge_splits", edge_splits);
+  const int64_t ncentres = count_rows("edge_splits", edge_splits);
   check_shape("edge_vec", edge_vec, {-1, 3});
   if constexpr (kOnHost<Device>) {
     check_edge_splits(ncentres, edge_splits.flat<int64_t>().data(), edge_vec.dim_size(0));

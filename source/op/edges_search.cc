@@ -102,7 +102,7 @@ class ListedEdges : public EdgesOp {
     check_shape("type", type, {-1});
     check_shape("coord", coord, {type.dim_size(0), 3});
     check_shape("list_neighbor", neighbor, {-1});
-    const int64_t nloc = read_ncentres("list_splits", splits);
+    const int64_t nloc = count_rows("list_splits", splits);
     const NeighborList list{nloc,
                             type.dim_size(0),
                             coord.flat<double>().data(),
@@ -148,7 +148,7 @@ REGISTER_OP("ListedEdges")
     .SetShapeFn(infer_listed_edges)
     .Doc("Who is within rcut of each of the first atoms, from a neighbour list, in compressed rows.");
 
-REGISTER_KERNEL_BUILDER(Name("NeighborEdges").Device(tf::DEVICE_CPU).HostMemory("rcut"), NeighborEdges);
-REGISTER_KERNEL_BUILDER(Name("ListedEdges").Device(tf::DEVICE_CPU).HostMemory("rcut"), ListedEdges);
+DEEPMD_REGISTER_CPU(Name("NeighborEdges").HostMemory("rcut"), NeighborEdges)
+DEEPMD_REGISTER_CPU(Name("ListedEdges").HostMemory("rcut"), ListedEdges)
 
 }  // namespace deepmd::op

@@ -74,7 +74,7 @@ class EdgeForceGrad : public tf::OpKernel {
 
 /// The frames of a batch from frame_splits, which says by itself how many atoms there are.
 FrameSplits read_all_frames(const tf::Tensor& splits) {
-  const int64_t nframes = read_ncentres("frame_splits", splits);
+  const int64_t nframes = count_rows("frame_splits", splits);
   return read_frames(splits, splits.flat<int>().data()[nframes]);
 }
 

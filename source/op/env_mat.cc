@@ -177,20 +177,13 @@ DEEPMD_ENV_MAT_A("ProdEnvMatACounted").Output("max_neighbors: int32").Doc(kCount
 DEEPMD_ENV_MAT_R("ProdEnvMatRCounted").Output("max_neighbors: int32").Doc(kCountedDoc);
 
 #define DEEPMD_ENV_MAT_KERNEL(NAME, T, COLUMNS, COUNTED) \
-  REGISTER_KERNEL_BUILDER(Name(NAME)                     \
-                              .Device(tf::DEVICE_CPU)    \
-                              .TypeConstraint<T>("T")    \
-                              .HostMemory("type")        \
-                              .HostMemory("natoms")      \
-                              .HostMemory("box")         \
-                              .HostMemory("mesh"),       \
-                          ProdEnvMat<T, COLUMNS, COUNTED>)
-#define DEEPMD_ENV_MAT_KERNELS(T)                                 \
-  DEEPMD_ENV_MAT_KERNEL("ProdEnvMatA", T, kFullRow, false);       \
-  DEEPMD_ENV_MAT_KERNEL("ProdEnvMatR", T, kRadialRow, false);     \
-  DEEPMD_ENV_MAT_KERNEL("ProdEnvMatACounted", T, kFullRow, true); \
+  DEEPMD_REGISTER_CPU(Name(NAME).TypeConstraint<T>("T"), ProdEnvMat<T, COLUMNS, COUNTED>)
+#define DEEPMD_ENV_MAT_KERNELS(T)                                \
+  DEEPMD_ENV_MAT_KERNEL("ProdEnvMatA", T, kFullRow, false)       \
+  DEEPMD_ENV_MAT_KERNEL("ProdEnvMatR", T, kRadialRow, false)     \
+  DEEPMD_ENV_MAT_KERNEL("ProdEnvMatACounted", T, kFullRow, true) \
   DEEPMD_ENV_MAT_KERNEL("ProdEnvMatRCounted", T, kRadialRow, true)
-DEEPMD_ENV_MAT_KERNELS(float);
-DEEPMD_ENV_MAT_KERNELS(double);
+DEEPMD_ENV_MAT_KERNELS(float)
+DEEPMD_ENV_MAT_KERNELS(double)
 
 }  // namespace deepmd::op

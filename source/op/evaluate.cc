@@ -334,13 +334,11 @@ REGISTER_OP("EvaluateModel")
     .SetShapeFn(infer)
     .Doc("Energies, forces and virials of a batch of frames by a whole model whose embedding is tabulated.");
 
-#define DEEPMD_KERNELS(TD, TF)                                                                      \
-  REGISTER_KERNEL_BUILDER(                                                                          \
-      Name("EvaluateModel").Device(tf::DEVICE_CPU).TypeConstraint<TD>("T").TypeConstraint<TF>("F"), \
-      EvaluateModel<TD, TF>)
-DEEPMD_KERNELS(float, float);
-DEEPMD_KERNELS(float, double);
-DEEPMD_KERNELS(double, float);
-DEEPMD_KERNELS(double, double);
+#define DEEPMD_KERNELS(TD, TF) \
+  DEEPMD_REGISTER_CPU(Name("EvaluateModel").TypeConstraint<TD>("T").TypeConstraint<TF>("F"), EvaluateModel<TD, TF>)
+DEEPMD_KERNELS(float, float)
+DEEPMD_KERNELS(float, double)
+DEEPMD_KERNELS(double, float)
+DEEPMD_KERNELS(double, double)
 
 }  // namespace deepmd::op

@@ -28,10 +28,10 @@ absl::Status infer_force_grad(tf::shape_inference::InferenceContext* context) {
   return set_slots_shape(context, 2, kColumns);
 }
 
-template <typename T, int kColumns>
-class ProdForce : public SlotOp<kColumns> {
+template <typename Device, typename T, int kColumns>
+class ProdForce : public SlotOp<Device, kColumns> {
  public:
-  using SlotOp<kColumns>::SlotOp;
+  using SlotOp<Device, kColumns>::SlotOp;
 
   void Compute(tf::OpKernelContext* context) override {
     run(context, [&] {
@@ -41,16 +41,16 @@ class ProdForce : public SlotOp<kColumns> {
       check_shape("net_deriv", net_deriv, {shape.nframes, slots * kColumns});
       check_shape("in_deriv", in_deriv, {shape.nframes, slots * kColumns * 3});
       tf::Tensor* force = allocate(context, 0, {shape.nframes, int64_t(shape.nall) * 3});
-      slot_force<T, kColumns>(make_device<CpuDevice>(context), shape, net_deriv.flat<T>().data(),
+      slot_force<T, kColumns>(make_device<Device>(context), shape, net_deriv.flat<T>().data(),
                               in_deriv.flat<T>().data(), nlist.flat<int>().data(), force->flat<T>().data());
     });
   }
 };
 
-template <typename T, int kColumns>
-class ProdForceGrad : public SlotOp<kColumns> {
+template <typename Device, typename T, int kColumns>
+class ProdForceGrad : public SlotOp<Device, kColumns> {
  public:
-  using SlotOp<kColumns>::SlotOp;
+  using SlotOp<Device, kColumns>::SlotOp;
 
   void Compute(tf::OpKernelContext* context) override {
     run(context, [&] {
@@ -60,7 +60,7 @@ class ProdForceGrad : public SlotOp<kColumns> {
       check_shape("grad", grad, {shape.nframes, int64_t(shape.nall) * 3});
       check_shape("in_deriv", in_deriv, {shape.nframes, slots * kColumns * 3});
       tf::Tensor* grad_net = allocate(context, 0, {shape.nframes, slots * kColumns});
-      slot_force_grad<T, kColumns>(make_device<CpuDevice>(context), shape, grad.flat<T>().data(),
+      slot_force_grad<T, kColumns>(make_device<Device>(context), shape, grad.flat<T>().data(),
                                    in_deriv.flat<T>().data(), nlist.flat<int>().data(), grad_net->flat<T>().data());
     });
   }
@@ -98,15 +98,14 @@ DEEPMD_FORCE_GRAD_OP("ProdForceSeAGrad", kFullRow)
     .Doc("The transpose of ProdForceSeA as a linear map of net_deriv.");
 DEEPMD_FORCE_GRAD_OP("ProdForceSeRGrad", kRadialRow).Doc("The transpose of ProdForceSeR as a linear map of net_deriv.");
 
-#define DEEPMD_FORCE_KERNEL(NAME, CLASS, T, COLUMNS)                                                     \
-  REGISTER_KERNEL_BUILDER(Name(NAME).Device(tf::DEVICE_CPU).TypeConstraint<T>("T").HostMemory("natoms"), \
-                          CLASS<T, COLUMNS>)
-#define DEEPMD_FORCE_KERNELS(T)                                        \
-  DEEPMD_FORCE_KERNEL("ProdForceSeA", ProdForce, T, kFullRow);         \
-  DEEPMD_FORCE_KERNEL("ProdForceSeR", ProdForce, T, kRadialRow);       \
-  DEEPMD_FORCE_KERNEL("ProdForceSeAGrad", ProdForceGrad, T, kFullRow); \
+#define DEEPMD_FORCE_KERNEL(NAME, CLASS, T, COLUMNS) \
+  DEEPMD_REGISTER_CPU(Name(NAME).TypeConstraint<T>("T").HostMemory("natoms"), CLASS<Device, T, COLUMNS>)
+#define DEEPMD_FORCE_KERNELS(T)                                       \
+  DEEPMD_FORCE_KERNEL("ProdForceSeA", ProdForce, T, kFullRow)         \
+  DEEPMD_FORCE_KERNEL("ProdForceSeR", ProdForce, T, kRadialRow)       \
+  DEEPMD_FORCE_KERNEL("ProdForceSeAGrad", ProdForceGrad, T, kFullRow) \
   DEEPMD_FORCE_KERNEL("ProdForceSeRGrad", ProdForceGrad, T, kRadialRow)
-DEEPMD_FORCE_KERNELS(float);
-DEEPMD_FORCE_KERNELS(double);
+DEEPMD_FORCE_KERNELS(float)
+DEEPMD_FORCE_KERNELS(double)
 
 }  // namespace deepmd::op

@@ -23,7 +23,7 @@ absl::Status infer(tf::shape_inference::InferenceContext* context) {
   return absl::Status();
 }
 
-template <typename T>
+template <typename Device, typename T>
 class DenseProduct : public tf::OpKernel {
  public:
   explicit DenseProduct(tf::OpKernelConstruction* context) : OpKernel(context) {
@@ -40,7 +40,7 @@ class DenseProduct : public tf::OpKernel {
                           a.dim_size(transpose_a_ ? 0 : 1), transpose_a_, transpose_b_};
       check_shape("b", b, {transpose_b_ ? shape.n : shape.k, transpose_b_ ? shape.k : shape.n});
       tf::Tensor* c = allocate(context, 0, {shape.m, shape.n});
-      gemm<T>(make_device<CpuDevice>(context), shape, a.flat<T>().data(), b.flat<T>().data(), c->flat<T>().data());
+      gemm<T>(make_device<Device>(context), shape, a.flat<T>().data(), b.flat<T>().data(), c->flat<T>().data());
     });
   }
 
@@ -60,7 +60,7 @@ REGISTER_OP("DenseProduct")
     .SetShapeFn(infer)
     .Doc("The product of two matrices.");
 
-REGISTER_KERNEL_BUILDER(Name("DenseProduct").Device(tf::DEVICE_CPU).TypeConstraint<float>("T"), DenseProduct<float>);
-REGISTER_KERNEL_BUILDER(Name("DenseProduct").Device(tf::DEVICE_CPU).TypeConstraint<double>("T"), DenseProduct<double>);
+DEEPMD_REGISTER_CPU(Name("DenseProduct").TypeConstraint<float>("T"), DenseProduct<Device, float>)
+DEEPMD_REGISTER_CPU(Name("DenseProduct").TypeConstraint<double>("T"), DenseProduct<Device, double>)
 
 }  // namespace deepmd::op

@@ -28,19 +28,21 @@ PairPanels read_panels(tf::OpKernelContext* context, int first) {
           read_scalar<int>("per_octave", context->input(first + kPerOctave))};
 }
 
+template <typename Device>
 EdgeTypes read_geometry(tf::OpKernelContext* context, int first, int ntypes) {
-  const EdgeTypes edges = read_edge_types(context->input(first + kEdgeSplits), context->input(first + kNeighbor),
-                                          context->input(first + kType), ntypes);
+  const EdgeTypes edges = read_edge_types<Device>(
+      context->input(first + kEdgeSplits), context->input(first + kNeighbor), context->input(first + kType), ntypes);
   check_shape("rows", context->input(first + kRows), {context->input(first + kNeighbor).dim_size(0), 4});
   return edges;
 }
 
 /// What is in the inputs from number `first` on.
+template <typename Device>
 PairMoments read_shape(tf::OpKernelContext* context, int first, int ntypes, int64_t terms) {
   const tf::Tensor &code = context->input(first + kCellCode), &panel = context->input(first + kCellPanel);
   check_shape("cell_code", code, {-1});
   check_shape("cell_panel", panel, {code.dim_size(0)});
-  return {read_geometry(context, first, ntypes),
+  return {read_geometry<Device>(context, first, ntypes),
           context->input(first + kRows).flat<double>().data(),
           ntypes,
           read_panels(context, first),
@@ -56,6 +58,7 @@ void give(tf::OpKernelContext* context, int index, const std::vector<T>& values)
   std::copy(values.begin(), values.end(), out->flat<T>().data());
 }
 
+template <typename Device>
 class PairCellsOp : public tf::OpKernel {
  public:
   explicit PairCellsOp(tf::OpKernelConstruction* context) : OpKernel(context) {
@@ -64,8 +67,8 @@ class PairCellsOp : public tf::OpKernel {
 
   void Compute(tf::OpKernelContext* context) override {
     run(context, [&] {
-      const EdgeTypes edges = read_geometry(context, 0, ntypes_);
-      const PairCells cells = pair_cells(make_device<CpuDevice>(context), edges,
+      const EdgeTypes edges = read_geometry<Device>(context, 0, ntypes_);
+      const PairCells cells = pair_cells(make_device<Device>(context), edges,
                                          context->input(kRows).flat<double>().data(), ntypes_, read_panels(context, 0));
       give(context, 0, cells.code);
       give(context, 1, cells.panel);
@@ -79,7 +82,7 @@ class PairCellsOp : public tf::OpKernel {
 };
 
 /// -> moments, or, with a change v of the rows before the rest, their change.
-template <bool Tangent>
+template <typename Device, bool Tangent>
 class PairMomentsOp : public tf::OpKernel {
  public:
   explicit PairMomentsOp(tf::OpKernelConstruction* context) : OpKernel(context) {
@@ -89,14 +92,14 @@ class PairMomentsOp : public tf::OpKernel {
 
   void Compute(tf::OpKernelContext* context) override {
     run(context, [&] {
-      const PairMoments shape = read_shape(context, Tangent, ntypes_, terms_);
+      const PairMoments shape = read_shape<Device>(context, Tangent, ntypes_, terms_);
       tf::Tensor* moments = allocate(context, 0, {shape.edges.ncentres, shape.ncell, shape.terms});
       if constexpr (Tangent) {
         check_shape("v", context->input(0), {context->input(1).dim_size(0), 4});
-        pair_moments_tangent(make_device<CpuDevice>(context), shape, context->input(0).flat<double>().data(),
+        pair_moments_tangent(make_device<Device>(context), shape, context->input(0).flat<double>().data(),
                              moments->flat<double>().data());
       } else {
-        pair_moments(make_device<CpuDevice>(context), shape, moments->flat<double>().data());
+        pair_moments(make_device<Device>(context), shape, moments->flat<double>().data());
       }
     });
   }
@@ -105,6 +108,7 @@ class PairMomentsOp : public tf::OpKernel {
   int ntypes_ = 0, terms_ = 0;
 };
 
+template <typename Device>
 class PairMomentsGradRowsOp : public tf::OpKernel {
  public:
   explicit PairMomentsGradRowsOp(tf::OpKernelConstruction* context) : OpKernel(context) {
@@ -115,10 +119,10 @@ class PairMomentsGradRowsOp : public tf::OpKernel {
     run(context, [&] {
       const tf::Tensor& moments_grad = context->input(0);
       check_shape("moments_grad", moments_grad, {-1, -1, -1});
-      const PairMoments shape = read_shape(context, 1, ntypes_, moments_grad.dim_size(2));
+      const PairMoments shape = read_shape<Device>(context, 1, ntypes_, moments_grad.dim_size(2));
       check_shape("moments_grad", moments_grad, {shape.edges.ncentres, shape.ncell, -1});
       tf::Tensor* rows_grad = allocate(context, 0, {context->input(1).dim_size(0), 4});
-      pair_moments_grad_rows(make_device<CpuDevice>(context), shape, moments_grad.flat<double>().data(),
+      pair_moments_grad_rows(make_device<Device>(context), shape, moments_grad.flat<double>().data(),
                              rows_grad->flat<double>().data());
     });
   }
@@ -194,11 +198,11 @@ REGISTER_OP("PairMomentsGradRows")
     .SetShapeFn(infer_rows)
     .Doc("Derivative of PairMoments by the rows.");
 
-#define DEEPMD_KERNEL(name, ...) \
-  REGISTER_KERNEL_BUILDER(Name(name).Device(tf::DEVICE_CPU).HostMemory("unit").HostMemory("per_octave"), __VA_ARGS__)
-DEEPMD_KERNEL("PairCells", PairCellsOp);
-DEEPMD_KERNEL("PairMoments", PairMomentsOp<false>);
-DEEPMD_KERNEL("PairMomentsTangent", PairMomentsOp<true>);
-DEEPMD_KERNEL("PairMomentsGradRows", PairMomentsGradRowsOp);
+#define DEEPMD_KERNEL(NAME, ...) \
+  DEEPMD_REGISTER_CPU(Name(NAME).HostMemory("unit").HostMemory("per_octave"), __VA_ARGS__)
+DEEPMD_KERNEL("PairCells", PairCellsOp<Device>)
+DEEPMD_KERNEL("PairMoments", PairMomentsOp<Device, false>)
+DEEPMD_KERNEL("PairMomentsTangent", PairMomentsOp<Device, true>)
+DEEPMD_KERNEL("PairMomentsGradRows", PairMomentsGradRowsOp<Device>)
 
 }  // namespace deepmd::op

@@ -63,7 +63,7 @@ class RadialCellsOp : public tf::OpKernel {
                        &type = context->input(3);
       check_shape("rows", rows, {-1, 4});
       check_shape("neighbor", neighbor, {rows.dim_size(0)});
-      const EdgeTypes edges = read_edge_types(splits, neighbor, type, ntypes_);
+      const EdgeTypes edges = read_edge_types<CpuDevice>(splits, neighbor, type, ntypes_);
       const Codes codes{ntypes_, one_side_, interacting_.get()};
       const Panels panels{context->input(4).scalar<double>()(), context->input(5).scalar<double>()(),
                           context->input(6).scalar<int>()()};
@@ -120,8 +120,6 @@ REGISTER_OP("RadialCells")
     .SetShapeFn(infer)
     .Doc("Sorts edges into cells of type and distance, and counts the neighbours of each type.");
 
-REGISTER_KERNEL_BUILDER(
-    Name("RadialCells").Device(tf::DEVICE_CPU).HostMemory("lowest").HostMemory("unit").HostMemory("per_octave"),
-    RadialCellsOp);
+DEEPMD_REGISTER_CPU(Name("RadialCells").HostMemory("lowest").HostMemory("unit").HostMemory("per_octave"), RadialCellsOp)
 
 }  // namespace deepmd::op

@@ -8,7 +8,7 @@ namespace deepmd::op {
 
 /// An op on the slots of an environment (see deepmd/env_mat.h). How many there are to a centre, ops on whole rows are
 /// told by the attributes n_a_sel and n_r_sel; ops on the radial column see it from nlist.
-template <int kColumns>
+template <typename Device, int kColumns>
 class SlotOp : public tensorflow::OpKernel {
  public:
   explicit SlotOp(tensorflow::OpKernelConstruction* context) : OpKernel(context) {
@@ -24,7 +24,7 @@ class SlotOp : public tensorflow::OpKernel {
   }
 
  protected:
-  /// The sizes of a batch from nlist [nframes, nloc * nnei]; nlist is checked, and is on the host.
+  /// The sizes of a batch from nlist [nframes, nloc * nnei], which is checked.
   SlotShape read_slots(const tensorflow::Tensor& nlist, const tensorflow::Tensor& natoms) const {
     const Sizes sizes = read_natoms(natoms);
     check_shape("nlist", nlist, {-1, kColumns == kFullRow ? int64_t(sizes.nloc) * nnei_ : -1});
@@ -38,7 +38,7 @@ class SlotOp : public tensorflow::OpKernel {
       }
     }
     const SlotShape shape{int(nlist.dim_size(0)), sizes.nloc, sizes.nall, nnei};
-    check_nlist(shape, nlist.flat<int>().data());
+    if constexpr (kOnHost<Device>) check_nlist(shape, nlist.flat<int>().data());
     return shape;
   }
 

@@ -31,10 +31,10 @@ absl::Status infer_virial_grad(tf::shape_inference::InferenceContext* context) {
   return set_slots_shape(context, 4, kColumns);
 }
 
-template <typename T, int kColumns>
-class ProdVirial : public SlotOp<kColumns> {
+template <typename Device, typename T, int kColumns>
+class ProdVirial : public SlotOp<Device, kColumns> {
  public:
-  using SlotOp<kColumns>::SlotOp;
+  using SlotOp<Device, kColumns>::SlotOp;
 
   void Compute(tf::OpKernelContext* context) override {
     run(context, [&] {
@@ -47,17 +47,17 @@ class ProdVirial : public SlotOp<kColumns> {
       check_shape("rij", rij, {shape.nframes, slots * 3});
       tf::Tensor* virial = allocate(context, 0, {shape.nframes, 9});
       tf::Tensor* atom_virial = allocate(context, 1, {shape.nframes, int64_t(shape.nall) * 9});
-      slot_virial<T, kColumns>(make_device<CpuDevice>(context), shape, net_deriv.flat<T>().data(),
+      slot_virial<T, kColumns>(make_device<Device>(context), shape, net_deriv.flat<T>().data(),
                                in_deriv.flat<T>().data(), rij.flat<T>().data(), nlist.flat<int>().data(),
                                virial->flat<T>().data(), atom_virial->flat<T>().data());
     });
   }
 };
 
-template <typename T, int kColumns>
-class ProdVirialGrad : public SlotOp<kColumns> {
+template <typename Device, typename T, int kColumns>
+class ProdVirialGrad : public SlotOp<Device, kColumns> {
  public:
-  using SlotOp<kColumns>::SlotOp;
+  using SlotOp<Device, kColumns>::SlotOp;
 
   void Compute(tf::OpKernelContext* context) override {
     run(context, [&] {
@@ -70,7 +70,7 @@ class ProdVirialGrad : public SlotOp<kColumns> {
       check_shape("in_deriv", in_deriv, {shape.nframes, slots * kColumns * 3});
       check_shape("rij", rij, {shape.nframes, slots * 3});
       tf::Tensor* grad_net = allocate(context, 0, {shape.nframes, slots * kColumns});
-      slot_virial_grad<T, kColumns>(make_device<CpuDevice>(context), shape, grad.flat<T>().data(),
+      slot_virial_grad<T, kColumns>(make_device<Device>(context), shape, grad.flat<T>().data(),
                                     grad_atom.flat<T>().data(), in_deriv.flat<T>().data(), rij.flat<T>().data(),
                                     nlist.flat<int>().data(), grad_net->flat<T>().data());
     });
@@ -114,15 +114,14 @@ DEEPMD_VIRIAL_GRAD_OP("ProdVirialSeAGrad", kFullRow)
 DEEPMD_VIRIAL_GRAD_OP("ProdVirialSeRGrad", kRadialRow)
     .Doc("The transpose of ProdVirialSeR as a linear map of net_deriv.");
 
-#define DEEPMD_VIRIAL_KERNEL(NAME, CLASS, T, COLUMNS)                                                    \
-  REGISTER_KERNEL_BUILDER(Name(NAME).Device(tf::DEVICE_CPU).TypeConstraint<T>("T").HostMemory("natoms"), \
-                          CLASS<T, COLUMNS>)
-#define DEEPMD_VIRIAL_KERNELS(T)                                          \
-  DEEPMD_VIRIAL_KERNEL("ProdVirialSeA", ProdVirial, T, kFullRow);         \
-  DEEPMD_VIRIAL_KERNEL("ProdVirialSeR", ProdVirial, T, kRadialRow);       \
-  DEEPMD_VIRIAL_KERNEL("ProdVirialSeAGrad", ProdVirialGrad, T, kFullRow); \
+#define DEEPMD_VIRIAL_KERNEL(NAME, CLASS, T, COLUMNS) \
+  DEEPMD_REGISTER_CPU(Name(NAME).TypeConstraint<T>("T").HostMemory("natoms"), CLASS<Device, T, COLUMNS>)
+#define DEEPMD_VIRIAL_KERNELS(T)                                         \
+  DEEPMD_VIRIAL_KERNEL("ProdVirialSeA", ProdVirial, T, kFullRow)         \
+  DEEPMD_VIRIAL_KERNEL("ProdVirialSeR", ProdVirial, T, kRadialRow)       \
+  DEEPMD_VIRIAL_KERNEL("ProdVirialSeAGrad", ProdVirialGrad, T, kFullRow) \
   DEEPMD_VIRIAL_KERNEL("ProdVirialSeRGrad", ProdVirialGrad, T, kRadialRow)
-DEEPMD_VIRIAL_KERNELS(float);
-DEEPMD_VIRIAL_KERNELS(double);
+DEEPMD_VIRIAL_KERNELS(float)
+DEEPMD_VIRIAL_KERNELS(double)
 
 }  // namespace deepmd::op
