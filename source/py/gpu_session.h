@@ -23,6 +23,8 @@ class GpuSession {
   const void* copy_in(const void* host, size_t bytes);
   /// Memory whose content `run` copies to `host`.
   void* copy_out(void* host, size_t bytes);
+  /// What is in memory of the device when the kernel is done, `run` copies to `host`.
+  void copy_back(void* host, const void* device, size_t bytes) { copies_.push_back({host, device, bytes}); }
   void run(const std::function<void()>& kernel);
 
  private:

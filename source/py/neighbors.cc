@@ -1,5 +1,6 @@
 #include "deepmd/neighbors.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 
@@ -16,44 +17,66 @@ struct Found {
   std::vector<double> edge_vec;
   std::vector<int> most;
 
-  MakeRoom make_room() {
-    return [this](int64_t nedge) {
+  MakeRoom make_room(Session& session) {
+    return [this, &session](int64_t nedge) {
       neighbor.resize(nedge);
       edge_vec.resize(3 * nedge);
-      return EdgeRoom{neighbor.data(), edge_vec.data()};
+      return EdgeRoom{session.out(neighbor.data(), nedge), session.out(edge_vec.data(), 3 * nedge)};
     };
   }
 
-  pb::tuple to_tuple() && {
+  pb::tuple rows() {
     const pb::ssize_t rows = edge_splits.size(), nedge = neighbor.size();
     return pb::make_tuple(to_array(std::move(edge_splits), {rows}), to_array(std::move(neighbor), {nedge}),
-                          to_array(std::move(edge_vec), {nedge, 3}), pb::cast(most));
+                          to_array(std::move(edge_vec), {nedge, 3}));
   }
+  pb::tuple rows_and_most() { return rows() + pb::make_tuple(pb::cast(most)); }
 };
+
+/// Every frame of a batch, which is checked.
+Found search_batch(FrameBatch batch, double rcut, int threads) {
+  Session session(threads);
+  const int64_t natoms = batch.frame_splits[batch.nframes];
+  batch.coord = session.in(batch.coord, 3 * natoms);
+  batch.type = session.in(batch.type, natoms);
+  Found found;
+  found.edge_splits.resize(natoms + 1);
+  int64_t* edge_splits = session.out(found.edge_splits.data(), natoms + 1);
+  const MakeRoom make_room = found.make_room(session);
+  session.run([&] { found.most = batch_neighbors(session.device(), batch, rcut, edge_splits, make_room); });
+  return found;
+}
 
 pb::tuple neighbors_batch(const Array<double>& coord, const Array<int>& type, const Array<int>& frame_splits,
                           const Array<double>& cell, const Array<bool>& periodic, double rcut, int ntypes,
                           int threads) {
+  return search_batch(make_batch(coord, type, frame_splits, cell, periodic, ntypes), rcut, threads).rows_and_most();
+}
+
+pb::tuple neighbors_of_frames(const Array<double>& coord, const Array<int>& type, const Array<int>& frame_splits,
+                              const Array<double>& cell, const Array<bool>& periodic, int ntypes, double rcut,
+                              int threads) {
   const FrameBatch batch = make_batch(coord, type, frame_splits, cell, periodic, ntypes);
-  Found found;
-  {
-    pb::gil_scoped_release release;
-    found.edge_splits.resize(type.size() + 1);
-    found.most = batch_neighbors(CpuDevice::threads(threads), batch, rcut, found.edge_splits.data(), found.make_room());
-  }
-  return std::move(found).to_tuple();
+  check_types({1, int(type.size()), int(type.size()), nullptr, type.data()}, ntypes);
+  Found found = search_batch(batch, rcut, threads);
+  const pb::ssize_t width = found.most.size();
+  return pb::make_tuple(found.rows(), to_array(std::move(found.most), {width}));
 }
 
 pb::tuple neighbors_listed(const Array<double>& coord, const Array<int>& type, const Array<int64_t>& list_splits,
                            const Array<int32_t>& list_neighbor, double rcut, int ntypes, int threads) {
-  const NeighborList list = make_list(coord, type, list_splits, list_neighbor, ntypes);
+  NeighborList list = make_list(coord, type, list_splits, list_neighbor, ntypes);
+  Session session(threads);
+  list.coord = session.in(coord);
+  list.type = session.in(type);
+  list.list_splits = session.in(list_splits);
+  list.neighbor = session.in(list_neighbor);
   Found found;
-  {
-    pb::gil_scoped_release release;
-    found.edge_splits.resize(list.nloc + 1);
-    found.most = listed_neighbors(CpuDevice::threads(threads), list, rcut, found.edge_splits.data(), found.make_room());
-  }
-  return std::move(found).to_tuple();
+  found.edge_splits.resize(list.nloc + 1);
+  int64_t* edge_splits = session.out(found.edge_splits.data(), list.nloc + 1);
+  const MakeRoom make_room = found.make_room(session);
+  session.run([&] { found.most = listed_neighbors(session.device(), list, rcut, edge_splits, make_room); });
+  return found.rows_and_most();
 }
 
 Atoms make_atoms(const Array<double>& coord, const Array<int>& type, int nloc) {
@@ -62,60 +85,55 @@ Atoms make_atoms(const Array<double>& coord, const Array<int>& type, int nloc) {
   return {int(coord.shape(0)), nloc, int(coord.shape(1)), coord.data(), type.data()};
 }
 
-pb::tuple to_tuple(Neighbors&& found) {
-  const pb::ssize_t rows = found.edge_splits.size(), nedge = found.neighbor.size();
-  return pb::make_tuple(to_array(std::move(found.edge_splits), {rows}), to_array(std::move(found.neighbor), {nedge}),
-                        to_array(std::move(found.edge_vec), {nedge, 3}));
+#ifdef DEEPMD_PY_GPU
+/// The frames in one search, `cells` null where nothing repeats. Types count by their order alone.
+pb::tuple search_frames(Atoms atoms, const Cells* cells, double rcut, int threads) {
+  const int64_t natoms = int64_t(atoms.nframes) * atoms.nall;
+  std::vector<int> types(atoms.type, atoms.type + natoms), ranks(types);
+  std::sort(types.begin(), types.end());
+  types.erase(std::unique(types.begin(), types.end()), types.end());
+  for (int& type : ranks) type = int(std::lower_bound(types.begin(), types.end(), type) - types.begin());
+  Session session(threads);
+  atoms.coord = session.in(atoms.coord, 3 * natoms);
+  atoms.type = session.in(ranks);
+  Found found;
+  session.run([&] {
+    const int ntypes = int(types.size());
+    const DeviceNeighbors rows = cells != nullptr
+                                     ? periodic_neighbors(session.device(), atoms, *cells, rcut, ntypes, found.most)
+                                     : open_neighbors(session.device(), atoms, rcut, ntypes, found.most);
+    found.edge_splits.resize(int64_t(atoms.nframes) * atoms.nloc + 1);
+    found.neighbor.resize(rows.nedge);
+    found.edge_vec.resize(3 * rows.nedge);
+    session.copy_back(found.edge_splits.data(), rows.edge_splits, sizeof(int64_t) * found.edge_splits.size());
+    session.copy_back(found.neighbor.data(), rows.neighbor, sizeof(int32_t) * found.neighbor.size());
+    session.copy_back(found.edge_vec.data(), rows.edge_vec, sizeof(double) * found.edge_vec.size());
+  });
+  return found.rows();
 }
+#else
+pb::tuple search_frames(const Atoms& atoms, const Cells* cells, double rcut, int threads) {
+  Session session(threads);
+  Neighbors rows;
+  session.run([&] {
+    rows = cells != nullptr ? periodic_neighbors(session.device(), atoms, *cells, rcut)
+                            : open_neighbors(session.device(), atoms, rcut);
+  });
+  Found found{std::move(rows.edge_splits), std::move(rows.neighbor), std::move(rows.edge_vec), {}};
+  return found.rows();
+}
+#endif
 
 pb::tuple neighbors_periodic(const Array<double>& coord, const Array<int>& type, const Array<double>& cell,
                              std::array<bool, 3> pbc, double rcut, int threads) {
   const Atoms atoms = make_atoms(coord, type, coord.ndim() > 1 ? int(coord.shape(1)) : 0);
   check_shape("cell", cell, {coord.shape(0), 3, 3});
   const Cells cells{cell.data(), pbc};
-  Neighbors found;
-  {
-    pb::gil_scoped_release release;
-    found = periodic_neighbors(CpuDevice::threads(threads), atoms, cells, rcut);
-  }
-  return to_tuple(std::move(found));
+  return search_frames(atoms, &cells, rcut, threads);
 }
 
 pb::tuple neighbors_open(const Array<double>& coord, const Array<int>& type, int nloc, double rcut, int threads) {
-  const Atoms atoms = make_atoms(coord, type, nloc);
-  Neighbors found;
-  {
-    pb::gil_scoped_release release;
-    found = open_neighbors(CpuDevice::threads(threads), atoms, rcut);
-  }
-  return to_tuple(std::move(found));
-}
-
-pb::tuple neighbors_of_frames(const Array<double>& coord, const Array<int>& type, const Array<int>& frame_splits,
-                              const Array<double>& cell, const Array<bool>& periodic, int ntypes, double rcut,
-                              int threads) {
-  const pb::ssize_t natoms = type.size(), nframes = periodic.size();
-  check_shape("type", type, {-1});
-  check_shape("coord", coord, {natoms, 3});
-  check_shape("frame_splits", frame_splits, {nframes + 1});
-  check_shape("cell", cell, {nframes, 3, 3});
-  check_frame_splits(int(nframes), frame_splits.data(), natoms);
-  check_types({1, int(natoms), int(natoms), nullptr, type.data()}, ntypes);
-  const FrameBatch batch{int(nframes), frame_splits.data(), coord.data(), type.data(),
-                         cell.data(),  periodic.data(),     ntypes};
-  Neighbors found;
-  std::vector<int> most;
-  {
-    pb::gil_scoped_release release;
-    found.edge_splits.resize(natoms + 1);
-    most = batch_neighbors(CpuDevice::threads(threads), batch, rcut, found.edge_splits.data(), [&](int64_t nedge) {
-      found.neighbor.resize(nedge);
-      found.edge_vec.resize(3 * nedge);
-      return EdgeRoom{found.neighbor.data(), found.edge_vec.data()};
-    });
-  }
-  const pb::ssize_t width = most.size();
-  return pb::make_tuple(to_tuple(std::move(found)), to_array(std::move(most), {width}));
+  return search_frames(make_atoms(coord, type, nloc), nullptr, rcut, threads);
 }
 
 }  // namespace

@@ -5,12 +5,14 @@ import itertools
 import numpy as np
 import pytest
 
-from deepmd_tf import _kernels
 from deepmd_tf.errors import InputError
 
 from . import oracle
+from .device import kernels
 from .systems import FRAMES, OPEN, PERIODIC, Frame
 from .test_neighbors import as_edges, assert_same_edges, search
+
+pytestmark = pytest.mark.usefixtures("on_device")
 
 MIXED = ["cubic", "cluster", "no_atoms", "tiny_cell", "one_atom", "isolated_atom", "no_atoms_open", "triclinic"]
 RCUT = 4.0
@@ -29,7 +31,7 @@ class Batch:
 
     def __call__(self, threads=1):
         arguments = (self.coord, self.type, self.splits, self.cell, self.periodic, RCUT, 3)
-        return _kernels.neighbors_batch(*arguments, threads)
+        return kernels.neighbors_batch(*arguments, threads)
 
 
 class Ghosts:
@@ -51,7 +53,7 @@ class Ghosts:
         self.list = np.concatenate(rows).astype(np.int32)
 
     def __call__(self, threads=1):
-        return _kernels.neighbors_listed(self.coord, self.type, self.splits, self.list, self.frame.rcut, 3, threads)
+        return kernels.neighbors_listed(self.coord, self.type, self.splits, self.list, self.frame.rcut, 3, threads)
 
 
 def test_mixed_batch_equals_separate_frames():
@@ -104,7 +106,7 @@ def test_list_equals_search(rng):
     natoms = len(frame.coord)
     everyone = [rng.permutation(np.delete(np.arange(natoms), i)) for i in range(natoms)]
     splits = np.arange(natoms + 1) * (natoms - 1)
-    got = _kernels.neighbors_listed(frame.coord, frame.type, splits, np.concatenate(everyone).astype(np.int32), RCUT, 3)
+    got = kernels.neighbors_listed(frame.coord, frame.type, splits, np.concatenate(everyone).astype(np.int32), RCUT, 3)
     batch = Batch(["cluster"])()
     for array, expected in zip(got, batch, strict=True):
         np.testing.assert_array_equal(array, expected)
@@ -112,11 +114,11 @@ def test_list_equals_search(rng):
 
 def test_empty_lists():
     nothing = np.zeros(0, np.int32)
-    splits, neighbor, _, most = _kernels.neighbors_listed(
+    splits, neighbor, _, most = kernels.neighbors_listed(
         np.eye(3), np.zeros(3, np.int32), np.zeros(3, int), nothing, 1, 2
     )
     assert splits.tolist() == [0, 0, 0] and len(neighbor) == 0 and most == [0, 0]
-    splits, *_ = _kernels.neighbors_listed(np.zeros((0, 3)), nothing, np.zeros(1, int), nothing, 1.0, 2)
+    splits, *_ = kernels.neighbors_listed(np.zeros((0, 3)), nothing, np.zeros(1, int), nothing, 1.0, 2)
     assert splits.tolist() == [0]
 
 
@@ -198,15 +200,15 @@ def test_wrong_list_is_named(case, rng):
 def test_neighbour_listed_twice_is_named():
     arguments = (np.eye(3), np.zeros(3, np.int32), np.array([0, 3]), np.array([1, 2, 1], np.int32), 5.0, 1)
     with pytest.raises(InputError, match="list_neighbor: atom 1 is in the list of centre 0 twice"):
-        _kernels.neighbors_listed(*arguments)
+        kernels.neighbors_listed(*arguments)
 
 
 @pytest.mark.parametrize("rcut", [0.0, -1.0, np.nan, np.inf])
 def test_unusable_cutoff(rcut):
     one, type = np.zeros((1, 3)), np.zeros(1, np.int32)
     with pytest.raises(InputError, match="rcut must be positive and finite"):
-        _kernels.neighbors_listed(one, type, np.zeros(1, int), type[:0], rcut, 1)
+        kernels.neighbors_listed(one, type, np.zeros(1, int), type[:0], rcut, 1)
     with pytest.raises(InputError, match="rcut must be positive and finite"):
-        _kernels.neighbors_batch(
+        kernels.neighbors_batch(
             one, type, np.array([0, 1], np.int32), one[None] + np.eye(3), np.array([True]), rcut, 1
         )

@@ -8,18 +8,20 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from deepmd_tf import _kernels
 from deepmd_tf.errors import InputError
 
 from . import oracle
+from .device import kernels
 from .systems import FRAMES, MOVABLE, OPEN, Frame
+
+pytestmark = pytest.mark.usefixtures("on_device")
 
 
 def search(frame: Frame, threads: int = 1):
     coord, type = frame.coord[None], frame.type[None]
     if frame.pbc == OPEN:
-        return _kernels.neighbors_open(coord, type, len(frame.coord), frame.rcut, threads)
-    return _kernels.neighbors_periodic(coord, type, frame.cell[None], frame.pbc, frame.rcut, threads)
+        return kernels.neighbors_open(coord, type, len(frame.coord), frame.rcut, threads)
+    return kernels.neighbors_periodic(coord, type, frame.cell[None], frame.pbc, frame.rcut, threads)
 
 
 def as_edges(splits, neighbor, edge_vec) -> np.ndarray:
@@ -135,7 +137,7 @@ def test_frames_of_a_batch_are_searched_one_by_one(rng):
     coord = rng.random((3, 20, 3)) * 8
     type = rng.integers(0, 3, (3, 20)).astype(np.int32)
     cell = np.eye(3) * [[[6.0]], [[8.0]], [[11.0]]]
-    splits, neighbor, edge_vec = _kernels.neighbors_periodic(coord, type, cell, [True] * 3, 4.0)
+    splits, neighbor, edge_vec = kernels.neighbors_periodic(coord, type, cell, [True] * 3, 4.0)
     for f in range(3):
         row = slice(splits[20 * f], splits[20 * f + 20])
         alone = search(Frame(coord[f], type[f], cell[f], (True, True, True), 4.0))
@@ -146,16 +148,16 @@ def test_frames_of_a_batch_are_searched_one_by_one(rng):
 
 def test_ghosts_are_neighbours_but_not_centres(rng):
     coord, type = rng.random((1, 30, 3)) * 6, rng.integers(0, 2, (1, 30)).astype(np.int32)
-    everyone = as_edges(*_kernels.neighbors_open(coord, type, 30, 3.0))
-    some = _kernels.neighbors_open(coord, type, 12, 3.0)
+    everyone = as_edges(*kernels.neighbors_open(coord, type, 30, 3.0))
+    some = kernels.neighbors_open(coord, type, 12, 3.0)
     assert len(some[0]) == 13
     np.testing.assert_array_equal(as_edges(*some), everyone[everyone[:, 0] < 12])
-    assert len(_kernels.neighbors_open(coord, type, 0, 3.0)[1]) == 0
+    assert len(kernels.neighbors_open(coord, type, 0, 3.0)[1]) == 0
 
 
 def test_atoms_at_one_position_are_neighbours():
     coord = np.zeros((1, 2, 3))
-    _, neighbor, edge_vec = _kernels.neighbors_open(coord, np.zeros((1, 2), np.int32), 2, 1.0)
+    _, neighbor, edge_vec = kernels.neighbors_open(coord, np.zeros((1, 2), np.int32), 2, 1.0)
     np.testing.assert_array_equal(neighbor, [1, 0])
     np.testing.assert_array_equal(edge_vec, 0)
 
@@ -165,7 +167,7 @@ def test_unusable_coordinate_is_named(bad):
     coord = np.zeros((2, 4, 3))
     coord[1, 2, 1] = bad
     with pytest.raises(InputError, match=r"frame 1, atom 2: coordinate y is .*, expected a finite number"):
-        _kernels.neighbors_open(coord, np.zeros((2, 4), np.int32), 4, 3.0)
+        kernels.neighbors_open(coord, np.zeros((2, 4), np.int32), 4, 3.0)
 
 
 @pytest.mark.parametrize(
@@ -182,7 +184,7 @@ def test_unusable_coordinate_is_named(bad):
 )
 def test_unusable_cell(cell, message):
     with pytest.raises(InputError, match=message):
-        _kernels.neighbors_periodic(
+        kernels.neighbors_periodic(
             np.zeros((1, 2, 3)), np.zeros((1, 2), np.int32), np.array([cell], float), [True] * 3, 4.0
         )
 
@@ -190,25 +192,25 @@ def test_unusable_cell(cell, message):
 def test_absurd_density_is_refused_before_memory_runs_out():
     coord = np.zeros((1, 50000, 3))
     with pytest.raises(InputError, match="neighbours per atom"):
-        _kernels.neighbors_periodic(coord, np.zeros((1, 50000), np.int32), np.eye(3)[None], [True] * 3, 4.0)
+        kernels.neighbors_periodic(coord, np.zeros((1, 50000), np.int32), np.eye(3)[None], [True] * 3, 4.0)
 
 
 def test_atom_too_far_from_its_cell():
     coord = np.full((1, 1, 3), 1e11)
     with pytest.raises(InputError, match="too far"):
-        _kernels.neighbors_periodic(coord, np.zeros((1, 1), np.int32), np.eye(3)[None], [True] * 3, 2.0)
+        kernels.neighbors_periodic(coord, np.zeros((1, 1), np.int32), np.eye(3)[None], [True] * 3, 2.0)
 
 
 @pytest.mark.parametrize("rcut", [0.0, -1.0, np.nan, np.inf])
 def test_unusable_cutoff(rcut):
     with pytest.raises(InputError, match="rcut must be positive and finite"):
-        _kernels.neighbors_open(np.zeros((1, 1, 3)), np.zeros((1, 1), np.int32), 1, rcut)
+        kernels.neighbors_open(np.zeros((1, 1, 3)), np.zeros((1, 1), np.int32), 1, rcut)
 
 
 def test_shapes_are_checked():
     with pytest.raises(InputError, match=r"type: expected shape \[1, 2\], got \[1, 3\]"):
-        _kernels.neighbors_open(np.zeros((1, 2, 3)), np.zeros((1, 3), np.int32), 2, 1.0)
+        kernels.neighbors_open(np.zeros((1, 2, 3)), np.zeros((1, 3), np.int32), 2, 1.0)
     with pytest.raises(InputError, match=r"cell: expected shape \[1, 3, 3\], got \[1, 9\]"):
-        _kernels.neighbors_periodic(np.zeros((1, 2, 3)), np.zeros((1, 2), np.int32), np.zeros((1, 9)), [True] * 3, 1.0)
+        kernels.neighbors_periodic(np.zeros((1, 2, 3)), np.zeros((1, 2), np.int32), np.zeros((1, 9)), [True] * 3, 1.0)
     with pytest.raises(InputError, match="nloc"):
-        _kernels.neighbors_open(np.zeros((1, 2, 3)), np.zeros((1, 2), np.int32), 3, 1.0)
+        kernels.neighbors_open(np.zeros((1, 2, 3)), np.zeros((1, 2), np.int32), 3, 1.0)

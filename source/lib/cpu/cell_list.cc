@@ -1,40 +1,14 @@
 #include "cpu/cell_list.h"
 
 #include <algorithm>
-#include <cmath>
-#include <cstdio>
-#include <string>
 
-#include "deepmd/error.h"
+#include "cpu/search_errors.h"
 
 namespace deepmd {
-namespace {
-
-// Å; beyond this a position has lost the digits that a distance between atoms needs.
-constexpr double kMaxCoordinate = 1e12;
-// Beyond this many cells from the origin a position inside the cell has lost half of its digits.
-constexpr double kMaxCellsAway = 2147483648.0;
-// A cell so thin that a sphere of radius rcut spans more images than this is a mistake in the input.
-constexpr double kMaxImages = 1e5;
-// Rounding in a fractional coordinate, in bins, must not hide a bin.
-constexpr double kBinMargin = 1e-6;
-
-std::string number(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.6g", value);
-  return text;
-}
-
-int64_t floor_div(int64_t a, int64_t b) { return a >= 0 ? a / b : -((-a + b - 1) / b); }
-
-}  // namespace
 
 void check_coordinates(int64_t nall, const double* coord) {
   for (int64_t k = 0; k < 3 * nall; ++k) {
-    if (!(std::abs(coord[k]) < kMaxCoordinate)) {
-      throw InputError("atom " + std::to_string(k / 3) + ": coordinate " + "xyz"[k % 3] + " is " + number(coord[k]) +
-                       ", expected a finite number below " + number(kMaxCoordinate) + " A");
-    }
+    if (!usable_coordinate(coord[k])) throw_coordinate(k / 3, int(k % 3), coord[k]);
   }
 }
 
@@ -44,98 +18,45 @@ CellList::CellList(int nall, const double* coord, const int* type, const double*
   check_coordinates(nall, coord);
   std::vector<double> position(3 * size_t(nall));
   std::vector<double> frac(3 * size_t(nall));
-  set_cell(cell);
+  cell_ = usable_cell(cell, periodic_.data(), rcut);
   wrap(nall, coord, position, frac);
   choose_bins(nall, frac);
   sort_into_bins(nall, type, position, frac);
 }
 
-void CellList::set_cell(const double* cell) {
-  for (int k = 0; k < 9; ++k) cell_.vectors[k / 3][k % 3] = cell ? cell[k] : 0.0;
-  complete_axes(periodic_.data(), cell_.vectors);
-  if (!finish_cell(cell_)) {
-    std::string text;
-    for (int k = 0; k < 9; ++k) text += (k ? " " : "") + number(cell[k]);
-    throw InputError("the cell must be finite and have a volume, got [" + text + "]");
-  }
-  double images = 1;
-  for (int k = 0; k < 3; ++k) {
-    if (periodic_[k]) images *= 2 * std::ceil(rcut_ / cell_.height[k]) + 1;
-  }
-  if (images > kMaxImages) {
-    throw InputError("the cell is too thin for the cutoff " + number(rcut_) + ": " + number(images) +
-                     " images of every atom would be needed (heights " + number(cell_.height[0]) + " " +
-                     number(cell_.height[1]) + " " + number(cell_.height[2]) + ")");
-  }
-}
-
 void CellList::wrap(int nall, const double* coord, std::vector<double>& position, std::vector<double>& frac) {
   for (int i = 0; i < nall; ++i) {
-    double* wrapped = &position[3 * size_t(i)];
+    double *wrapped = &position[3 * size_t(i)], *place = &frac[3 * size_t(i)];
     std::copy_n(coord + 3 * int64_t(i), 3, wrapped);
-    // Twice, because subtracting many cells leaves a rounding error of its own.
-    for (int pass = 0; pass < 2; ++pass) {
-      for (int k = 0; k < 3; ++k) {
-        const double f = fractional(cell_, k, wrapped);
-        const double away = periodic_[k] ? std::floor(f) : 0.0;
-        if (!(std::abs(away) < kMaxCellsAway)) {
-          throw InputError("atom " + std::to_string(i) + " is " + number(f) + " cell vectors " + "abc"[k] +
-                           " away from the origin, too far to know its place in the cell");
-        }
-        for (int a = 0; a < 3; ++a) wrapped[a] -= away * cell_.vectors[k][a];
-      }
-    }
-    for (int k = 0; k < 3; ++k) frac[3 * size_t(i) + k] = fractional(cell_, k, wrapped);
+    int axis = 0;
+    if (!wrap_position(cell_, periodic_.data(), wrapped, place, axis)) throw_too_far(i, axis, place[axis]);
   }
 }
 
 void CellList::choose_bins(int nall, const std::vector<double>& frac) {
-  double extent[3] = {1, 1, 1};  // in fractional coordinates
-  double volume = 1;
-  for (int k = 0; k < 3; ++k) {
-    if (!periodic_[k] && nall > 0) {
-      double low = frac[k], high = frac[k];
-      for (int i = 1; i < nall; ++i) {
-        low = std::min(low, frac[3 * size_t(i) + k]);
-        high = std::max(high, frac[3 * size_t(i) + k]);
-      }
-      origin_[k] = low;
-      extent[k] = high - low;
+  double low[3] = {}, high[3] = {};
+  for (int k = 0; k < 3 && nall > 0; ++k) {
+    low[k] = high[k] = frac[k];
+    for (int i = 1; i < nall; ++i) {
+      low[k] = std::min(low[k], frac[3 * size_t(i) + k]);
+      high[k] = std::max(high[k], frac[3 * size_t(i) + k]);
     }
-    volume *= extent[k] * cell_.height[k];
   }
   if (periodic_[0] && periodic_[1] && periodic_[2]) {
-    expected_neighbors_ = nall * (4.0 / 3.0) * M_PI * rcut_ * rcut_ * rcut_ / volume;
+    expected_neighbors_ = deepmd::expected_neighbors(cell_, nall, rcut_);
   }
-  // Bins of half the cutoff hug the sphere; where atoms are sparse, more bins than atoms only cost time.
-  const double limit = 4.0 * nall + 8.0;
-  double count[3];
-  for (double width = 0.5 * rcut_;; width *= 1.25) {
-    for (int k = 0; k < 3; ++k) {
-      count[k] = std::clamp(std::floor(extent[k] * cell_.height[k] / width), 1.0, limit);
-    }
-    if (count[0] * count[1] * count[2] <= limit) break;
-  }
-  for (int k = 0; k < 3; ++k) {
-    nbins_[k] = int64_t(count[k]);
-    // With one bin along an open axis no place matters, and an extent near zero has no reciprocal.
-    bins_per_fraction_[k] = periodic_[k] || count[k] > 1 ? count[k] / extent[k] : 0.0;
-    reach_[k] = rcut_ / cell_.height[k] * bins_per_fraction_[k] + kBinMargin;
-  }
+  bins_ = deepmd::choose_bins(cell_, periodic_.data(), nall, low, high, rcut_);
 }
 
 void CellList::sort_into_bins(int nall, const int* type, const std::vector<double>& position,
                               const std::vector<double>& frac) {
   std::vector<int64_t> bin(nall);
   std::vector<double> place(3 * size_t(nall));
-  bin_begin_.assign(size_t(nbins_[0] * nbins_[1] * nbins_[2]) + 1, 0);
+  bin_begin_.assign(size_t(bins_.count[0] * bins_.count[1] * bins_.count[2]) + 1, 0);
   for (int i = 0; i < nall; ++i) {
-    int64_t b = 0;
-    for (int k = 0; k < 3; ++k) {
-      const double p = (frac[3 * size_t(i) + k] - origin_[k]) * bins_per_fraction_[k];
-      place[3 * size_t(i) + k] = p;
-      b = b * nbins_[k] + std::clamp<int64_t>(int64_t(std::floor(p)), 0, nbins_[k] - 1);
-    }
+    double* at = &place[3 * size_t(i)];
+    for (int k = 0; k < 3; ++k) at[k] = bin_place(bins_, k, frac[3 * size_t(i) + k]);
+    const int64_t b = bin_at(bins_, at);
     bin[i] = b;
     ++bin_begin_[size_t(b) + 1];
   }
@@ -161,17 +82,6 @@ void CellList::sort_into_bins(int nall, const int* type, const std::vector<doubl
     z_[slot] = position[3 * size_t(i) + 2];
     std::copy_n(&place[3 * size_t(i)], 3, &place_[3 * size_t(slot)]);
   }
-}
-
-CellList::Range CellList::reach(int axis, double place) const {
-  const double last = double(nbins_[axis] - 1);
-  double low = std::floor(place - reach_[axis]);
-  double high = std::floor(place + reach_[axis]);
-  if (!periodic_[axis]) {
-    low = std::clamp(low, 0.0, last);
-    high = std::clamp(high, 0.0, last);
-  }
-  return {int64_t(low), int64_t(high)};
 }
 
 void Candidates::reserve(size_t more) {
@@ -218,21 +128,20 @@ void CellList::find(int centre, Candidates& found) const {
   found.shifts.clear();
   const int slot = slot_of_[centre];
   const double* place = &place_[3 * size_t(slot)];
-  const Range x = reach(0, place[0]), y = reach(1, place[1]), z = reach(2, place[2]);
+  BinRange range[3];
+  for (int k = 0; k < 3; ++k) range[k] = bins_in_reach(bins_, periodic_[k], k, place[k]);
+  const auto [x, y, z] = range;
   for (int64_t bx = x.low; bx <= x.high; ++bx) {
-    const int64_t ix = floor_div(bx, nbins_[0]);
+    const int64_t ix = floor_div(bx, bins_.count[0]);
     for (int64_t by = y.low; by <= y.high; ++by) {
-      const int64_t iy = floor_div(by, nbins_[1]);
-      const int64_t row = ((bx - ix * nbins_[0]) * nbins_[1] + (by - iy * nbins_[1])) * nbins_[2];
-      for (int64_t iz = floor_div(z.low, nbins_[2]); iz * nbins_[2] <= z.high; ++iz) {
+      const int64_t iy = floor_div(by, bins_.count[1]);
+      const int64_t row = ((bx - ix * bins_.count[0]) * bins_.count[1] + (by - iy * bins_.count[1])) * bins_.count[2];
+      for (int64_t iz = floor_div(z.low, bins_.count[2]); iz * bins_.count[2] <= z.high; ++iz) {
         double shift[3];
-        for (int a = 0; a < 3; ++a) {
-          shift[a] =
-              double(ix) * cell_.vectors[0][a] + double(iy) * cell_.vectors[1][a] + double(iz) * cell_.vectors[2][a];
-        }
+        image_shift(cell_, ix, iy, iz, shift);
         found.shifts.insert(found.shifts.end(), shift, shift + 3);
-        const int64_t first = std::max(z.low - iz * nbins_[2], int64_t(0));
-        const int64_t last = std::min(z.high - iz * nbins_[2], nbins_[2] - 1);
+        const int64_t first = std::max(z.low - iz * bins_.count[2], int64_t(0));
+        const int64_t last = std::min(z.high - iz * bins_.count[2], bins_.count[2] - 1);
         scan(row + first, row + last, shift, slot, found);
         if (ix == 0 && iy == 0 && iz == 0) remove(slot, found);
       }

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "cpu/cell.h"
+#include "math/cell_bins.h"
 
 namespace deepmd {
 
@@ -51,26 +51,16 @@ class CellList {
   double expected_neighbors() const { return expected_neighbors_; }
 
  private:
-  struct Range {
-    int64_t low;
-    int64_t high;
-  };
-
-  void set_cell(const double* cell);
   void wrap(int nall, const double* coord, std::vector<double>& position, std::vector<double>& frac);
   void choose_bins(int nall, const std::vector<double>& frac);
   void sort_into_bins(int nall, const int* type, const std::vector<double>& position, const std::vector<double>& frac);
-  Range reach(int axis, double place) const;
   void scan(int64_t first_bin, int64_t last_bin, const double shift[3], int slot, Candidates& found) const;
   static void remove(int slot, Candidates& found);
 
   std::array<bool, 3> periodic_;
   double rcut_;
   Cell cell_;
-  double origin_[3] = {0, 0, 0};  // fractional coordinate where the bins of an axis begin
-  double bins_per_fraction_[3];   // bins per unit of the fractional coordinate
-  double reach_[3];               // rcut in bins
-  int64_t nbins_[3] = {1, 1, 1};
+  Bins bins_;
   double expected_neighbors_ = 0;
   std::vector<int> bin_begin_;          // [nbins + 1]
   std::vector<int> slot_of_;            // [nall], where an atom is stored

@@ -4,8 +4,8 @@
 #include <cmath>
 #include <string>
 
-#include "cpu/cell.h"
 #include "deepmd/error.h"
+#include "math/cell.h"
 #include "math/environment_row.h"
 
 namespace deepmd {

@@ -63,10 +63,7 @@ std::vector<int> run(const CpuDevice& device, const Search& search, int64_t* edg
 
 /// The search of frames of one size.
 Neighbors run(const CpuDevice& device, const Atoms& atoms, const Cells* cells, double rcut) {
-  if (atoms.nframes < 0 || atoms.nloc < 0 || atoms.nall < atoms.nloc) {
-    throw InputError("expected 0 <= nloc <= nall, got nloc " + std::to_string(atoms.nloc) + ", nall " +
-                     std::to_string(atoms.nall));
-  }
+  check_counts(atoms.nloc, atoms.nall);
   Search search{{}, int64_t(atoms.nframes) * atoms.nloc, atoms.coord, atoms.type, rcut, 0, false};
   for (int64_t f = 0; f < atoms.nframes; ++f) {
     search.frames.push_back({f * atoms.nall, f * atoms.nloc, atoms.nall, atoms.nloc,
@@ -101,10 +98,7 @@ void check_frame_splits(int nframes, const int* frame_splits, int64_t natoms) {
 }
 
 Neighbors periodic_neighbors(const CpuDevice& device, const Atoms& atoms, const Cells& cells, double rcut) {
-  if (atoms.nloc != atoms.nall) {
-    throw InputError("a periodic frame has no ghost atoms: expected nall = nloc = " + std::to_string(atoms.nloc) +
-                     ", got nall = " + std::to_string(atoms.nall));
-  }
+  check_no_ghosts(atoms.nloc, atoms.nall);
   return run(device, atoms, &cells, rcut);
 }
 

@@ -11,40 +11,14 @@ namespace deepmd {
 namespace {
 
 constexpr int64_t kNanosecondsPerAtom = 60;
-// Rows of this length or results of this size come from a mistake in the input (a unit, a collapsed cell) and would
-// exhaust the memory before anyone sees a message.
-constexpr double kMaxNeighbors = 1e6;
-constexpr double kMaxEdges = 2147483647.0;
-
-void check_rcut(double rcut) {
-  if (!(rcut > 0) || !std::isfinite(rcut)) {
-    throw InputError("rcut must be positive and finite, got " + std::to_string(rcut));
-  }
-}
-
-[[noreturn]] void throw_coincident(int64_t frame, int64_t one, int64_t other) {
-  throw InputError("frame " + std::to_string(frame) + ": atoms " + std::to_string(one) + " and " +
-                   std::to_string(other) + " are at the same position");
-}
-
-[[noreturn]] void throw_too_many(int64_t frame, double expected) {
-  throw InputError(frame_name(frame) + "about " + std::to_string(int64_t(expected)) +
-                   " neighbours per atom; is the cell or the cutoff in the wrong unit?");
-}
 
 void check_list(const NeighborList& list) {
-  if (list.nloc < 0 || list.nall < list.nloc) {
-    throw InputError("expected 0 <= nloc <= nall, got nloc " + std::to_string(list.nloc) + ", nall " +
-                     std::to_string(list.nall));
-  }
+  check_counts(list.nloc, list.nall);
   check_coordinates(list.nall, list.coord);
   for (int64_t i = 0; i < list.nall; ++i) check_type(list.type[i], list.ntypes, 0, i);
   bool rising = list.list_splits[0] == 0;
   for (int64_t i = 0; i < list.nloc; ++i) rising = rising && list.list_splits[i] <= list.list_splits[i + 1];
-  if (!rising || list.list_splits[list.nloc] != list.list_length) {
-    throw InputError("list_splits: expected numbers that begin at 0, never fall and end at the length " +
-                     std::to_string(list.list_length) + " of list_neighbor");
-  }
+  if (!rising || list.list_splits[list.nloc] != list.list_length) throw_list_splits(list.list_length);
 }
 
 /// What of a centre's list is within the cutoff.
@@ -55,11 +29,7 @@ void find_listed(const NeighborList& list, double rcut2, int64_t centre, Candida
   found.reserve(size_t(end - begin));
   for (int64_t k = begin; k < end; ++k) {
     const int64_t other = list.neighbor[k];
-    if (other < 0 || other >= list.nall || other == centre) {
-      throw InputError("list_neighbor: expected atoms in [0, " + std::to_string(list.nall) +
-                       ") other than the centre, got " + std::to_string(other) + " for centre " +
-                       std::to_string(centre));
-    }
+    if (other < 0 || other >= list.nall || other == centre) throw_listed(list.nall, other, centre);
     const double* there = list.coord + 3 * other;
     const double x = there[0] - own[0], y = there[1] - own[1], z = there[2] - own[2];
     const double distance2 = x * x + y * y + z * z;
@@ -71,14 +41,6 @@ void find_listed(const NeighborList& list, double rcut2, int64_t centre, Candida
 }
 
 }  // namespace
-
-std::string frame_name(int64_t frame) { return "frame " + std::to_string(frame) + ", "; }
-
-void check_type(int type, int ntypes, int64_t frame, int64_t atom) {
-  if (type >= 0 && type < ntypes) return;
-  throw InputError(frame_name(frame) + "atom " + std::to_string(atom) + ": expected a type in [0, " +
-                   std::to_string(ntypes) + "), got " + std::to_string(type));
-}
 
 Search make_search(const FrameBatch& batch, double rcut) {
   Search search{{}, batch.frame_splits[batch.nframes], batch.coord, batch.type, rcut, batch.ntypes, true};
@@ -171,10 +133,7 @@ int64_t ListedRows::append(int64_t centre, int64_t rows, RowScratch& scratch, Ro
   for (const int k : scratch.order.sort({list_.type, index_.data(), list_.ntypes, rcut_}, found)) {
     const int other = found.slot[k];
     if (found.distance2[k] < kCoincident * kCoincident) throw_coincident(0, centre, other);
-    if (e > begin && block.neighbor[e - 1] == other) {
-      throw InputError("list_neighbor: atom " + std::to_string(other) + " is in the list of centre " +
-                       std::to_string(centre) + " twice");
-    }
+    if (e > begin && block.neighbor[e - 1] == other) throw_listed_twice(other, centre);
     block.neighbor[e] = other;
     for (int a = 0; a < 3; ++a) {
       block.edge_vec[3 * e + a] = list_.coord[3 * int64_t(other) + a] - list_.coord[3 * centre + a];

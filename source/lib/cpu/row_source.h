@@ -7,6 +7,7 @@
 
 #include "cpu/cell_list.h"
 #include "cpu/row_blocks.h"
+#include "cpu/search_errors.h"
 #include "deepmd/neighbors.h"
 
 namespace deepmd {
@@ -80,11 +81,5 @@ class ListedRows : public RowSource {
   double rcut_;
   std::vector<int> index_;  // [nall], of every atom its own
 };
-
-/// "frame 3, ", to begin a message with.
-std::string frame_name(int64_t frame);
-
-/// Throws InputError naming frame and atom unless the type is in [0, ntypes).
-void check_type(int type, int ntypes, int64_t frame, int64_t atom);
 
 }  // namespace deepmd

@@ -216,8 +216,12 @@ uint64_t exchange(uint64_t value, int lane) {
 }
 
 unsigned ballot(int value) {
+  Warp& warp = block().warps[current.thread.x / gpu::kWarp];
+  const uint64_t phase = warp.barrier.phase;
+  warp.values[phase & 1][current.thread.x % gpu::kWarp] = value != 0;
+  block().wait(warp.barrier);
   unsigned bits = 0;
-  for (int lane = 0; lane < gpu::kWarp; ++lane) bits |= unsigned(exchange(value != 0, lane)) << lane;
+  for (int lane = 0; lane < gpu::kWarp; ++lane) bits |= unsigned(warp.values[phase & 1][lane]) << lane;
   return bits;
 }
 

@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "math/host_device.h"
+
 namespace deepmd {
 
 /// Three cell vectors as rows, with what follows from them.
@@ -11,9 +13,11 @@ struct Cell {
   double height[3];         ///< distance between the two faces that axis k joins, Å
 };
 
-inline double dot(const double a[3], const double b[3]) { return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]; }
+DEEPMD_HOST_DEVICE inline double dot(const double a[3], const double b[3]) {
+  return a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
+}
 
-inline void cross(const double a[3], const double b[3], double out[3]) {
+DEEPMD_HOST_DEVICE inline void cross(const double a[3], const double b[3], double out[3]) {
   out[0] = a[1] * b[2] - a[2] * b[1];
   out[1] = a[2] * b[0] - a[0] * b[2];
   out[2] = a[0] * b[1] - a[1] * b[0];
@@ -22,7 +26,7 @@ inline void cross(const double a[3], const double b[3], double out[3]) {
 inline double norm(const double a[3]) { return std::hypot(a[0], a[1], a[2]); }
 
 /// A fractional coordinate: position . g_k.
-inline double fractional(const Cell& cell, int k, const double position[3]) {
+DEEPMD_HOST_DEVICE inline double fractional(const Cell& cell, int k, const double position[3]) {
   return position[0] * cell.reciprocal[0][k] + position[1] * cell.reciprocal[1][k] +
          position[2] * cell.reciprocal[2][k];
 }

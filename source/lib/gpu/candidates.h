@@ -1,0 +1,70 @@
+#pragma once
+
+#include <cstdint>
+
+#include "gpu/atom_bins.h"
+#include "gpu/row_buffer.h"
+
+namespace deepmd::gpu {
+
+/// Bins that one warp goes through together: each is a run of atoms, seen from one image of the cell.
+struct Runs {
+  int64_t end[kWarp];      ///< candidates of this run and those before it
+  int64_t stored[kWarp];   ///< what leads from the number of a candidate to where the atom is stored
+  double shift[kWarp][3];  ///< Å
+  bool home[kWarp];        ///< whether the image is the cell itself
+};
+
+/// Hands the warp every atom in the bins that a centre's sphere reaches, in the order of the processor:
+/// visit(bool valid, int64_t stored, const double vec[3]) is called by all lanes together.
+template <typename Visit>
+__device__ __forceinline__ void visit_candidates(const AtomBins& atoms, int64_t centre, int frame_index, Runs& runs,
+                                                 const Visit& visit) {
+  const SearchFrame& frame = atoms.frames[frame_index];
+  const Bins& bins = atoms.bins[frame_index];
+  BinRange range[3];
+  for (int k = 0; k < 3; ++k) range[k] = bins_in_reach(bins, frame.periodic[k], k, atoms.place[3 * centre + k]);
+  const int64_t n0 = bins.count[0], n1 = bins.count[1], n2 = bins.count[2];
+  const int64_t first_image = floor_div(range[2].low, n2), nz = floor_div(range[2].high, n2) - first_image + 1;
+  const int64_t ny = range[1].high - range[1].low + 1, nruns = (range[0].high - range[0].low + 1) * ny * nz;
+  const double own[3] = {atoms.x[centre], atoms.y[centre], atoms.z[centre]};
+  const int lane = lane_index();
+  for (int64_t first_run = 0; first_run < nruns; first_run += kWarp) {
+    const int64_t r = first_run + lane;
+    int64_t begin = 0, length = 0;
+    if (r < nruns) {
+      const int64_t row = quotient(r, nz), iz = r - row * nz + first_image, along_x = quotient(row, ny);
+      const int64_t bx = along_x + range[0].low, by = row - along_x * ny + range[1].low;
+      const int64_t ix = floor_div(bx, n0), iy = floor_div(by, n1);
+      const int64_t low = range[2].low - iz * n2, high = range[2].high - iz * n2;
+      const int64_t bin = frame.first_bin + ((bx - ix * n0) * n1 + (by - iy * n1)) * n2;
+      begin = atoms.begin[bin + (low > 0 ? low : 0)];
+      length = atoms.begin[bin + (high < n2 - 1 ? high : n2 - 1) + 1] - begin;
+      image_shift(frame.cell, ix, iy, iz, runs.shift[lane]);
+      runs.home[lane] = ix == 0 && iy == 0 && iz == 0;
+    }
+    const int64_t end = lane_sums(length), total = __shfl_sync(kAllLanes, end, kWarp - 1);
+    runs.end[lane] = end;
+    runs.stored[lane] = begin - (end - length);
+    __syncwarp();
+    int run = 0;
+    for (int64_t first = 0; first < total; first += kWarp) {
+      const int64_t k = first + lane;
+      bool valid = k < total;
+      int64_t stored = centre;
+      double vec[3] = {0, 0, 0};
+      if (valid) {
+        while (k >= runs.end[run]) ++run;
+        stored = k + runs.stored[run];
+        vec[0] = (atoms.x[stored] - own[0]) + runs.shift[run][0];
+        vec[1] = (atoms.y[stored] - own[1]) + runs.shift[run][1];
+        vec[2] = (atoms.z[stored] - own[2]) + runs.shift[run][2];
+        valid = stored != centre || !runs.home[run];
+      }
+      visit(valid, stored, vec);
+    }
+    __syncwarp();
+  }
+}
+
+}  // namespace deepmd::gpu

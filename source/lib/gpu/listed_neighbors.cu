@@ -1,0 +1,190 @@
+#include <algorithm>
+#include <limits>
+
+#include "cpu/search_errors.h"
+#include "deepmd/neighbors.h"
+#include "gpu/primitives.h"
+#include "gpu/row_buffer.h"
+#include "gpu/search_record.h"
+#include "math/cell_bins.h"
+
+namespace deepmd {
+namespace {
+
+using namespace gpu;
+
+__global__ void __launch_bounds__(kThreads) check_atoms(NeighborList list, Number* record) {
+  for (int64_t i = thread_index(); i < list.nall; i += thread_count()) {
+    for (int k = 2; k >= 0; --k) {
+      if (!usable_coordinate(list.coord[3 * i + k])) lower(&record[kBadCoordinate], Number(3 * i + k));
+    }
+    if (list.type[i] < 0 || list.type[i] >= list.ntypes) lower(&record[kBadType], Number(i));
+    if (i < list.nloc && list.list_splits[i] > list.list_splits[i + 1]) lower(&record[kBadSplits], 0);
+  }
+  if (thread_index() == 0 && (list.list_splits[0] != 0 || list.list_splits[list.nloc] != list.list_length)) {
+    lower(&record[kBadSplits], 0);
+  }
+}
+
+/// Hands the warp everyone on the list of a centre: visit(bool hit, int64_t other, const double vec[3]) is called by
+/// all lanes together. An entry that is no other atom is passed over; returns whether this lane met one.
+template <typename Visit>
+__device__ __forceinline__ bool visit_list(const NeighborList& list, double rcut, int64_t centre, const Visit& visit) {
+  const int64_t begin = max(list.list_splits[centre], int64_t(0));
+  const int64_t end = min(list.list_splits[centre + 1], list.list_length);
+  const double own[3] = {list.coord[3 * centre], list.coord[3 * centre + 1], list.coord[3 * centre + 2]};
+  bool wrong = false;
+  for (int64_t first = begin; first < end; first += kWarp) {
+    const int64_t k = first + lane_index();
+    int64_t other = k < end ? int64_t(list.neighbor[k]) : centre;
+    const bool known = other >= 0 && other < list.nall && other != centre;
+    wrong = wrong || (k < end && !known);
+    if (!known) other = centre;
+    double vec[3];
+    for (int a = 0; a < 3; ++a) vec[a] = list.coord[3 * other + a] - own[a];
+    const bool hit = known && vec[0] * vec[0] + vec[1] * vec[1] + vec[2] * vec[2] < rcut * rcut;
+    visit(hit, other, vec);
+  }
+  return wrong;
+}
+
+/// The type of an atom; one that is out of range is refused later.
+__device__ __forceinline__ int counted_type(const NeighborList& list, int64_t atom) {
+  const int type = list.type[atom];
+  return type >= 0 && type < list.ntypes ? type : 0;
+}
+
+/// One warp for a centre: lengths [nloc] of the rows.
+__global__ void __launch_bounds__(kThreads)
+    count_rows(NeighborList list, double rcut, char* memory, int64_t bytes, int64_t* lengths, Number* record) {
+  int* share = reinterpret_cast<int*>(own_memory(memory, bytes));
+  for (int64_t c = warp_index(); c < list.nloc; c += warp_count()) {
+    clear(share, list.ntypes);
+    int64_t count = 0;
+    bool coincident = false;
+    const bool wrong = visit_list(list, rcut, c, [&](bool hit, int64_t other, const double vec[3]) {
+      const double distance2 = vec[0] * vec[0] + vec[1] * vec[1] + vec[2] * vec[2];
+      coincident = coincident || (hit && distance2 < kCoincident * kCoincident);
+      count += __popc(__ballot_sync(kAllLanes, hit));
+      count_types(hit, counted_type(list, other), share);
+    });
+    if (wrong) lower(&record[kBadListed], Number(c));
+    if (coincident) lower(&record[kCoincidentRow], Number(c));
+    __syncwarp();
+    if (lane_index() == 0) lengths[c] = count;
+    note_row(count, list.ntypes, share, record);
+  }
+}
+
+/// Finds the rows again, sorts and writes them, and notes who is in one twice; `only` names one row, which is then
+/// written alone.
+__global__ void __launch_bounds__(kThreads, 2)
+    write_rows(NeighborList list, double rcut, int64_t capacity, char* memory, int64_t bytes,
+               const int64_t* edge_splits, int64_t only, EdgeRoom room, Number* record) {
+  const RowBuffer row(own_memory(memory, bytes), list.ntypes, capacity);
+  for (int64_t c = warp_index(); c < list.nloc; c += warp_count()) {
+    if (only >= 0 && c != only) continue;
+    clear(row.share, list.ntypes);
+    RowFill fill;
+    visit_list(list, rcut, c, [&](bool hit, int64_t other, const double vec[3]) {
+      fill.add(row, hit, counted_type(list, other), int(other), vec);
+    });
+    __syncwarp();
+    sort_row(row, fill.count, rcut);
+    for (int64_t e = lane_index() + 1; e < fill.count; e += kWarp) {
+      if (row.index[row.order[e]] == row.index[row.order[e - 1]]) lower(&record[kListedTwice], Number(c));
+    }
+    write_row(row, fill.count, only >= 0 ? 0 : edge_splits[c], 0, room.neighbor, room.edge_vec);
+  }
+}
+
+/// The search of a list.
+class Listed {
+ public:
+  Listed(const GpuDevice& device, const NeighborList& list, double rcut)
+      : device_(device), list_(list), rcut_(rcut), record_(new_record(device, list.ntypes)) {
+    check_rcut(rcut);
+    check_counts(list.nloc, list.nall);
+  }
+
+  int64_t count(int64_t* edge_splits, std::vector<int>& most) {
+    launch(device_, grid_of_threads(std::max<int64_t>(list_.nall, 1)), check_atoms, list_, record_);
+    const WarpMemory memory = memory_of_warps(device_, list_.nloc, round_up(4 * int64_t(list_.ntypes + 1), 16));
+    launch(device_, memory.grid, count_rows, list_, rcut_, memory.global, memory.bytes, edge_splits, record_);
+    exclusive_sums(device_, list_.nloc, edge_splits, edge_splits);
+    const std::vector<Number> record = read_record(device_, record_, list_.ntypes, list_.nloc, edge_splits);
+    throw_faults(record);
+    longest_ = int64_t(record[kLongestRow]);
+    if (longest_ > std::numeric_limits<int>::max()) throw_too_many(0, double(longest_));
+    const int64_t listed = int64_t(std::min(record[kBadListed], Number(list_.nloc)));
+    if (record[kCoincidentRow] < Number(listed)) throw_fault_of_row(int64_t(record[kCoincidentRow]));
+    if (listed < list_.nloc) throw_bad_listed(listed);
+    most.assign(record.begin() + kMost, record.end());
+    return int64_t(record[kEdges]);
+  }
+
+  void write(const int64_t* edge_splits, const EdgeRoom& room) {
+    write(edge_splits, -1, room);
+    const Number row = read_record(device_, record_, list_.ntypes, 0, nullptr)[kListedTwice];
+    if (row != kNone) throw_fault_of_row(int64_t(row));
+  }
+
+ private:
+  void throw_faults(const std::vector<Number>& record) const {
+    if (record[kBadCoordinate] != kNone) {
+      const int64_t k = int64_t(record[kBadCoordinate]);
+      throw_coordinate(k / 3, int(k % 3), read_back(device_, list_.coord + k, 1)[0]);
+    }
+    if (record[kBadType] != kNone) {
+      const int64_t atom = int64_t(record[kBadType]);
+      check_type(read_back(device_, list_.type + atom, 1)[0], list_.ntypes, 0, atom);
+    }
+    if (record[kBadSplits] != kNone) throw_list_splits(list_.list_length);
+  }
+
+  void throw_bad_listed(int64_t centre) const {
+    const std::vector<int64_t> splits = read_back(device_, list_.list_splits + centre, 2);
+    for (const int32_t other : read_back(device_, list_.neighbor + splits[0], splits[1] - splits[0])) {
+      if (other < 0 || other >= list_.nall || other == centre) throw_listed(list_.nall, other, centre);
+    }
+  }
+
+  /// Writes one row, and names the first that is at the centre's position or in it twice.
+  void throw_fault_of_row(int64_t centre) {
+    int32_t* neighbor = device_.allocate<int32_t>(longest_);
+    double* edge_vec = device_.allocate<double>(3 * longest_);
+    write(nullptr, centre, {neighbor, edge_vec});
+    const std::vector<int32_t> others = read_back(device_, static_cast<const int32_t*>(neighbor), longest_);
+    const std::vector<double> vec = read_back(device_, static_cast<const double*>(edge_vec), 3 * longest_);
+    for (int64_t e = 0; e < longest_; ++e) {
+      if (dot(&vec[3 * e], &vec[3 * e]) < kCoincident * kCoincident) throw_coincident(0, centre, others[e]);
+      if (e > 0 && others[e] == others[e - 1]) throw_listed_twice(others[e], centre);
+    }
+  }
+
+  void write(const int64_t* edge_splits, int64_t only, const EdgeRoom& room) {
+    const int64_t capacity = round_up(longest_, kWarp);
+    const WarpMemory memory = memory_of_warps(device_, list_.nloc, RowBuffer::bytes(list_.ntypes, capacity) + 16);
+    launch(device_, memory.grid, write_rows, list_, rcut_, capacity, memory.global, memory.bytes, edge_splits, only,
+           room, record_);
+  }
+
+  const GpuDevice& device_;
+  NeighborList list_;
+  double rcut_;
+  Number* record_;
+  int64_t longest_ = 0;
+};
+
+}  // namespace
+
+std::vector<int> listed_neighbors(const GpuDevice& device, const NeighborList& list, double rcut, int64_t* edge_splits,
+                                  const MakeRoom& make_room) {
+  Listed search(device, list, rcut);
+  std::vector<int> most;
+  const int64_t nedge = search.count(edge_splits, most);
+  search.write(edge_splits, make_room(nedge));
+  return most;
+}
+
+}  // namespace deepmd

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "gpu/launch.h"
+
+namespace deepmd::gpu {
+
+using Number = unsigned long long;
+constexpr Number kNone = ~Number(0);
+
+/// What kernels of a search find out for the host, as places in an array of numbers: the lowest place of every fault,
+/// or kNone, then sizes, then the largest number of neighbours of each type [ntypes].
+enum RecordPlace : int {
+  kBadType,        ///< atom
+  kBadCoordinate,  ///< 3 * atom + axis
+  kTooFar,         ///< atom
+  kBadSplits,      ///< 0
+  kBadListed,      ///< row
+  kCoincidentRow,  ///< row
+  kListedTwice,    ///< row
+  kFaults,
+  kLongestRow = kFaults,
+  kEdges,
+  kMost,
+};
+
+/// A record on the device, without faults.
+Number* new_record(const GpuDevice& device, int ntypes);
+
+/// Waits for the record; `edge_splits` [rows + 1], or null when rows have not been counted.
+std::vector<Number> read_record(const GpuDevice& device, Number* record, int ntypes, int64_t rows,
+                                const int64_t* edge_splits);
+
+/// Waits for numbers from the device.
+template <typename T>
+std::vector<T> read_back(const GpuDevice& device, const T* values, int64_t n) {
+  std::vector<T> host(n);
+  check(cudaMemcpyAsync(host.data(), values, sizeof(T) * size_t(n), cudaMemcpyDeviceToHost, stream_of(device)),
+        "cudaMemcpyAsync");
+  check(cudaStreamSynchronize(stream_of(device)), "cudaStreamSynchronize");
+  return host;
+}
+
+/// Most threads have nothing to change, and looking first spares them the wait for the others.
+__device__ __forceinline__ void lower(Number* place, Number value) {
+  if (value < *static_cast<volatile Number*>(place)) atomicMin(place, value);
+}
+__device__ __forceinline__ void raise(Number* place, Number value) {
+  if (value > *static_cast<volatile Number*>(place)) atomicMax(place, value);
+}
+
+}  // namespace deepmd::gpu
