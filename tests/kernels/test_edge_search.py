@@ -209,6 +209,4 @@ def test_unusable_cutoff(rcut):
     with pytest.raises(InputError, match="rcut must be positive and finite"):
         kernels.neighbors_listed(one, type, np.zeros(1, int), type[:0], rcut, 1)
     with pytest.raises(InputError, match="rcut must be positive and finite"):
-        kernels.neighbors_batch(
-            one, type, np.array([0, 1], np.int32), one[None] + np.eye(3), np.array([True]), rcut, 1
-        )
+        kernels.neighbors_batch(one, type, np.array([0, 1], np.int32), one[None] + np.eye(3), np.array([True]), rcut, 1)
