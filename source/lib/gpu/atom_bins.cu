@@ -8,9 +8,6 @@
 namespace deepmd::gpu {
 namespace {
 
-// Keys of bins are 32 bits wide, and there are four times as many as atoms.
-constexpr int64_t kMaxAtoms = int64_t(1) << 29;
-
 /// Numbers in the order of the floating-point values that they stand for.
 __device__ Number ordered(double value) {
   Number bits;
@@ -127,8 +124,8 @@ __global__ void __launch_bounds__(kThreads)
 
 AtomBins sort_into_bins(const GpuDevice& device, const SearchInput& input, Number* record) {
   const int64_t natoms = input.natoms;
-  if (natoms > kMaxAtoms) {
-    throw InputError("expected at most " + std::to_string(kMaxAtoms) + " atoms on one GPU, got " +
+  if (natoms >= kMaxAtoms) {
+    throw InputError("expected fewer than " + std::to_string(kMaxAtoms) + " atoms on one GPU, got " +
                      std::to_string(natoms));
   }
   const int nframes = int(input.frames.size());

@@ -10,6 +10,9 @@
 
 namespace deepmd::gpu {
 
+/// What 32 bits can count when a warp goes through runs of bins.
+constexpr int64_t kMaxAtoms = int64_t(1) << 27;
+
 /// One frame of a search.
 struct SearchFrame {
   Cell cell;

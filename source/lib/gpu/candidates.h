@@ -9,21 +9,23 @@ namespace deepmd::gpu {
 
 /// Bins that one warp goes through together: each is a run of atoms, seen from one image of the cell.
 struct Runs {
-  int64_t end[kWarp];      ///< candidates of this run and those before it
-  int64_t stored[kWarp];   ///< what leads from the number of a candidate to where the atom is stored
   double shift[kWarp][3];  ///< Å
+  uint32_t end[kWarp];     ///< candidates of this run and those before it
+  uint32_t stored[kWarp];  ///< what leads, modulo 2^32, from the number of a candidate to where the atom is stored
   bool home[kWarp];        ///< whether the image is the cell itself
 };
+static_assert(kWarp * (kMaxAtoms - 1) < int64_t(1) << 32);
 
 /// Hands the warp every atom in the bins that a centre's sphere reaches, in the order of the processor:
-/// visit(bool valid, int64_t stored, const double vec[3]) is called by all lanes together.
+/// visit(bool valid, uint32_t stored, const double vec[3]) is called by all lanes together.
 template <typename Visit>
-__device__ __forceinline__ void visit_candidates(const AtomBins& atoms, int64_t centre, int frame_index, Runs& runs,
+__device__ __forceinline__ void visit_candidates(const AtomBins& atoms, uint32_t centre, int frame_index, Runs& runs,
                                                  const Visit& visit) {
   const SearchFrame& frame = atoms.frames[frame_index];
   const Bins& bins = atoms.bins[frame_index];
   BinRange range[3];
-  for (int k = 0; k < 3; ++k) range[k] = bins_in_reach(bins, frame.periodic[k], k, atoms.place[3 * centre + k]);
+  for (int k = 0; k < 3; ++k)
+    range[k] = bins_in_reach(bins, frame.periodic[k], k, atoms.place[3 * int64_t(centre) + k]);
   const int64_t n0 = bins.count[0], n1 = bins.count[1], n2 = bins.count[2];
   const int64_t first_image = floor_div(range[2].low, n2), nz = floor_div(range[2].high, n2) - first_image + 1;
   const int64_t ny = range[1].high - range[1].low + 1, nruns = (range[0].high - range[0].low + 1) * ny * nz;
@@ -31,27 +33,27 @@ __device__ __forceinline__ void visit_candidates(const AtomBins& atoms, int64_t 
   const int lane = lane_index();
   for (int64_t first_run = 0; first_run < nruns; first_run += kWarp) {
     const int64_t r = first_run + lane;
-    int64_t begin = 0, length = 0;
+    uint32_t begin = 0, length = 0;
     if (r < nruns) {
       const int64_t row = quotient(r, nz), iz = r - row * nz + first_image, along_x = quotient(row, ny);
       const int64_t bx = along_x + range[0].low, by = row - along_x * ny + range[1].low;
       const int64_t ix = floor_div(bx, n0), iy = floor_div(by, n1);
       const int64_t low = range[2].low - iz * n2, high = range[2].high - iz * n2;
       const int64_t bin = frame.first_bin + ((bx - ix * n0) * n1 + (by - iy * n1)) * n2;
-      begin = atoms.begin[bin + (low > 0 ? low : 0)];
-      length = atoms.begin[bin + (high < n2 - 1 ? high : n2 - 1) + 1] - begin;
+      begin = uint32_t(atoms.begin[bin + (low > 0 ? low : 0)]);
+      length = uint32_t(atoms.begin[bin + (high < n2 - 1 ? high : n2 - 1) + 1]) - begin;
       image_shift(frame.cell, ix, iy, iz, runs.shift[lane]);
       runs.home[lane] = ix == 0 && iy == 0 && iz == 0;
     }
-    const int64_t end = lane_sums(length), total = __shfl_sync(kAllLanes, end, kWarp - 1);
+    const uint32_t end = lane_sums(length), total = __shfl_sync(kAllLanes, end, kWarp - 1);
     runs.end[lane] = end;
     runs.stored[lane] = begin - (end - length);
     __syncwarp();
     int run = 0;
-    for (int64_t first = 0; first < total; first += kWarp) {
-      const int64_t k = first + lane;
+    for (uint32_t first = 0; first < total; first += kWarp) {
+      const uint32_t k = first + lane;
       bool valid = k < total;
-      int64_t stored = centre;
+      uint32_t stored = centre;
       double vec[3] = {0, 0, 0};
       if (valid) {
         while (k >= runs.end[run]) ++run;

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <limits>
 
 #include "cpu/search_errors.h"
 #include "deepmd/neighbors.h"
@@ -55,7 +54,7 @@ __device__ __forceinline__ int counted_type(const NeighborList& list, int64_t at
 }
 
 /// One warp for a centre: lengths [nloc] of the rows.
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kRowThreads)
     count_rows(NeighborList list, double rcut, char* memory, int64_t bytes, int64_t* lengths, Number* record) {
   int* share = reinterpret_cast<int*>(own_memory(memory, bytes));
   for (int64_t c = warp_index(); c < list.nloc; c += warp_count()) {
@@ -78,9 +77,9 @@ __global__ void __launch_bounds__(kThreads)
 
 /// Finds the rows again, sorts and writes them, and notes who is in one twice; `only` names one row, which is then
 /// written alone.
-__global__ void __launch_bounds__(kThreads, 2)
-    write_rows(NeighborList list, double rcut, int64_t capacity, char* memory, int64_t bytes,
-               const int64_t* edge_splits, int64_t only, EdgeRoom room, Number* record) {
+__global__ void __launch_bounds__(kRowThreads, 5)
+    write_rows(NeighborList list, double rcut, int capacity, char* memory, int64_t bytes, const int64_t* edge_splits,
+               int64_t only, EdgeRoom room, Number* record) {
   const RowBuffer row(own_memory(memory, bytes), list.ntypes, capacity);
   for (int64_t c = warp_index(); c < list.nloc; c += warp_count()) {
     if (only >= 0 && c != only) continue;
@@ -91,7 +90,7 @@ __global__ void __launch_bounds__(kThreads, 2)
     });
     __syncwarp();
     sort_row(row, fill.count, rcut);
-    for (int64_t e = lane_index() + 1; e < fill.count; e += kWarp) {
+    for (int e = lane_index() + 1; e < fill.count; e += kWarp) {
       if (row.index[row.order[e]] == row.index[row.order[e - 1]]) lower(&record[kListedTwice], Number(c));
     }
     write_row(row, fill.count, only >= 0 ? 0 : edge_splits[c], 0, room.neighbor, room.edge_vec);
@@ -115,7 +114,7 @@ class Listed {
     const std::vector<Number> record = read_record(device_, record_, list_.ntypes, list_.nloc, edge_splits);
     throw_faults(record);
     longest_ = int64_t(record[kLongestRow]);
-    if (longest_ > std::numeric_limits<int>::max()) throw_too_many(0, double(longest_));
+    if (longest_ > kLongestRowAllowed) throw_too_many(0, double(longest_));
     const int64_t listed = int64_t(std::min(record[kBadListed], Number(list_.nloc)));
     if (record[kCoincidentRow] < Number(listed)) throw_fault_of_row(int64_t(record[kCoincidentRow]));
     if (listed < list_.nloc) throw_bad_listed(listed);
@@ -163,7 +162,7 @@ class Listed {
   }
 
   void write(const int64_t* edge_splits, int64_t only, const EdgeRoom& room) {
-    const int64_t capacity = round_up(longest_, kWarp);
+    const int capacity = int(round_up(longest_, kWarp));
     const WarpMemory memory = memory_of_warps(device_, list_.nloc, RowBuffer::bytes(list_.ntypes, capacity) + 16);
     launch(device_, memory.grid, write_rows, list_, rcut_, capacity, memory.global, memory.bytes, edge_splits, only,
            room, record_);

@@ -1,7 +1,6 @@
 #include "deepmd/neighbors.h"
 
 #include <algorithm>
-#include <limits>
 #include <optional>
 #include <string>
 #include <utility>
@@ -24,7 +23,7 @@ __device__ int64_t row_of(const SearchFrame& frame, int index) {
 }
 
 /// One warp for an atom: lengths [rows] of the rows.
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kRowThreads)
     count_rows(AtomBins atoms, double rcut, int ntypes, char* memory, int64_t bytes, int64_t* lengths, Number* record) {
   char* own = own_memory(memory, bytes);
   Runs& runs = *reinterpret_cast<Runs*>(own);
@@ -36,7 +35,7 @@ __global__ void __launch_bounds__(kThreads)
     clear(share, ntypes);
     int64_t count = 0;
     bool coincident = false;
-    visit_candidates(atoms, s, f, runs, [&](bool valid, int64_t stored, const double vec[3]) {
+    visit_candidates(atoms, uint32_t(s), f, runs, [&](bool valid, uint32_t stored, const double vec[3]) {
       const double distance2 = vec[0] * vec[0] + vec[1] * vec[1] + vec[2] * vec[2];
       const bool hit = valid && distance2 < rcut * rcut;
       coincident = coincident || (hit && distance2 < kCoincident * kCoincident);
@@ -51,8 +50,8 @@ __global__ void __launch_bounds__(kThreads)
 }
 
 /// Finds the rows again, sorts and writes them; `only` names one row, which is then written alone.
-__global__ void __launch_bounds__(kThreads, 2)
-    write_rows(AtomBins atoms, double rcut, int ntypes, int64_t capacity, char* memory, int64_t bytes,
+__global__ void __launch_bounds__(kRowThreads, 5)
+    write_rows(AtomBins atoms, double rcut, int ntypes, int capacity, char* memory, int64_t bytes,
                const int64_t* edge_splits, int64_t only, EdgeRoom room) {
   char* own = own_memory(memory, bytes);
   Runs& runs = *reinterpret_cast<Runs*>(own);
@@ -64,7 +63,7 @@ __global__ void __launch_bounds__(kThreads, 2)
     if (c < 0 || (only >= 0 && c != only)) continue;
     clear(row.share, ntypes);
     RowFill fill;
-    visit_candidates(atoms, s, f, runs, [&](bool valid, int64_t stored, const double vec[3]) {
+    visit_candidates(atoms, uint32_t(s), f, runs, [&](bool valid, uint32_t stored, const double vec[3]) {
       const bool hit = valid && vec[0] * vec[0] + vec[1] * vec[1] + vec[2] * vec[2] < rcut * rcut;
       fill.add(row, hit, hit ? atoms.type[stored] : 0, hit ? atoms.index[stored] : 0, vec);
     });
@@ -126,7 +125,7 @@ class Searching {
     const std::vector<Number> record = read_record(device_, record_, input_.ntypes, rows_, edge_splits);
     throw_faults(record);
     longest_ = int64_t(record[kLongestRow]);
-    if (longest_ > std::numeric_limits<int>::max()) throw_too_many(0, double(longest_));
+    if (longest_ > kLongestRowAllowed) throw_too_many(0, double(longest_));
     if (refuse_coincident && record[kCoincidentRow] != kNone) name_coincident(int64_t(record[kCoincidentRow]));
     most.assign(record.begin() + kMost, record.end());
     return int64_t(record[kEdges]);
@@ -199,7 +198,7 @@ class Searching {
   }
 
   void write(const int64_t* edge_splits, int64_t only, const EdgeRoom& room) {
-    const int64_t capacity = round_up(longest_, kWarp);
+    const int capacity = int(round_up(longest_, kWarp));
     const WarpMemory memory =
         memory_of_warps(device_, atoms_.natoms, int64_t(sizeof(Runs)) + RowBuffer::bytes(input_.ntypes, capacity));
     launch(device_, memory.grid, write_rows, atoms_, input_.rcut, input_.ntypes, capacity, memory.global, memory.bytes,

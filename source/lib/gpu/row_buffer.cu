@@ -10,7 +10,7 @@ constexpr int64_t kMaxScratchWarps = 4096;
 
 WarpMemory memory_of_warps(const GpuDevice& device, int64_t items, int64_t bytes) {
   if (bytes <= int64_t(kSharedWithoutAsking)) {
-    const int64_t warps = std::clamp<int64_t>(int64_t(kSharedWithoutAsking) / bytes, 1, kThreads / kWarp);
+    const int64_t warps = std::clamp<int64_t>(int64_t(kSharedWithoutAsking) / bytes, 1, kRowThreads / kWarp);
     return {grid_of_blocks(ceil_div(items, warps), int(warps * kWarp), size_t(warps * bytes)), nullptr, bytes};
   }
   const int64_t warps = std::min(items, std::clamp<int64_t>(kMaxScratch / bytes, 1, kMaxScratchWarps));
