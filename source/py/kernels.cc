@@ -16,6 +16,7 @@ PYBIND11_MODULE(DEEPMD_PY_MODULE, module) {
   deepmd::py::bind_contraction(module);
   deepmd::py::bind_edges(module);
   deepmd::py::bind_neighbors(module);
+  deepmd::py::bind_slots(module);
 #ifdef DEEPMD_PY_GPU
   deepmd::py::bind_device(module);
 #else
@@ -23,6 +24,5 @@ PYBIND11_MODULE(DEEPMD_PY_MODULE, module) {
   deepmd::py::bind_evaluate(module);
   deepmd::py::bind_geometry(module);
   deepmd::py::bind_pairs(module);
-  deepmd::py::bind_slots(module);
 #endif
 }

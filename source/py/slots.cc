@@ -1,8 +1,8 @@
 #include "deepmd/slots.h"
 
-#include "arrays.h"
 #include "deepmd/force.h"
 #include "deepmd/virial.h"
+#include "session.h"
 
 namespace deepmd::py {
 namespace {
@@ -22,8 +22,11 @@ Array<T> force(const Array<T>& net_deriv, const Array<T>& in_deriv, const Array<
   const SlotShape shape = make_shape<kColumns>(in_deriv, nlist, nall);
   check_shape("net_deriv", net_deriv, {shape.nframes, shape.nloc, shape.nnei, kColumns});
   Array<T> out({shape.nframes, nall, 3});
-  slot_force<T, kColumns>(CpuDevice::threads(threads), shape, net_deriv.data(), in_deriv.data(), nlist.data(),
-                          out.mutable_data());
+  Session session(threads);
+  const T *net = session.in(net_deriv), *in = session.in(in_deriv);
+  const int* list = session.in(nlist);
+  T* result = session.out(out);
+  session.run([&] { slot_force<T, kColumns>(session.device(), shape, net, in, list, result); });
   return out;
 }
 
@@ -33,8 +36,11 @@ Array<T> force_grad(const Array<T>& grad, const Array<T>& in_deriv, const Array<
   const SlotShape shape = make_shape<kColumns>(in_deriv, nlist, int(grad.shape(1)));
   check_shape("grad", grad, {shape.nframes, shape.nall, 3});
   Array<T> out({shape.nframes, shape.nloc, shape.nnei, kColumns});
-  slot_force_grad<T, kColumns>(CpuDevice::threads(threads), shape, grad.data(), in_deriv.data(), nlist.data(),
-                               out.mutable_data());
+  Session session(threads);
+  const T *atoms = session.in(grad), *in = session.in(in_deriv);
+  const int* list = session.in(nlist);
+  T* result = session.out(out);
+  session.run([&] { slot_force_grad<T, kColumns>(session.device(), shape, atoms, in, list, result); });
   return out;
 }
 
@@ -45,8 +51,11 @@ pb::tuple virial(const Array<T>& net_deriv, const Array<T>& in_deriv, const Arra
   check_shape("net_deriv", net_deriv, {shape.nframes, shape.nloc, shape.nnei, kColumns});
   check_shape("rij", rij, {shape.nframes, shape.nloc, shape.nnei, 3});
   Array<T> total({shape.nframes, 9}), atoms({shape.nframes, nall, 9});
-  slot_virial<T, kColumns>(CpuDevice::threads(threads), shape, net_deriv.data(), in_deriv.data(), rij.data(),
-                           nlist.data(), total.mutable_data(), atoms.mutable_data());
+  Session session(threads);
+  const T *net = session.in(net_deriv), *in = session.in(in_deriv), *vec = session.in(rij);
+  const int* list = session.in(nlist);
+  T *of_frames = session.out(total), *of_atoms = session.out(atoms);
+  session.run([&] { slot_virial<T, kColumns>(session.device(), shape, net, in, vec, list, of_frames, of_atoms); });
   return pb::make_tuple(total, atoms);
 }
 
@@ -59,8 +68,13 @@ Array<T> virial_grad(const Array<T>& grad, const Array<T>& grad_atom, const Arra
   check_shape("grad_atom", grad_atom, {shape.nframes, shape.nall, 9});
   check_shape("rij", rij, {shape.nframes, shape.nloc, shape.nnei, 3});
   Array<T> out({shape.nframes, shape.nloc, shape.nnei, kColumns});
-  slot_virial_grad<T, kColumns>(CpuDevice::threads(threads), shape, grad.data(), grad_atom.data(), in_deriv.data(),
-                                rij.data(), nlist.data(), out.mutable_data());
+  Session session(threads);
+  const T *of_frames = session.in(grad), *of_atoms = session.in(grad_atom);
+  const T *in = session.in(in_deriv), *vec = session.in(rij);
+  const int* list = session.in(nlist);
+  T* result = session.out(out);
+  session.run(
+      [&] { slot_virial_grad<T, kColumns>(session.device(), shape, of_frames, of_atoms, in, vec, list, result); });
   return out;
 }
 

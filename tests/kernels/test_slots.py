@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
 
-from deepmd_tf import _kernels
 from deepmd_tf.errors import InputError
 
 from . import oracle
+from .device import cpu, kernels
+
+pytestmark = pytest.mark.usefixtures("on_device")
 
 SHAPES = [(2, 7, 7, 5), (1, 200, 200, 9), (3, 4, 11, 6), (1, 1, 1, 3), (0, 3, 3, 2), (2, 0, 4, 3), (2, 5, 5, 0)]
 COLUMNS = {"a": 4, "r": 1}
@@ -29,7 +31,7 @@ class Slots:
         self.grad_atom = rng.normal(size=(nframes, nall, 9)).astype(dtype)
 
     def kernel(self, name, suffix=""):
-        return getattr(_kernels, f"{name}_se_{self.descriptor}{suffix}")
+        return getattr(kernels, f"{name}_se_{self.descriptor}{suffix}")
 
     def force(self, threads=1):
         return self.kernel("force")(self.net_deriv, self.in_deriv, self.nlist, self.nall, threads)
@@ -91,10 +93,25 @@ def test_forces_of_a_frame_cancel(descriptor, rng):
     np.testing.assert_allclose(Slots(rng, (2, 60, 60, 30), descriptor=descriptor).force().sum(axis=1), 0, atol=1e-11)
 
 
+CALLS = ("force", "force_grad", "virial", "virial_grad")
+
+
+def test_devices_agree(dtype, descriptor, rng, monkeypatch):
+    """Every device gives what the processor gives, and in every run the same."""
+    slots = Slots(rng, (2, 40, 55, 37), dtype, descriptor)
+    results = [getattr(slots, call)() for call in CALLS]
+    for call, result in zip(CALLS, results, strict=True):
+        np.testing.assert_array_equal(np.concatenate(getattr(slots, call)(), None), np.concatenate(result, None))
+    monkeypatch.setattr(kernels, "module", cpu)
+    for call, result in zip(CALLS, results, strict=True):
+        result, expected = (np.concatenate(values, None) for values in (result, getattr(slots, call)()))
+        np.testing.assert_allclose(result, expected, atol=TOLERANCE[dtype] * np.abs(expected).max())
+
+
 def test_frames_do_not_mix(rng):
     both = Slots(rng, (2, 50, 70, 8))
     for f in range(2):
-        one = _kernels.force_se_a(both.net_deriv[f : f + 1], both.in_deriv[f : f + 1], both.nlist[f : f + 1], 70)
+        one = kernels.force_se_a(both.net_deriv[f : f + 1], both.in_deriv[f : f + 1], both.nlist[f : f + 1], 70)
         np.testing.assert_array_equal(one[0], both.force()[f])
 
 
@@ -119,12 +136,12 @@ def test_neighbour_that_does_not_exist_is_named(bad, rng):
 def test_shapes_are_checked(rng):
     slots = Slots(rng, (2, 5, 7, 4))
     with pytest.raises(InputError, match=r"in_deriv: expected shape \[2, 5, 4, 4, 3\], got \[1, 5, 4, 4, 3\]"):
-        _kernels.force_se_a(slots.net_deriv, slots.in_deriv[:1], slots.nlist, 7)
+        kernels.force_se_a(slots.net_deriv, slots.in_deriv[:1], slots.nlist, 7)
     with pytest.raises(InputError, match=r"in_deriv: expected shape \[2, 5, 4, 1, 3\], got \[2, 5, 4, 4, 3\]"):
-        _kernels.force_se_r(slots.net_deriv, slots.in_deriv, slots.nlist, 7)
+        kernels.force_se_r(slots.net_deriv, slots.in_deriv, slots.nlist, 7)
     with pytest.raises(InputError, match="nall: expected at least nloc"):
-        _kernels.force_se_a(slots.net_deriv, slots.in_deriv, slots.nlist, 4)
+        kernels.force_se_a(slots.net_deriv, slots.in_deriv, slots.nlist, 4)
     with pytest.raises(InputError, match="rij"):
-        _kernels.virial_se_a(slots.net_deriv, slots.in_deriv, slots.rij[:1], slots.nlist, 7)
+        kernels.virial_se_a(slots.net_deriv, slots.in_deriv, slots.rij[:1], slots.nlist, 7)
     with pytest.raises(InputError, match="grad"):
-        _kernels.force_se_a_grad(slots.grad[:1], slots.in_deriv, slots.nlist)
+        kernels.force_se_a_grad(slots.grad[:1], slots.in_deriv, slots.nlist)

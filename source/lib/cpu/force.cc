@@ -1,6 +1,7 @@
 #include "deepmd/force.h"
 
 #include "cpu/scatter.h"
+#include "math/slot.h"
 
 namespace deepmd {
 namespace {
@@ -14,12 +15,11 @@ void slot_force(const CpuDevice& device, const SlotShape& shape, const T* net_de
     double* own = sums + c % shape.nloc * 3;
     for (int64_t slot = c * shape.nnei; slot < (c + 1) * shape.nnei; ++slot) {
       if (nlist[slot] < 0) continue;
-      double g[3];
-      slot_gradient<kColumns>(net_deriv + kColumns * slot, in_deriv + 3 * kColumns * slot, g);
       double* other = sums + int64_t(nlist[slot]) * 3;
       for (int b = 0; b < 3; ++b) {
-        own[b] -= g[b];
-        other[b] += g[b];
+        const double g = slot_gradient<kColumns>(net_deriv + kColumns * slot, in_deriv + 3 * kColumns * slot, b);
+        own[b] -= g;
+        other[b] += g;
       }
     }
   });
@@ -35,7 +35,8 @@ void slot_force_grad(const CpuDevice& device, const SlotShape& shape, const T* g
       for (int64_t slot = c * shape.nnei; slot < (c + 1) * shape.nnei; ++slot) {
         const T* other = nlist[slot] < 0 ? own : frame + int64_t(nlist[slot]) * 3;
         const T d[3] = {other[0] - own[0], other[1] - own[1], other[2] - own[2]};
-        slot_gradient_transpose<kColumns>(d, in_deriv + 3 * kColumns * slot, grad_net + kColumns * slot);
+        const T* in = in_deriv + 3 * kColumns * slot;
+        for (int a = 0; a < kColumns; ++a) grad_net[kColumns * slot + a] = slot_gradient_transpose(d, in, a);
       }
     }
   });

@@ -39,22 +39,4 @@ void scatter(const CpuDevice& device, const SlotShape& shape, int width, int64_t
   });
 }
 
-/// g[b] = sum_a net_deriv[a] in_deriv[a][b] of one slot.
-template <int kColumns, typename T>
-inline void slot_gradient(const T* net_deriv, const T* in_deriv, double g[3]) {
-  for (int b = 0; b < 3; ++b) {
-    g[b] = double(net_deriv[0]) * in_deriv[b];
-    for (int a = 1; a < kColumns; ++a) g[b] += double(net_deriv[a]) * in_deriv[3 * a + b];
-  }
-}
-
-/// The transpose of slot_gradient: net_deriv[a] = sum_b in_deriv[a][b] d[b].
-template <int kColumns, typename T>
-inline void slot_gradient_transpose(const T d[3], const T* in_deriv, T* net_deriv) {
-  for (int a = 0; a < kColumns; ++a) {
-    const T* in = in_deriv + 3 * a;
-    net_deriv[a] = in[0] * d[0] + in[1] * d[1] + in[2] * d[2];
-  }
-}
-
 }  // namespace deepmd

@@ -1,6 +1,7 @@
 #include "deepmd/virial.h"
 
 #include "cpu/scatter.h"
+#include "math/slot.h"
 
 namespace deepmd {
 namespace {
@@ -13,11 +14,10 @@ void slot_virial(const CpuDevice& device, const SlotShape& shape, const T* net_d
   scatter(device, shape, 9, kNanosecondsPerSlot, atom_virial, [&](int64_t c, double* sums) {
     for (int64_t slot = c * shape.nnei; slot < (c + 1) * shape.nnei; ++slot) {
       if (nlist[slot] < 0) continue;
-      double g[3];
-      slot_gradient<kColumns>(net_deriv + kColumns * slot, in_deriv + 3 * kColumns * slot, g);
       double* other = sums + int64_t(nlist[slot]) * 9;
       for (int a = 0; a < 3; ++a) {
-        for (int b = 0; b < 3; ++b) other[3 * a + b] += g[a] * double(rij[3 * slot + b]);
+        const double g = slot_gradient<kColumns>(net_deriv + kColumns * slot, in_deriv + 3 * kColumns * slot, a);
+        for (int b = 0; b < 3; ++b) other[3 * a + b] += g * double(rij[3 * slot + b]);
       }
     }
   });
@@ -44,7 +44,8 @@ void slot_virial_grad(const CpuDevice& device, const SlotShape& shape, const T* 
             for (int b = 0; b < 3; ++b) d[a] += (total[3 * a + b] + other[3 * a + b]) * rij[3 * slot + b];
           }
         }
-        slot_gradient_transpose<kColumns>(d, in_deriv + 3 * kColumns * slot, grad_net + kColumns * slot);
+        const T* in = in_deriv + 3 * kColumns * slot;
+        for (int a = 0; a < kColumns; ++a) grad_net[kColumns * slot + a] = slot_gradient_transpose(d, in, a);
       }
     }
   });

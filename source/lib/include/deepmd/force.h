@@ -1,6 +1,7 @@
 #pragma once
 
 #include "deepmd/device.h"
+#include "deepmd/gpu_device.h"
 #include "deepmd/slots.h"
 
 namespace deepmd {
@@ -18,6 +19,14 @@ void slot_force(const CpuDevice& device, const SlotShape& shape, const T* net_de
 /// columns].
 template <typename T, int kColumns>
 void slot_force_grad(const CpuDevice& device, const SlotShape& shape, const T* grad, const T* in_deriv,
+                     const int* nlist, T* grad_net);
+
+/// The same on a GPU. A neighbour that is no atom makes the force on the centre, or the slot's gradient, NaN.
+template <typename T, int kColumns>
+void slot_force(const GpuDevice& device, const SlotShape& shape, const T* net_deriv, const T* in_deriv,
+                const int* nlist, T* force);
+template <typename T, int kColumns>
+void slot_force_grad(const GpuDevice& device, const SlotShape& shape, const T* grad, const T* in_deriv,
                      const int* nlist, T* grad_net);
 
 }  // namespace deepmd

@@ -15,8 +15,8 @@ struct SlotShape {
   int nall;  ///< atoms of a frame
   int nnei;  ///< slots of a centre
 
-  int64_t centres() const { return int64_t(nframes) * nloc; }
-  int64_t slots() const { return centres() * nnei; }
+  constexpr int64_t centres() const { return int64_t(nframes) * nloc; }
+  constexpr int64_t slots() const { return centres() * nnei; }
 };
 
 /// Throws InputError unless every entry of nlist [nframes, nloc, nnei] is -1 or in [0, nall).

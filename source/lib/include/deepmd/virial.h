@@ -1,6 +1,7 @@
 #pragma once
 
 #include "deepmd/device.h"
+#include "deepmd/gpu_device.h"
 #include "deepmd/slots.h"
 
 namespace deepmd {
@@ -19,6 +20,15 @@ void slot_virial(const CpuDevice& device, const SlotShape& shape, const T* net_d
 /// grad_net [nframes, nloc, nnei, columns].
 template <typename T, int kColumns>
 void slot_virial_grad(const CpuDevice& device, const SlotShape& shape, const T* grad, const T* grad_atom,
+                      const T* in_deriv, const T* rij, const int* nlist, T* grad_net);
+
+/// The same on a GPU. A neighbour that is no atom makes the virials of the centre and of its frame, or the slot's
+/// gradient, NaN.
+template <typename T, int kColumns>
+void slot_virial(const GpuDevice& device, const SlotShape& shape, const T* net_deriv, const T* in_deriv, const T* rij,
+                 const int* nlist, T* virial, T* atom_virial);
+template <typename T, int kColumns>
+void slot_virial_grad(const GpuDevice& device, const SlotShape& shape, const T* grad, const T* grad_atom,
                       const T* in_deriv, const T* rij, const int* nlist, T* grad_net);
 
 }  // namespace deepmd
