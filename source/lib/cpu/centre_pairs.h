@@ -6,8 +6,8 @@
 
 #include "cpu/buffer.h"
 #include "cpu/pair_chunk.h"
-#include "math/panels.h"
 #include "deepmd/pair_moments.h"
+#include "math/panels.h"
 
 namespace deepmd {
 
