@@ -1,6 +1,6 @@
 #include "deepmd/activation.h"
 
-#include "arrays.h"
+#include "session.h"
 
 namespace deepmd::py {
 namespace {
@@ -8,7 +8,11 @@ namespace {
 template <typename T>
 pb::tuple values(const std::string& name, const Array<T>& x) {
   Array<T> value(x.size()), slope(x.size());
-  activate<T>(activation_of(name), x.size(), x.data(), value.mutable_data(), slope.mutable_data());
+  const Activation activation = activation_of(name);
+  Session session(1);
+  const T* numbers = session.in(x);
+  T *values = session.out(value), *slopes = session.out(slope);
+  session.run([&] { activate<T>(session.device(), activation, x.size(), numbers, values, slopes); });
   return pb::make_tuple(value, slope);
 }
 

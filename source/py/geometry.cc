@@ -1,9 +1,11 @@
 #include <cstdint>
 
-#include "arrays.h"
 #include "deepmd/env_mat.h"
 #include "deepmd/environment.h"
+#include "deepmd/edges.h"
 #include "deepmd/neighbors.h"
+#include "frames.h"
+#include "session.h"
 
 namespace deepmd::py {
 namespace {
@@ -13,41 +15,52 @@ pb::tuple rows(const Array<double>& edge_vec, double rcut, double rcut_smth, int
   const pb::ssize_t nedge = edge_vec.shape(0);
   Array<double> row({nedge, pb::ssize_t(4)});
   Array<double> derivative({nedge, pb::ssize_t(4), pb::ssize_t(3)});
-  double *row_data = row.mutable_data(), *derivative_data = derivative.mutable_data();
-  const double* edge_data = edge_vec.data();
-  {
-    pb::gil_scoped_release release;
-    environment_rows(CpuDevice::threads(threads), nedge, edge_data, {rcut_smth, rcut}, row_data, derivative_data);
-  }
+  Session session(threads);
+  const double* edges = session.in(edge_vec);
+  double *rows = session.out(row), *by_vec = session.out(derivative);
+  session.run([&] { environment_rows(session.device(), nedge, edges, {rcut_smth, rcut}, rows, by_vec); });
   return pb::make_tuple(row, derivative);
 }
+
+#ifdef DEEPMD_PY_GPU
+DeviceNeighbors on_device(Session& session, const Neighbors& neighbors) {
+  return {session.in(neighbors.edge_splits), session.in(neighbors.neighbor), session.in(neighbors.edge_vec),
+          int64_t(neighbors.neighbor.size())};
+}
+#else
+const Neighbors& on_device(Session&, const Neighbors& neighbors) { return neighbors; }
+#endif
 
 /// The slots of one frame: coord [nall, 3] and its neighbours.
 template <typename T, int kColumns>
 pb::tuple env_mat(const Array<int>& type, const Array<int64_t>& edge_splits, const Array<int32_t>& neighbor,
                   const Array<double>& edge_vec, const Array<T>& davg, const Array<T>& dstd, double rcut,
                   double rcut_smth, const std::vector<int>& sel, int threads) {
-  const pb::ssize_t nloc = edge_splits.size() - 1, ntypes = sel.size();
+  const pb::ssize_t nloc = count_rows("edge_splits", edge_splits.size()), ntypes = sel.size();
   pb::ssize_t nnei = 0;
   for (const int count : sel) nnei += count;
   check_shape("type", type, {-1});
   check_shape("edge_vec", edge_vec, {neighbor.size(), 3});
   check_shape("davg", davg, {ntypes, nnei * kColumns});
   check_shape("dstd", dstd, {ntypes, nnei * kColumns});
+  const EdgeList edges{nloc, type.size(), neighbor.size(), edge_splits.data(), neighbor.data()};
+  check_edge_splits(nloc, edges.edge_splits, edges.nedge);
+  check_edge_neighbors(CpuDevice(), edges);
   const Atoms atoms{1, int(nloc), int(type.size()), nullptr, type.data()};
   check_types(atoms, int(ntypes));
+  check_env_mat<T>({{rcut_smth, rcut}, sel, davg.data(), dstd.data()}, kColumns);
   const Neighbors neighbors{{edge_splits.data(), edge_splits.data() + edge_splits.size()},
                             {neighbor.data(), neighbor.data() + neighbor.size()},
                             {edge_vec.data(), edge_vec.data() + edge_vec.size()}};
   Array<T> descrpt({nloc, nnei, pb::ssize_t(kColumns)}), deriv({nloc, nnei, pb::ssize_t(kColumns), pb::ssize_t(3)});
   Array<T> rij({nloc, nnei, pb::ssize_t(3)});
   Array<int> nlist({nloc, nnei});
-  const EnvMatSpec<T> spec{{rcut_smth, rcut}, sel, davg.data(), dstd.data()};
-  const EnvMat<T> out{descrpt.mutable_data(), deriv.mutable_data(), rij.mutable_data(), nlist.mutable_data()};
-  {
-    pb::gil_scoped_release release;
-    deepmd::env_mat<T, kColumns>(CpuDevice::threads(threads), atoms, neighbors, spec, out);
-  }
+  Session session(threads);
+  const auto& rows = on_device(session, neighbors);
+  const Atoms frame{1, int(nloc), int(type.size()), nullptr, session.in(type)};
+  const EnvMatSpec<T> spec{{rcut_smth, rcut}, sel, session.in(davg), session.in(dstd)};
+  const EnvMat<T> out{session.out(descrpt), session.out(deriv), session.out(rij), session.out(nlist)};
+  session.run([&] { deepmd::env_mat<T, kColumns>(session.device(), frame, rows, spec, out); });
   return pb::make_tuple(descrpt, deriv, rij, nlist, pb::cast(max_neighbors(atoms, neighbors, int(ntypes))));
 }
 

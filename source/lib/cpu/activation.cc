@@ -1,6 +1,7 @@
 #include "deepmd/activation.h"
 
 #include "cpu/isa/loops.h"
+#include "deepmd/device.h"
 #include "deepmd/error.h"
 
 namespace deepmd {
@@ -34,7 +35,17 @@ void activate(Activation activation, int64_t n, const T* x, T* value, T* slope) 
   loops().activate<T>()(activation, n, x, value, slope);
 }
 
-template void activate<float>(Activation, int64_t, const float*, float*, float*);
-template void activate<double>(Activation, int64_t, const double*, double*, double*);
+template <typename T>
+void activate(const CpuDevice& device, Activation activation, int64_t n, const T* x, T* value, T* slope) {
+  device.parallel_for(n, 4, [&](int64_t begin, int64_t end) {
+    activate(activation, end - begin, x + begin, value + begin, slope + begin);
+  });
+}
+
+#define DEEPMD_ACTIVATE(T)                                           \
+  template void activate(Activation, int64_t, const T*, T*, T*);     \
+  template void activate(const CpuDevice&, Activation, int64_t, const T*, T*, T*)
+DEEPMD_ACTIVATE(float);
+DEEPMD_ACTIVATE(double);
 
 }  // namespace deepmd

@@ -6,7 +6,7 @@
 
 #include "deepmd/error.h"
 #include "math/cell.h"
-#include "math/environment_row.h"
+#include "math/normalised_slot.h"
 
 namespace deepmd {
 namespace {
@@ -27,16 +27,11 @@ struct Centre {
 template <typename T, int kColumns>
 void fill_slot(const Centre<T, kColumns>& centre, int slot, int neighbor, const double* d, double r,
                const Cutoff& cutoff) {
-  double row[kColumns], derivative[3 * kColumns];
-  environment_row<kColumns>(d, r, cutoff.rcut_smth, cutoff.rcut, row, derivative);
   centre.nlist[slot] = neighbor;
   for (int a = 0; a < 3; ++a) centre.rij[3 * slot + a] = T(d[a]);
-  for (int a = 0; a < kColumns; ++a) {
-    const int k = kColumns * slot + a;
-    const double scale = 1.0 / double(centre.dstd[k]);
-    centre.descrpt[k] = T((row[a] - double(centre.davg[k])) * scale);
-    for (int b = 0; b < 3; ++b) centre.descrpt_deriv[3 * k + b] = T(-derivative[3 * a + b] * scale);
-  }
+  const int k = kColumns * slot;
+  normalised_slot<kColumns>(d, r, cutoff.rcut_smth, cutoff.rcut, centre.davg + k, centre.dstd + k, centre.descrpt + k,
+                            centre.descrpt_deriv + 3 * k);
 }
 
 template <typename T, int kColumns>
@@ -44,19 +39,7 @@ void clear_slots(const Centre<T, kColumns>& centre, int begin, int end) {
   std::fill(centre.nlist + begin, centre.nlist + end, -1);
   std::fill(centre.rij + 3 * begin, centre.rij + 3 * end, T(0));
   std::fill(centre.descrpt_deriv + 3 * kColumns * begin, centre.descrpt_deriv + 3 * kColumns * end, T(0));
-  for (int k = kColumns * begin; k < kColumns * end; ++k) centre.descrpt[k] = -centre.davg[k] / centre.dstd[k];
-}
-
-/// `width`: numbers of a centre's slots.
-template <typename T>
-void check_spec(const EnvMatSpec<T>& spec, int width) {
-  check_cutoff(spec.cutoff);
-  for (int64_t k = 0; k < int64_t(spec.sel.size()) * width; ++k) {
-    if (spec.dstd[k] == T(0) || !std::isfinite(spec.dstd[k]) || !std::isfinite(spec.davg[k])) {
-      throw InputError("davg and dstd must be finite and dstd not zero, got davg " + std::to_string(spec.davg[k]) +
-                       ", dstd " + std::to_string(spec.dstd[k]) + " for type " + std::to_string(k / width));
-    }
-  }
+  for (int k = kColumns * begin; k < kColumns * end; ++k) centre.descrpt[k] = empty_slot(centre.davg[k], centre.dstd[k]);
 }
 
 /// The slots of one centre from its row of edges.
@@ -86,12 +69,28 @@ void fill_centre(const Atoms& atoms, const Neighbors& neighbors, const EnvMatSpe
 
 }  // namespace
 
+template <typename T>
+void check_env_mat(const EnvMatSpec<T>& spec, int columns) {
+  check_cutoff(spec.cutoff);
+  int64_t width = 0;
+  for (const int count : spec.sel) width += int64_t(count) * columns;
+  for (int64_t k = 0; k < int64_t(spec.sel.size()) * width; ++k) {
+    if (spec.dstd[k] == T(0) || !std::isfinite(spec.dstd[k]) || !std::isfinite(spec.davg[k])) {
+      throw InputError("davg and dstd must be finite and dstd not zero, got davg " + std::to_string(spec.davg[k]) +
+                       ", dstd " + std::to_string(spec.dstd[k]) + " for type " + std::to_string(k / width));
+    }
+  }
+}
+
+template void check_env_mat(const EnvMatSpec<float>&, int);
+template void check_env_mat(const EnvMatSpec<double>&, int);
+
 template <typename T, int kColumns>
 void env_mat(const CpuDevice& device, const Atoms& atoms, const Neighbors& neighbors, const EnvMatSpec<T>& spec,
              const EnvMat<T>& out) {
   int nnei = 0;
   for (const int count : spec.sel) nnei += count;
-  check_spec(spec, nnei * kColumns);
+  check_env_mat(spec, kColumns);
   const int64_t centres = int64_t(atoms.nframes) * atoms.nloc;
   device.parallel_for(centres, kNanosecondsPerSlot * nnei, [&](int64_t begin, int64_t end) {
     for (int64_t c = begin; c < end; ++c) {

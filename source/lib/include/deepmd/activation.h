@@ -5,6 +5,9 @@
 
 namespace deepmd {
 
+class CpuDevice;
+class GpuDevice;
+
 /// The activation functions of the field. `kGelu` is the tanh form (Hendrycks and Gimpel, arXiv 1606.08415).
 enum class Activation { kLinear, kTanh, kRelu, kRelu6, kSoftplus, kSigmoid, kGelu, kSilu };
 
@@ -16,5 +19,11 @@ Activation activation_of(const std::string& name);
 /// to 5 in float32.
 template <typename T>
 void activate(Activation activation, int64_t n, const T* x, T* value, T* slope);
+
+/// The same on a device.
+template <typename T>
+void activate(const CpuDevice& device, Activation activation, int64_t n, const T* x, T* value, T* slope);
+template <typename T>
+void activate(const GpuDevice& device, Activation activation, int64_t n, const T* x, T* value, T* slope);
 
 }  // namespace deepmd

@@ -4,6 +4,7 @@
 
 #include "deepmd/device.h"
 #include "deepmd/environment.h"
+#include "deepmd/gpu_device.h"
 #include "deepmd/neighbors.h"
 #include "deepmd/slots.h"
 
@@ -29,9 +30,19 @@ struct EnvMat {
   int* nlist;        ///< [nframes, nloc, nnei], index of the neighbour in [0, nall), or -1
 };
 
+/// Throws InputError unless the cutoff, davg and dstd, in memory of the processor, can be used.
+template <typename T>
+void check_env_mat(const EnvMatSpec<T>& spec, int columns);
+
 /// Fills the slots from the neighbours. Two atoms at one position have no environment and throw InputError.
 template <typename T, int kColumns>
 void env_mat(const CpuDevice& device, const Atoms& atoms, const Neighbors& neighbors, const EnvMatSpec<T>& spec,
+             const EnvMat<T>& out);
+
+/// The same on a GPU, with `sel` on the host. Two atoms at one position make their slots NaN. A type or a neighbour out
+/// of range, or a row that is not sorted by type, makes all slots of the centre NaN, with neighbour -1.
+template <typename T, int kColumns>
+void env_mat(const GpuDevice& device, const Atoms& atoms, const DeviceNeighbors& neighbors, const EnvMatSpec<T>& spec,
              const EnvMat<T>& out);
 
 }  // namespace deepmd
