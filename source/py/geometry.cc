@@ -1,8 +1,8 @@
 #include <cstdint>
 
+#include "deepmd/edges.h"
 #include "deepmd/env_mat.h"
 #include "deepmd/environment.h"
-#include "deepmd/edges.h"
 #include "deepmd/neighbors.h"
 #include "frames.h"
 #include "session.h"

@@ -7,8 +7,11 @@ import math
 import numpy as np
 import pytest
 
-from deepmd_tf import _kernels
 from deepmd_tf.errors import InputError
+
+from .device import cpu, kernels
+
+pytestmark = pytest.mark.usefixtures("on_device")
 
 
 def softplus(x):
@@ -43,7 +46,7 @@ def test_tanh_is_accurate_to_a_few_ulp(dtype, largest, rng):
     x = np.concatenate([np.linspace(-20, 20, 200_001), rng.normal(size=100_000), 10.0 ** np.linspace(-300, 1, 3001)])
     x = x.astype(dtype)
     x = x[np.abs(x) >= np.finfo(dtype).tiny]
-    value, _ = _kernels.activate("tanh", x)
+    value, _ = kernels.activate("tanh", x)
     exact = np.tanh(x.astype(np.longdouble))
     ulp = np.abs(value - exact) / np.spacing(np.abs(exact.astype(dtype)))
     assert ulp.max() <= largest
@@ -53,7 +56,7 @@ def test_tanh_is_accurate_to_a_few_ulp(dtype, largest, rng):
 @pytest.mark.parametrize(("dtype", "tolerance"), [(np.float64, 2e-15), (np.float32, 2e-6)])
 def test_values_and_derivatives(name, dtype, tolerance, rng):
     x = np.concatenate([np.linspace(-25, 25, 1001), rng.normal(size=1000), [-800, 0, 800]]).astype(dtype)
-    value, slope = _kernels.activate(name, x)
+    value, slope = kernels.activate(name, x)
     wide = x.astype(np.longdouble)
     rounding = tolerance * np.maximum(np.abs(x), 1)  # of x phi(x), where phi comes near 0 or 1
     assert (np.abs(value - FUNCTIONS[name](wide)) <= rounding).all()
@@ -67,12 +70,33 @@ def test_values_and_derivatives(name, dtype, tolerance, rng):
 def test_result_does_not_depend_on_the_place(dtype, rng):
     x = rng.normal(size=200).astype(dtype)
     for name in FUNCTIONS:
-        value, slope = _kernels.activate(name, x)
+        value, slope = kernels.activate(name, x)
         for k in (0, 63, 64, 131, 199):
-            one = _kernels.activate(name, x[k : k + 1])
+            one = kernels.activate(name, x[k : k + 1])
             assert (one[0][0], one[1][0]) == (value[k], slope[k])
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_devices_agree(dtype, rng, monkeypatch):
+    """Every device gives what the processor gives, and in every run the same."""
+    x = np.concatenate([rng.normal(scale=4, size=1000), [-800, -6, 0, 6, 800]]).astype(dtype)
+    for name in FUNCTIONS:
+        monkeypatch.undo()
+        got, again = kernels.activate(name, x), kernels.activate(name, x)
+        np.testing.assert_array_equal(again, got)
+        monkeypatch.setattr(kernels, "module", cpu)
+        # Relative to x, as in values and derivatives near which x phi(x) is 0 or 1.
+        error = np.abs(np.subtract(got, kernels.activate(name, x)))
+        assert (error <= 8 * np.finfo(dtype).eps * np.maximum(np.abs(x), 1)).all(), name
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_no_numbers(dtype):
+    for name in FUNCTIONS:
+        value, slope = kernels.activate(name, np.zeros(0, dtype))
+        assert value.shape == slope.shape == (0,) and value.dtype == slope.dtype == dtype
 
 
 def test_unknown_name():
     with pytest.raises(InputError, match=r"activation: expected one of tanh, .* got 'sine'"):
-        _kernels.activate("sine", np.zeros(1))
+        kernels.activate("sine", np.zeros(1))

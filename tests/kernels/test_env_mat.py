@@ -1,12 +1,14 @@
 import numpy as np
 import pytest
 
-from deepmd_tf import _kernels
 from deepmd_tf.errors import InputError
 
 from . import oracle
+from .device import cpu, kernels
 from .systems import FRAMES, Frame
 from .test_neighbors import search
+
+pytestmark = pytest.mark.usefixtures("on_device")
 
 RCUT_SMTH = 0.8
 NAMES = ["cubic", "triclinic", "slab", "polymer", "cluster", "isolated_atom", "no_atoms", "outside"]
@@ -26,7 +28,7 @@ def tables(rng, sel, dtype=np.float64, descriptor="a"):
 
 
 def env_mat(frame: Frame, sel, davg, dstd, threads: int = 1, descriptor="a"):
-    kernel = getattr(_kernels, f"env_mat_{descriptor}")
+    kernel = getattr(kernels, f"env_mat_{descriptor}")
     return kernel(frame.type, *search(frame), davg, dstd, frame.rcut, RCUT_SMTH, sel, threads)
 
 
@@ -120,6 +122,64 @@ def test_float_is_the_rounded_double(rng):
     np.testing.assert_array_equal(single[3], double[3])
 
 
+@pytest.mark.parametrize(("dtype", "tolerance"), [(np.float64, 1e-12), (np.float32, 1e-6)])
+def test_devices_agree(dtype, tolerance, descriptor, rng, monkeypatch):
+    """Every device gives what the processor gives for the same rows, and in every run the same."""
+    frame, sel = FRAMES["triclinic"], [20, 0, 7]
+    rows, davg_dstd = search(frame), tables(rng, sel, dtype, descriptor)
+
+    def run():
+        return getattr(kernels, f"env_mat_{descriptor}")(frame.type, *rows, *davg_dstd, frame.rcut, RCUT_SMTH, sel)
+
+    got, again = run(), run()
+    monkeypatch.setattr(kernels, "module", cpu)
+    for one, other, expected in zip(got, again, run(), strict=True):
+        np.testing.assert_array_equal(other, one)
+        np.testing.assert_allclose(one, expected, atol=tolerance * np.abs(expected).max(initial=0))
+
+
+def row(neighbor) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The edges of atom 0 alone, along x, one after another."""
+    vec = np.zeros((len(neighbor), 3))
+    vec[:, 0] = 1 + 0.01 * np.arange(len(neighbor))
+    return np.array([0, len(neighbor)]), np.array(neighbor, np.int32), vec
+
+
+def fill_row(neighbor, type, sel):
+    davg_dstd = (np.zeros((len(sel), 4 * sum(sel))), np.ones((len(sel), 4 * sum(sel))))
+    return kernels.env_mat_a(np.array(type, np.int32), *row(neighbor), *davg_dstd, 4.0, RCUT_SMTH, sel)
+
+
+@pytest.mark.parametrize("count", [0, 1, 31, 32, 33, 64, 65, 100])
+def test_rows_of_any_length(count):
+    """Types whose edges end at, before and behind what a warp looks at together."""
+    neighbor = [1] * count + [2] * 33 + [3] * (count // 2)
+    _, _, rij, nlist, _ = fill_row(neighbor, [0, 0, 1, 2], [70, 33, 40])
+    kept, room, first = [min(count, 70), 33, min(count // 2, 40)], [70, 33, 40], [0, count, count + 33]
+    expected, x = np.full(sum(room), -1), np.zeros(sum(room))
+    for t in range(3):
+        begin = sum(room[:t])
+        expected[begin : begin + kept[t]] = t + 1
+        x[begin : begin + kept[t]] = 1 + 0.01 * (first[t] + np.arange(kept[t]))
+    np.testing.assert_array_equal(nlist[0], expected)
+    np.testing.assert_allclose(rij[0, :, 0], x, rtol=1e-15)
+
+
+def test_row_that_is_not_sorted(on_device):
+    """The processor stops at what is out of order, a GPU makes the whole row NaN."""
+    descrpt, deriv, rij, nlist, _ = fill_row([2, 1, 2], [0, 0, 1], [3, 3])
+    if on_device == "cpu":
+        np.testing.assert_array_equal(nlist, [[-1, -1, -1, 2, -1, -1]])
+    else:
+        np.testing.assert_array_equal(nlist, -1)
+        assert all(np.isnan(numbers).all() for numbers in (descrpt, deriv, rij))
+
+
+def test_rows_are_checked():
+    with pytest.raises(InputError, match=r"\[0, 3\)"):
+        fill_row([1, 3], [0, 0, 0], [3])
+
+
 def test_same_for_any_number_of_threads(rng):
     frame, sel = FRAMES["dense"], [40, 40, 40]
     davg, dstd = tables(rng, sel)
@@ -128,9 +188,18 @@ def test_same_for_any_number_of_threads(rng):
 
 
 @pytest.mark.parametrize("apart", [0.0, 1e-15, 1e-7])
-def test_atoms_at_one_position_are_named(apart, rng):
+def test_atoms_at_one_position_are_named(apart, rng, on_device):
+    """A GPU does not stop to look: the slots of the two are NaN, and no others."""
     coord = np.array([[0.0, 0, 0], [1, 0, 0], [2, 0, 0], [1 + apart, 0, 0]])
     frame = Frame(coord, np.zeros(4, np.int32), np.eye(3), (False, False, False), 3.0)
+    if on_device != "cpu":
+        descrpt, deriv, _, nlist, _ = env_mat(frame, [5], *tables(rng, [5]))
+        together = (nlist == [[-9], [3], [-9], [1]]) & (nlist >= 0)
+        assert together.sum() == 2
+        for numbers in (descrpt, deriv):
+            np.testing.assert_array_equal(np.isnan(numbers).reshape(4, 5, -1).all(axis=2), together)
+            assert np.isfinite(numbers[~together]).all()
+        return
     for sel in ([5], [0]):
         with pytest.raises(InputError, match="frame 0: atoms 1 and 3 are at the same position"):
             env_mat(frame, sel, *tables(rng, sel))

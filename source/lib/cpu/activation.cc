@@ -42,8 +42,8 @@ void activate(const CpuDevice& device, Activation activation, int64_t n, const T
   });
 }
 
-#define DEEPMD_ACTIVATE(T)                                           \
-  template void activate(Activation, int64_t, const T*, T*, T*);     \
+#define DEEPMD_ACTIVATE(T)                                       \
+  template void activate(Activation, int64_t, const T*, T*, T*); \
   template void activate(const CpuDevice&, Activation, int64_t, const T*, T*, T*)
 DEEPMD_ACTIVATE(float);
 DEEPMD_ACTIVATE(double);

@@ -39,7 +39,8 @@ void clear_slots(const Centre<T, kColumns>& centre, int begin, int end) {
   std::fill(centre.nlist + begin, centre.nlist + end, -1);
   std::fill(centre.rij + 3 * begin, centre.rij + 3 * end, T(0));
   std::fill(centre.descrpt_deriv + 3 * kColumns * begin, centre.descrpt_deriv + 3 * kColumns * end, T(0));
-  for (int k = kColumns * begin; k < kColumns * end; ++k) centre.descrpt[k] = empty_slot(centre.davg[k], centre.dstd[k]);
+  for (int k = kColumns * begin; k < kColumns * end; ++k)
+    centre.descrpt[k] = empty_slot(centre.davg[k], centre.dstd[k]);
 }
 
 /// The slots of one centre from its row of edges.
