@@ -241,7 +241,7 @@ REGISTER_OP("ContractCellsTangentGradTable")
     .SetShapeFn(infer_table<2>)
     .Doc("Derivative of ContractCellsTangent by the table.");
 
-#define DEEPMD_KERNEL(NAME, T, ...) DEEPMD_REGISTER_CPU(Name(NAME).TypeConstraint<T>("T"), __VA_ARGS__)
+#define DEEPMD_KERNEL(NAME, T, ...) DEEPMD_REGISTER(Name(NAME).TypeConstraint<T>("T"), __VA_ARGS__)
 #define DEEPMD_KERNELS(T)                                                              \
   DEEPMD_KERNEL("ContractCells", T, ContractCells<Device, T, false>)                   \
   DEEPMD_KERNEL("ContractCellsTangent", T, ContractCells<Device, T, true>)             \

@@ -60,7 +60,7 @@ REGISTER_OP("DenseProduct")
     .SetShapeFn(infer)
     .Doc("The product of two matrices.");
 
-DEEPMD_REGISTER_CPU(Name("DenseProduct").TypeConstraint<float>("T"), DenseProduct<Device, float>)
-DEEPMD_REGISTER_CPU(Name("DenseProduct").TypeConstraint<double>("T"), DenseProduct<Device, double>)
+DEEPMD_REGISTER(Name("DenseProduct").TypeConstraint<float>("T"), DenseProduct<Device, float>)
+DEEPMD_REGISTER(Name("DenseProduct").TypeConstraint<double>("T"), DenseProduct<Device, double>)
 
 }  // namespace deepmd::op

@@ -31,11 +31,51 @@ absl::Status infer(tf::shape_inference::InferenceContext* context) {
 }
 
 template <typename T>
-void give(tf::OpKernelContext* context, int index, const std::vector<T>& values) {
-  tf::Tensor* out = allocate(context, index, {int64_t(values.size())});
-  std::copy(values.begin(), values.end(), out->flat<T>().data());
+T* make(tf::OpKernelContext* context, int index, std::initializer_list<int64_t> shape) {
+  return allocate(context, index, shape)->flat<T>().data();
 }
 
+template <typename T>
+void give(tf::OpKernelContext* context, int index, const std::vector<T>& values) {
+  std::copy(values.begin(), values.end(), make<T>(context, index, {int64_t(values.size())}));
+}
+
+[[maybe_unused]] void compute(tf::OpKernelContext* context, const CpuDevice& device, const EdgeTypes& edges,
+                              const double* rows, const Codes& codes, const Panels& panels) {
+  const RadialCells cells = radial_cells(device, edges, rows, codes, panels);
+  give(context, 0, cells.code);
+  give(context, 1, cells.start);
+  give(context, 2, cells.width);
+  give(context, 3, cells.run_splits);
+  std::copy(cells.run_edges.begin(), cells.run_edges.end(),
+            make<int64_t>(context, 4, {int64_t(cells.run_cell.size()), 2}));
+  give(context, 5, cells.run_cell);
+  give(context, 6, cells.run_centre);
+  give(context, 7, cells.cell_splits);
+  give(context, 8, cells.cell_runs);
+  const TypeCounts counts = count_types(edges, codes);
+  give(context, 9, counts.centre);
+  give(context, 10, counts.pair);
+  give(context, 11, counts.count);
+}
+
+[[maybe_unused]] void compute(tf::OpKernelContext* context, const GpuDevice& device, const EdgeTypes& edges,
+                              const double* rows, const Codes& on_host, const Panels& panels) {
+  Codes codes = on_host;
+  codes.interacting = copy_to_device(device, on_host.interacting, int64_t(codes.ntypes) * codes.ntypes);
+  int64_t* run_splits = make<int64_t>(context, 3, {edges.ncentres + 1});
+  radial_cells(device, edges, rows, codes, panels, run_splits, [context](int64_t ncell, int64_t nrun) {
+    return CellRoom{make<int32_t>(context, 0, {ncell}),     make<double>(context, 1, {ncell}),
+                    make<double>(context, 2, {ncell}),      make<int64_t>(context, 4, {nrun, 2}),
+                    make<int32_t>(context, 5, {nrun}),      make<int32_t>(context, 6, {nrun}),
+                    make<int64_t>(context, 7, {ncell + 1}), make<int32_t>(context, 8, {nrun})};
+  });
+  count_types(device, edges, codes, [context](int64_t n) {
+    return CountRoom{make<int32_t>(context, 9, {n}), make<int32_t>(context, 10, {n}), make<int32_t>(context, 11, {n})};
+  });
+}
+
+template <typename Device>
 class RadialCellsOp : public tf::OpKernel {
  public:
   explicit RadialCellsOp(tf::OpKernelConstruction* context) : OpKernel(context) {
@@ -63,26 +103,12 @@ class RadialCellsOp : public tf::OpKernel {
                        &type = context->input(3);
       check_shape("rows", rows, {-1, 4});
       check_shape("neighbor", neighbor, {rows.dim_size(0)});
-      const EdgeTypes edges = read_edge_types<CpuDevice>(splits, neighbor, type, ntypes_);
+      const EdgeTypes edges = read_edge_types<Device>(splits, neighbor, type, ntypes_);
       const Codes codes{ntypes_, one_side_, interacting_.get()};
-      const Panels panels{context->input(4).scalar<double>()(), context->input(5).scalar<double>()(),
-                          context->input(6).scalar<int>()()};
-      const RadialCells cells =
-          radial_cells(make_device<CpuDevice>(context), edges, rows.flat<double>().data(), codes, panels);
-      give(context, 0, cells.code);
-      give(context, 1, cells.start);
-      give(context, 2, cells.width);
-      give(context, 3, cells.run_splits);
-      tf::Tensor* run_edges = allocate(context, 4, {int64_t(cells.run_cell.size()), 2});
-      std::copy(cells.run_edges.begin(), cells.run_edges.end(), run_edges->flat<int64_t>().data());
-      give(context, 5, cells.run_cell);
-      give(context, 6, cells.run_centre);
-      give(context, 7, cells.cell_splits);
-      give(context, 8, cells.cell_runs);
-      const TypeCounts counts = count_types(edges, codes);
-      give(context, 9, counts.centre);
-      give(context, 10, counts.pair);
-      give(context, 11, counts.count);
+      const Panels panels{read_scalar<double>("lowest", context->input(4)),
+                          read_scalar<double>("unit", context->input(5)),
+                          read_scalar<int>("per_octave", context->input(6))};
+      compute(context, make_device<Device>(context), edges, rows.flat<double>().data(), codes, panels);
     });
   }
 
@@ -120,6 +146,7 @@ REGISTER_OP("RadialCells")
     .SetShapeFn(infer)
     .Doc("Sorts edges into cells of type and distance, and counts the neighbours of each type.");
 
-DEEPMD_REGISTER_CPU(Name("RadialCells").HostMemory("lowest").HostMemory("unit").HostMemory("per_octave"), RadialCellsOp)
+DEEPMD_REGISTER(Name("RadialCells").HostMemory("lowest").HostMemory("unit").HostMemory("per_octave"),
+                RadialCellsOp<Device>)
 
 }  // namespace deepmd::op

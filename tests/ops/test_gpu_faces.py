@@ -7,6 +7,7 @@ import tensorflow as tf
 from deepmd_tf import ops
 
 from . import gpu_faces
+from .test_contraction import make_edges, make_table
 from .test_edges import AVG, RCUT, RCUT_SMTH, STD_ANGULAR, STD_RADIAL, Frames, random
 
 pytestmark = pytest.mark.usefixtures("emulated_ops")
@@ -57,8 +58,84 @@ def flat_frames(rng):
     return ops.flat_frames, coord, np.zeros((3, 4), np.int32), np.array([4, 4, 4], np.int32), box, np.zeros(6, np.int32)
 
 
-# What is compared, on float64 unless it says so.
-CASES = {case.__name__: case for case in (edge_rows, edge_sums, edge_sums_of_many_frames, flat_frames)}
+def radial_cells(rng, per_octave=2, one_side=True):
+    edges = make_edges(rng)
+
+    def function(rows):
+        edges.rows = rows
+        return edges.cells(per_octave, one_side, [[0, 2]])
+
+    return function, edges.rows
+
+
+def radial_cells_of_two_sides(rng):
+    return radial_cells(rng, 1, one_side=False)
+
+
+def a_cell_around_every_edge(rng):
+    return radial_cells(rng, 0)
+
+
+def contraction(rng, dtype=np.float64):
+    edges = make_edges(rng, ncentres=12, most=40)
+    cells = edges.cells(exclude_types=[[0, 1]])
+    table = make_table(rng, cells).astype(dtype)
+    t_grad = rng.normal(size=(12, 4, table.shape[2])).astype(dtype)
+    terms, library = table.shape[1], ops.load()
+
+    def function(table, rows, v, t_grad):
+        geometry = (rows, *cells.runs)
+        return (
+            library.contract_cells(table, *geometry),
+            library.contract_cells_tangent(v, table, *geometry),
+            library.contract_cells_grad_rows(t_grad, table, *geometry),
+            library.contract_cells_grad_table(t_grad, *geometry, terms=terms),
+            library.contract_cells_tangent_grad_table(t_grad, v, *geometry, terms=terms),
+        )
+
+    return function, table, edges.rows, random(rng, *edges.rows.shape), t_grad
+
+
+def contraction_in_float32(rng):
+    return contraction(rng, np.float32)
+
+
+def products(rng, dtype=np.float64):
+    a, b = (rng.normal(size=shape).astype(dtype) for shape in ((37, 50), (50, 21)))
+    product = ops.load().dense_product
+
+    def function(a, b):
+        at, bt = tf.transpose(a), tf.transpose(b)
+        return (
+            product(a, b),
+            product(at, b, transpose_a=True),
+            product(a, bt, transpose_b=True),
+            product(at, bt, transpose_a=True, transpose_b=True),
+        )
+
+    return function, a, b
+
+
+def products_in_float32(rng):
+    return products(rng, np.float32)
+
+
+CASES = {
+    case.__name__: case
+    for case in (
+        edge_rows,
+        edge_sums,
+        edge_sums_of_many_frames,
+        flat_frames,
+        radial_cells,
+        radial_cells_of_two_sides,
+        a_cell_around_every_edge,
+        contraction,
+        contraction_in_float32,
+        products,
+        products_in_float32,
+    )
+}
 
 
 @pytest.mark.parametrize("case", CASES)
