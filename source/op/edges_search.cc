@@ -68,6 +68,7 @@ class EdgesOp : public tf::OpKernel {
   int ntypes_ = 0;
 };
 
+template <typename Device>
 class NeighborEdges : public EdgesOp {
   using EdgesOp::EdgesOp;
 
@@ -88,11 +89,12 @@ class NeighborEdges : public EdgesOp {
                            periodic.flat<bool>().data(),
                            ntypes_};
     const double rcut = read_scalar<double>("rcut", context->input(5));
-    put_most(context, batch_neighbors(make_device<CpuDevice>(context), batch, rcut, make_splits(context, natoms),
+    put_most(context, batch_neighbors(make_device<Device>(context), batch, rcut, make_splits(context, natoms),
                                       make_room(context)));
   }
 };
 
+template <typename Device>
 class ListedEdges : public EdgesOp {
   using EdgesOp::EdgesOp;
 
@@ -112,7 +114,7 @@ class ListedEdges : public EdgesOp {
                             neighbor.dim_size(0),
                             ntypes_};
     const double rcut = read_scalar<double>("rcut", context->input(4));
-    put_most(context, listed_neighbors(make_device<CpuDevice>(context), list, rcut, make_splits(context, nloc),
+    put_most(context, listed_neighbors(make_device<Device>(context), list, rcut, make_splits(context, nloc),
                                        make_room(context)));
   }
 };
@@ -148,7 +150,13 @@ REGISTER_OP("ListedEdges")
     .SetShapeFn(infer_listed_edges)
     .Doc("Who is within rcut of each of the first atoms, from a neighbour list, in compressed rows.");
 
-DEEPMD_REGISTER_CPU(Name("NeighborEdges").HostMemory("rcut"), NeighborEdges)
-DEEPMD_REGISTER_CPU(Name("ListedEdges").HostMemory("rcut"), ListedEdges)
+DEEPMD_REGISTER(Name("NeighborEdges")
+                    .HostMemory("frame_splits")
+                    .HostMemory("box")
+                    .HostMemory("periodic")
+                    .HostMemory("rcut")
+                    .HostMemory("max_neighbors"),
+                NeighborEdges<Device>)
+DEEPMD_REGISTER(Name("ListedEdges").HostMemory("rcut").HostMemory("max_neighbors"), ListedEdges<Device>)
 
 }  // namespace deepmd::op

@@ -99,7 +99,7 @@ DEEPMD_FORCE_GRAD_OP("ProdForceSeAGrad", kFullRow)
 DEEPMD_FORCE_GRAD_OP("ProdForceSeRGrad", kRadialRow).Doc("The transpose of ProdForceSeR as a linear map of net_deriv.");
 
 #define DEEPMD_FORCE_KERNEL(NAME, CLASS, T, COLUMNS) \
-  DEEPMD_REGISTER_CPU(Name(NAME).TypeConstraint<T>("T").HostMemory("natoms"), CLASS<Device, T, COLUMNS>)
+  DEEPMD_REGISTER(Name(NAME).TypeConstraint<T>("T").HostMemory("natoms"), CLASS<Device, T, COLUMNS>)
 #define DEEPMD_FORCE_KERNELS(T)                                       \
   DEEPMD_FORCE_KERNEL("ProdForceSeA", ProdForce, T, kFullRow)         \
   DEEPMD_FORCE_KERNEL("ProdForceSeR", ProdForce, T, kRadialRow)       \

@@ -115,7 +115,7 @@ DEEPMD_VIRIAL_GRAD_OP("ProdVirialSeRGrad", kRadialRow)
     .Doc("The transpose of ProdVirialSeR as a linear map of net_deriv.");
 
 #define DEEPMD_VIRIAL_KERNEL(NAME, CLASS, T, COLUMNS) \
-  DEEPMD_REGISTER_CPU(Name(NAME).TypeConstraint<T>("T").HostMemory("natoms"), CLASS<Device, T, COLUMNS>)
+  DEEPMD_REGISTER(Name(NAME).TypeConstraint<T>("T").HostMemory("natoms"), CLASS<Device, T, COLUMNS>)
 #define DEEPMD_VIRIAL_KERNELS(T)                                         \
   DEEPMD_VIRIAL_KERNEL("ProdVirialSeA", ProdVirial, T, kFullRow)         \
   DEEPMD_VIRIAL_KERNEL("ProdVirialSeR", ProdVirial, T, kRadialRow)       \

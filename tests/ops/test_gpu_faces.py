@@ -7,6 +7,7 @@ import tensorflow as tf
 from deepmd_tf import ops
 
 from . import gpu_faces
+from .conftest import make_slots
 from .test_contraction import make_edges, make_table
 from .test_edges import AVG, RCUT, RCUT_SMTH, STD_ANGULAR, STD_RADIAL, Frames, random
 
@@ -56,6 +57,56 @@ def edge_sums_of_many_frames(rng):
 def flat_frames(rng):
     coord, box = random(rng, 3, 12), random(rng, 3, 9)
     return ops.flat_frames, coord, np.zeros((3, 4), np.int32), np.array([4, 4, 4], np.int32), box, np.zeros(6, np.int32)
+
+
+def search(rng, names=("triclinic", "cluster", "no_atoms", "tiny_cell", "isolated_atom")):
+    frames = Frames(names)
+
+    def function(coord, type):
+        frames.coord, frames.type = coord, type
+        return frames.edges()
+
+    return function, frames.coord, frames.type
+
+
+def search_in_a_list(rng):
+    frames = Frames(("cluster",))
+    n = frames.natoms
+    everyone = np.array([j for i in range(n - 2) for j in rng.permutation(n) if j != i], np.int32)
+
+    def function(coord, splits, neighbor):
+        return ops.listed_edges(coord, frames.type, splits, neighbor, RCUT, 3)
+
+    return function, frames.coord, np.arange(n - 1) * (n - 1), everyone
+
+
+def slots(rng, descriptor="a", dtype=np.float64):
+    slots = make_slots(rng, nloc=9, nall=13, nnei=40, dtype=dtype, descriptor=descriptor)
+
+    def function(net_deriv, of_atoms, of_frames, of_each):
+        with tf.GradientTape() as tape:
+            tape.watch(net_deriv)
+            force = slots.force(net_deriv)
+            virial, atom_virial = slots.virial(net_deriv)
+            total = sum(
+                tf.reduce_sum(a * b) for a, b in ((force, of_atoms), (virial, of_frames), (atom_virial, of_each))
+            )
+        return force, virial, atom_virial, tape.gradient(total, net_deriv)
+
+    given = (rng.normal(size=(2, width)).astype(dtype) for width in (39, 9, 117))
+    return function, slots.net_deriv, *given
+
+
+def slots_in_float32(rng):
+    return slots(rng, dtype=np.float32)
+
+
+def radial_slots(rng):
+    return slots(rng, "r")
+
+
+def radial_slots_in_float32(rng):
+    return slots(rng, "r", np.float32)
 
 
 def radial_cells(rng, per_octave=2, one_side=True):
@@ -127,6 +178,12 @@ CASES = {
         edge_sums,
         edge_sums_of_many_frames,
         flat_frames,
+        search,
+        search_in_a_list,
+        slots,
+        slots_in_float32,
+        radial_slots,
+        radial_slots_in_float32,
         radial_cells,
         radial_cells_of_two_sides,
         a_cell_around_every_edge,
