@@ -1,12 +1,7 @@
 import itertools
 
-import ase
 import numpy as np
 import pytest
-from ase.neighborlist import neighbor_list
-from hypothesis import assume, given
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as npst
 
 from deepmd_tf.errors import InputError
 
@@ -54,14 +49,6 @@ def test_equals_brute_force(name):
     atol = 1e-9 if name == "outside" else 1e-12
     assert_same_edges(as_edges(splits, neighbor, edge_vec), oracle.edges(frame), atol)
     assert_row_order(frame, splits, neighbor, edge_vec)
-
-
-@pytest.mark.parametrize("name", ["triclinic", "slab", "tiny_cell", "outside", "cluster", "dense"])
-def test_equals_ase(name):
-    frame = FRAMES[name]
-    atoms = ase.Atoms(numbers=frame.type + 1, positions=frame.coord, cell=frame.cell, pbc=frame.pbc)
-    i, j, vec = neighbor_list("ijD", atoms, frame.rcut)
-    assert_same_edges(as_edges(*search(frame)), np.column_stack([i, j, vec]))
 
 
 @pytest.mark.parametrize("name", MOVABLE)
@@ -112,25 +99,6 @@ def test_choice_of_cell_vectors_does_not_matter():
     other = np.array([[1, 0, 0], [2, 1, 0], [-1, 1, -1]]) @ frame.cell
     sheared = Frame(frame.coord, frame.type, other, frame.pbc, frame.rcut)
     assert_same_edges(as_edges(*search(sheared)), as_edges(*search(frame)))
-
-
-@given(
-    coord=npst.arrays(float, st.tuples(st.integers(0, 9), st.just(3)), elements=st.floats(-30, 30, width=32)),
-    cell=npst.arrays(float, (3, 3), elements=st.floats(-9, 9, width=16)),
-    pbc=st.tuples(st.booleans(), st.booleans(), st.booleans()),
-    rcut=st.floats(0.5, 5.0),
-)
-def test_any_cell(coord, cell, pbc, rcut):
-    vectors = cell[list(pbc)]
-    if len(vectors):
-        lengths = np.linalg.norm(np.linalg.pinv(vectors), axis=0)
-        assume(np.linalg.matrix_rank(vectors, tol=1e-3) == len(vectors) and (lengths < 1 / 0.7).all())
-    frame = Frame(coord, np.arange(len(coord), dtype=np.int32) % 2, cell, pbc, rcut)
-    expected = oracle.edges(frame)
-    # Rounding decides who is a neighbour at the cutoff itself.
-    shell = np.linalg.norm(oracle.edges(Frame(coord, frame.type, cell, pbc, rcut + 1e-6))[:, 2:], axis=1)
-    assume(not (np.abs(shell - rcut) < 1e-6).any())
-    assert_same_edges(as_edges(*search(frame)), expected)
 
 
 def test_frames_of_a_batch_are_searched_one_by_one(rng):
