@@ -2,47 +2,22 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <string>
 
 #include "cpu/edge_scatter.h"
 #include "cpu/isa/loops.h"
+#include "cpu/too_near.h"
 #include "math/panels.h"
 #include "deepmd/error.h"
-#include "math/smooth_weight.h"
 
 namespace deepmd {
 namespace {
 
-std::string number(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.4g", value);
-  return text;
-}
-
-/// The distance (Å) at which the normalised radial column of a centre is s.
 template <typename T>
-double distance_of(double s, int centre_type, const TabulatedDescriptor<T>& descriptor) {
-  const double weight = s * descriptor.std_radial[centre_type] + descriptor.avg[centre_type];
-  double low = 0, high = descriptor.cutoff.rcut;  // the weight falls with the distance
-  for (int step = 0; step < 60; ++step) {
-    const double middle = 0.5 * (low + high);
-    const bool nearer = smooth_weight(middle, descriptor.cutoff.rcut_smth, descriptor.cutoff.rcut).value < weight;
-    (nearer ? high : low) = middle;
-  }
-  return high;
-}
-
-template <typename T>
-[[noreturn]] void throw_too_near(const DescriptorPlan<T>& plan, const BlockEdges& edges, int64_t centre, int64_t edge) {
-  const int64_t own = edges.centre[centre], other = edges.rows.neighbor[edge];
-  const int64_t frame = frame_of(plan.frames, own), first = plan.frames.splits[frame];
-  const double* d = &edges.rows.edge_vec[3 * edge];
-  throw InputError("frame " + std::to_string(frame) + ": atoms " + std::to_string(own - first) + " and " +
-                   std::to_string(other - first) + " are " + number(std::hypot(d[0], d[1], d[2])) +
-                   " Å apart, nearer than the model's table reaches (" +
-                   number(distance_of(plan.end, edges.type[own], plan.descriptor)) +
-                   " Å): are the coordinates in Å, and is the cell right?");
+[[noreturn]] void throw_pair(const DescriptorPlan<T>& plan, const BlockEdges& edges, int64_t centre, int64_t edge) {
+  const int64_t own = edges.centre[centre], frame = frame_of(plan.frames, own), first = plan.frames.splits[frame];
+  throw_too_near(plan.descriptor, plan.end, edges.type[own],
+                 {frame, own - first, edges.rows.neighbor[edge] - first, &edges.rows.edge_vec[3 * edge]});
 }
 
 }  // namespace
@@ -101,7 +76,7 @@ void BlockDescriptor<T>::find_runs(const DescriptorPlan<T>& plan, const BlockEdg
     }
     ++filled_[neighbor_type];
     const double s = rows_[4 * e];
-    if (!(s < plan.end)) throw_too_near(plan, edges, centre, e);
+    if (!(s < plan.end)) throw_pair(plan, edges, centre, e);
     const int64_t panel = std::min<int64_t>(panel_of(s, d.panels), d.npanels - 1);
     const int32_t cell = int32_t(code_of(centre_type, neighbor_type, d.codes) * d.npanels + panel);
     if (cell == last) {

@@ -6,6 +6,7 @@
 #include "deepmd/activation.h"
 #include "deepmd/device.h"
 #include "deepmd/environment.h"
+#include "deepmd/gpu_device.h"
 #include "deepmd/neighbors.h"
 #include "deepmd/radial_cells.h"
 
@@ -89,5 +90,20 @@ void evaluate(const CpuDevice& device, const TabulatedModel<T, F>& model, const 
 template <typename T, typename F>
 void evaluate(const CpuDevice& device, const TabulatedModel<T, F>& model, const NeighborList& list, const F* extra,
               const Evaluation& out);
+
+/// Centres that go through a model on a GPU together: enough to keep it busy, few enough that their descriptors do not
+/// fill its memory.
+constexpr int64_t kCentresAtOnce = 16384;
+
+/// The same on a GPU. In its memory are: table and empty of the descriptor; matrices, biases and idt of the nets; coord
+/// and type, the list, extra; and atom_energy, force, virial and atom_virial. On the host are: avg, std, sel and
+/// interacting; atom_bias; frame_splits, cells and periodic; and max_neighbors. Waits for the search, with a net for
+/// each type for their numbers, and at the end, to know that no two atoms are too near.
+template <typename T, typename F>
+void evaluate(const GpuDevice& device, const TabulatedModel<T, F>& model, const FrameBatch& batch, const F* extra,
+              const Evaluation& out, int64_t centres_at_once = kCentresAtOnce);
+template <typename T, typename F>
+void evaluate(const GpuDevice& device, const TabulatedModel<T, F>& model, const NeighborList& list, const F* extra,
+              const Evaluation& out, int64_t centres_at_once = kCentresAtOnce);
 
 }  // namespace deepmd

@@ -1,0 +1,187 @@
+#include "deepmd/evaluate.h"
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "cpu/too_near.h"
+#include "gpu/atom_forces.h"
+#include "gpu/descriptor.h"
+#include "gpu/fitting.h"
+#include "gpu/frame_sums.h"
+#include "gpu/incoming.h"
+#include "math/panels.h"
+
+namespace deepmd {
+namespace gpu {
+
+template <typename T>
+DescriptorTables<T> make_tables(const GpuDevice& device, const TabulatedDescriptor<T>& d) {
+  const Panels& panels = d.panels;
+  if (!(panels.unit > 0) || !std::isfinite(panels.unit) || !std::isfinite(panels.lowest) || panels.per_octave < 1) {
+    throw InputError("panels: expected a positive unit and a positive number per octave, got " +
+                     std::to_string(panels.unit) + " and " + std::to_string(panels.per_octave));
+  }
+  const int64_t ntypes = d.codes.ntypes;
+  const Interval last = interval_of(int(d.npanels) - 1, panels);
+  int64_t slots = 0;
+  for (int64_t type = 0; type < ntypes; ++type) slots += d.sel[type];
+  DescriptorTables<T> tables{d.cutoff,
+                             copy_to_device(device, d.avg, ntypes),
+                             copy_to_device(device, d.std_radial, ntypes),
+                             copy_to_device(device, d.std_angular, ntypes),
+                             d.codes,
+                             panels,
+                             d.npanels,
+                             last.start + last.width,
+                             d.terms,
+                             d.columns,
+                             d.axis,
+                             d.table,
+                             d.empty,
+                             nullptr,
+                             T(1) / T(slots)};
+  if (d.codes.interacting != nullptr) {
+    tables.codes.interacting = copy_to_device(device, d.codes.interacting, ntypes * ntypes);
+  }
+  tables.all_empty = sum_empty(device, tables, copy_to_device(device, d.sel, ntypes));
+  return tables;
+}
+
+}  // namespace gpu
+
+namespace {
+
+using namespace gpu;
+
+/// One evaluation of edges that have been found.
+template <typename T, typename F>
+class Evaluator {
+ public:
+  Evaluator(const GpuDevice& device, const TabulatedModel<T, F>& model, const RowEdges& edges, const F* extra,
+            const Evaluation& out, int64_t centres_at_once)
+      : device_(device),
+        model_(model),
+        tables_(make_tables(device, model.descriptor)),
+        edges_(edges),
+        extra_(extra),
+        out_(out),
+        most_(std::min(std::max<int64_t>(centres_at_once, 1), edges.ncentres)) {
+    const int64_t columns = model.descriptor.columns;
+    t_ = device.allocate<T>(most_ * 4 * columns);
+    t_grad_ = device.allocate<T>(most_ * 4 * columns);
+    descriptors_ = device.allocate<F>(most_ * model.descriptor.width());
+    edge_grad_ = device.allocate<double>(3 * edges.nedge);
+    too_near_ = device.allocate<Number>(1);
+    check(cudaMemsetAsync(too_near_, 0xff, sizeof(Number), stream_of(device)), "cudaMemsetAsync");
+  }
+
+  /// `frames.splits` on the host.
+  void run(const FrameSplits& frames) {
+    if (model_.fitting.size() == 1) {
+      fit_all(model_.fitting[0], nullptr, 0, edges_.ncentres);
+    } else {
+      const int64_t nnets = int64_t(model_.fitting.size());
+      const Incoming by_type = incoming_items(device_, nnets, edges_.ncentres, edges_.type);
+      const std::vector<int64_t> splits = read_back(device_, by_type.splits, nnets + 1);
+      for (int64_t k = 0; k < nnets; ++k) fit_all(model_.fitting[k], by_type.items, splits[k], splits[k + 1]);
+    }
+    atom_forces(device_, edges_, edge_grad_, out_.force, out_.atom_virial);
+    const int* splits = copy_to_device(device_, frames.splits, int64_t(frames.nframes) + 1);
+    sum_frames(device_, {frames.nframes, splits}, edges_.natoms, out_.atom_virial, out_.virial);
+    const Number edge = read_back(device_, static_cast<const Number*>(too_near_), 1)[0];
+    if (edge != kNone) throw_edge(frames, int64_t(edge));
+  }
+
+ private:
+  /// Centres [begin, end), of `order` unless that is null, through a net, a chunk at a time.
+  void fit_all(const FittingNet<F>& net, const uint32_t* order, int64_t begin, int64_t end) {
+    if (begin == end) return;
+    const double* atom_bias = copy_to_device(device_, net.atom_bias, int64_t(tables_.codes.ntypes));
+    ChunkFitting<F> fitting(device_, net, std::min(most_, end - begin));
+    for (int64_t first = begin; first < end; first += most_) {
+      const Chunk chunk{std::min(most_, end - first), order != nullptr ? order + first : nullptr, first};
+      descriptor_forward<T, F>(device_, tables_, edges_, chunk, t_, descriptors_, too_near_);
+      fitting.run(chunk, edges_.type, extra_, atom_bias, descriptors_, out_.atom_energy);
+      descriptor_backward<T, F>(device_, tables_, edges_, chunk, t_, descriptors_, t_grad_, edge_grad_);
+    }
+  }
+
+  [[noreturn]] void throw_edge(const FrameSplits& frames, int64_t edge) const {
+    const std::vector<int64_t> rows = read_back(device_, edges_.splits, edges_.ncentres + 1);
+    const int64_t own = std::upper_bound(rows.begin(), rows.end(), edge) - rows.begin() - 1;
+    const int64_t other = read_back(device_, edges_.neighbor + edge, 1)[0];
+    const std::vector<double> vec = read_back(device_, edges_.vec + 3 * edge, 3);
+    const int64_t frame = std::upper_bound(frames.splits, frames.splits + frames.nframes + 1, own) - frames.splits - 1;
+    const int64_t first = frames.splits[frame];
+    throw_too_near(model_.descriptor, tables_.end, read_back(device_, edges_.type + own, 1)[0],
+                   {frame, own - first, other - first, vec.data()});
+  }
+
+  const GpuDevice& device_;
+  const TabulatedModel<T, F>& model_;
+  const DescriptorTables<T> tables_;
+  const RowEdges edges_;
+  const F* extra_;
+  const Evaluation out_;
+  const int64_t most_;  // centres of a chunk
+  T *t_, *t_grad_;
+  F* descriptors_;
+  double* edge_grad_;
+  Number* too_near_;
+};
+
+/// Searches, and then evaluates what was found.
+template <typename T, typename F, typename Search>
+void evaluate_rows(const GpuDevice& device, const TabulatedModel<T, F>& model, RowEdges edges,
+                   const FrameSplits& frames, const F* extra, const Evaluation& out, int64_t centres_at_once,
+                   const Search& search) {
+  int64_t* splits = device.allocate<int64_t>(edges.ncentres + 1);
+  EdgeRoom room{};
+  const std::vector<int> most = search(splits, [&](int64_t nedge) {
+    edges.nedge = nedge;
+    room = {device.allocate<int32_t>(nedge), device.allocate<double>(3 * nedge)};
+    return room;
+  });
+  std::copy(most.begin(), most.end(), out.max_neighbors);
+  edges.splits = splits;
+  edges.neighbor = room.neighbor;
+  edges.vec = room.edge_vec;
+  Evaluator<T, F>(device, model, edges, extra, out, centres_at_once).run(frames);
+}
+
+}  // namespace
+
+template <typename T, typename F>
+void evaluate(const GpuDevice& device, const TabulatedModel<T, F>& model, const FrameBatch& batch, const F* extra,
+              const Evaluation& out, int64_t centres_at_once) {
+  const int64_t natoms = batch.frame_splits[batch.nframes];
+  evaluate_rows(device, model, {natoms, natoms, 0, nullptr, nullptr, nullptr, batch.type},
+                {batch.nframes, batch.frame_splits}, extra, out, centres_at_once,
+                [&](int64_t* splits, const MakeRoom& make_room) {
+                  return batch_neighbors(device, batch, model.descriptor.cutoff.rcut, splits, make_room);
+                });
+}
+
+template <typename T, typename F>
+void evaluate(const GpuDevice& device, const TabulatedModel<T, F>& model, const NeighborList& list, const F* extra,
+              const Evaluation& out, int64_t centres_at_once) {
+  const int splits[2] = {0, int(list.nall)};
+  evaluate_rows(device, model, {list.nloc, list.nall, 0, nullptr, nullptr, nullptr, list.type}, {1, splits}, extra, out,
+                centres_at_once, [&](int64_t* rows, const MakeRoom& make_room) {
+                  return listed_neighbors(device, list, model.descriptor.cutoff.rcut, rows, make_room);
+                });
+}
+
+#define DEEPMD_INSTANTIATE(T, F)                                                                       \
+  template void evaluate(const GpuDevice&, const TabulatedModel<T, F>&, const FrameBatch&, const F*,   \
+                         const Evaluation&, int64_t);                                                  \
+  template void evaluate(const GpuDevice&, const TabulatedModel<T, F>&, const NeighborList&, const F*, \
+                         const Evaluation&, int64_t)
+DEEPMD_INSTANTIATE(float, float);
+DEEPMD_INSTANTIATE(float, double);
+DEEPMD_INSTANTIATE(double, float);
+DEEPMD_INSTANTIATE(double, double);
+
+}  // namespace deepmd
