@@ -1,10 +1,12 @@
 #include "deepmd/evaluate.h"
 
+#include <atomic>
 #include <memory>
 #include <optional>
 
 #include "deepmd/contraction.h"
 #include "frames.h"
+#include "session.h"
 
 namespace deepmd::py {
 namespace {
@@ -127,15 +129,32 @@ TabulatedModel<T, F> make_model(const DescriptorArrays<T>& descriptor, const Net
   return model;
 }
 
+/// The large arrays of a model as the device sees them.
+template <typename T, typename F>
+void bring(Session& session, const DescriptorArrays<T>& descriptor, const Nets<F>& nets, TabulatedModel<T, F>& model) {
+  model.descriptor.table = session.in(descriptor.table);
+  model.descriptor.empty = session.in(descriptor.empty);
+  for (size_t k = 0; k < nets.size(); ++k) {
+    FittingNet<F>& net = model.fitting[k];
+    for (size_t layer = 0; layer < net.layers.size(); ++layer) {
+      net.layers[layer].matrix = session.in(nets[k]->matrices[layer]);
+      net.layers[layer].bias = session.in(nets[k]->biases[layer]);
+      if (nets[k]->idts[layer]) net.layers[layer].idt = session.in(*nets[k]->idts[layer]);
+    }
+    net.extra_matrix = session.in(nets[k]->extra_matrix);
+    net.final_matrix = session.in(nets[k]->final_matrix);
+  }
+}
+
 /// What an evaluation writes.
 struct Results {
-  Results(pb::ssize_t ncentres, pb::ssize_t natoms, pb::ssize_t nframes, pb::ssize_t ntypes)
+  Results(Session& session, pb::ssize_t ncentres, pb::ssize_t natoms, pb::ssize_t nframes, pb::ssize_t ntypes)
       : atom_energy(ncentres),
         force({natoms, pb::ssize_t(3)}),
         virial({nframes, pb::ssize_t(9)}),
         atom_virial({natoms, pb::ssize_t(9)}),
         max_neighbors(ntypes),
-        view{atom_energy.mutable_data(), force.mutable_data(), virial.mutable_data(), atom_virial.mutable_data(),
+        view{session.out(atom_energy), session.out(force), session.out(virial), session.out(atom_virial),
              max_neighbors.mutable_data()} {}
 
   pb::tuple to_tuple() const { return pb::make_tuple(atom_energy, force, virial, atom_virial, max_neighbors); }
@@ -145,14 +164,21 @@ struct Results {
   Evaluation view;
 };
 
+#ifdef DEEPMD_PY_GPU
+// How many centres go through a model together, which tests change.
+std::atomic<int64_t> centres_at_once{kCentresAtOnce};
+#endif
+
 template <typename T, typename F, typename Geometry>
-pb::tuple run(const TabulatedModel<T, F>& model, const Geometry& geometry, const Array<F>& extra, int threads,
-              Results results) {
-  const F* data = extra.data();
-  {
-    pb::gil_scoped_release release;
-    evaluate<T, F>(CpuDevice::threads(threads), model, geometry, data, results.view);
-  }
+pb::tuple run(Session& session, const TabulatedModel<T, F>& model, const Geometry& geometry, const F* extra,
+              const Results& results) {
+  session.run([&] {
+#ifdef DEEPMD_PY_GPU
+    evaluate<T, F>(session.device(), model, geometry, extra, results.view, centres_at_once);
+#else
+    evaluate<T, F>(session.device(), model, geometry, extra, results.view);
+#endif
+  });
   return results.to_tuple();
 }
 
@@ -160,26 +186,39 @@ template <typename T, typename F>
 pb::tuple batch(const DescriptorArrays<T>& descriptor, const Nets<F>& fitting, const Array<double>& coord,
                 const Array<int>& type, const Array<int>& frame_splits, const Array<double>& cell,
                 const Array<bool>& periodic, const Array<F>& extra, int threads) {
-  const TabulatedModel<T, F> model = make_model(descriptor, fitting);
-  const FrameBatch frames = make_batch(coord, type, frame_splits, cell, periodic, model.descriptor.codes.ntypes);
+  TabulatedModel<T, F> model = make_model(descriptor, fitting);
+  FrameBatch frames = make_batch(coord, type, frame_splits, cell, periodic, model.descriptor.codes.ntypes);
   check_shape("extra", extra, {type.size(), model.fitting[0].nextra});
-  return run(model, frames, extra, threads, Results(type.size(), type.size(), frames.nframes, frames.ntypes));
+  Session session(threads);
+  bring(session, descriptor, fitting, model);
+  frames.coord = session.in(coord);
+  frames.type = session.in(type);
+  const F* extra_in = session.in(extra);
+  return run(session, model, frames, extra_in,
+             Results(session, type.size(), type.size(), frames.nframes, frames.ntypes));
 }
 
 template <typename T, typename F>
 pb::tuple listed(const DescriptorArrays<T>& descriptor, const Nets<F>& fitting, const Array<double>& coord,
                  const Array<int>& type, const Array<int64_t>& list_splits, const Array<int32_t>& list_neighbor,
                  const Array<F>& extra, int threads) {
-  const TabulatedModel<T, F> model = make_model(descriptor, fitting);
-  const NeighborList list = make_list(coord, type, list_splits, list_neighbor, model.descriptor.codes.ntypes);
+  TabulatedModel<T, F> model = make_model(descriptor, fitting);
+  NeighborList list = make_list(coord, type, list_splits, list_neighbor, model.descriptor.codes.ntypes);
   check_shape("extra", extra, {list.nloc, model.fitting[0].nextra});
-  return run(model, list, extra, threads, Results(list.nloc, list.nall, 1, list.ntypes));
+  Session session(threads);
+  bring(session, descriptor, fitting, model);
+  list.coord = session.in(coord);
+  list.type = session.in(type);
+  list.list_splits = session.in(list_splits);
+  list.neighbor = session.in(list_neighbor);
+  const F* extra_in = session.in(extra);
+  return run(session, model, list, extra_in, Results(session, list.nloc, list.nall, 1, list.ntypes));
 }
 
 template <typename T>
 void bind_descriptor(pb::module_& module, const char* name) {
   using pb::arg;
-  pb::class_<DescriptorArrays<T>>(module, name);
+  pb::class_<DescriptorArrays<T>>(module, name, pb::module_local());
   module.def("tabulated_descriptor", &make_descriptor<T>, pb::kw_only(), arg("rcut_smth"), arg("rcut"), arg("avg"),
              arg("std_radial"), arg("std_angular"), arg("sel"), arg("one_side"), arg("interacting") = pb::none(),
              arg("lowest"), arg("unit"), arg("per_octave"), arg("table").noconvert(), arg("empty").noconvert(),
@@ -189,7 +228,7 @@ void bind_descriptor(pb::module_& module, const char* name) {
 template <typename F>
 void bind_fitting(pb::module_& module, const char* name) {
   using pb::arg;
-  pb::class_<FittingArrays<F>>(module, name);
+  pb::class_<FittingArrays<F>>(module, name, pb::module_local());
   module.def("fitting_net", &make_fitting<F>, pb::kw_only(), arg("activation"), arg("matrices").noconvert(),
              arg("biases").noconvert(), arg("idts").noconvert(), arg("extra_matrix").noconvert(),
              arg("final_matrix").noconvert(), arg("atom_bias"),
@@ -222,6 +261,11 @@ void bind_evaluate(pb::module_& module) {
   bind_evaluation<float, double>(module);
   bind_evaluation<double, float>(module);
   bind_evaluation<double, double>(module);
+#ifdef DEEPMD_PY_GPU
+  module.def(
+      "evaluate_at_once", [](int64_t centres) { centres_at_once = centres; }, pb::arg("centres") = kCentresAtOnce,
+      "From now on so many centres go through a model together");
+#endif
 }
 
 }  // namespace deepmd::py

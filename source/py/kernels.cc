@@ -16,13 +16,13 @@ PYBIND11_MODULE(DEEPMD_PY_MODULE, module) {
   deepmd::py::bind_activation(module);
   deepmd::py::bind_contraction(module);
   deepmd::py::bind_edges(module);
+  deepmd::py::bind_evaluate(module);
   deepmd::py::bind_geometry(module);
   deepmd::py::bind_neighbors(module);
   deepmd::py::bind_slots(module);
 #ifdef DEEPMD_PY_GPU
   deepmd::py::bind_device(module);
 #else
-  deepmd::py::bind_evaluate(module);
   deepmd::py::bind_pairs(module);
 #endif
 }

@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.polynomial import chebyshev
 
-from deepmd_tf import _kernels
-
 from . import oracle
 
 NTYPES = 3
@@ -71,17 +69,17 @@ class Tabulated:
             nets=tuple(net.in_precision(descriptor, fitting) for net in self.nets),
         )
 
-    def kernels(self):
-        """The descriptor and the fitting nets that the kernels take."""
+    def on(self, kernels):
+        """The descriptor and the fitting nets that these kernels take."""
         names = ("rcut_smth", "rcut", "avg", "std_radial", "std_angular", "sel", "one_side", "interacting", "lowest")
-        descriptor = _kernels.tabulated_descriptor(
+        descriptor = kernels.tabulated_descriptor(
             **{name: getattr(self, name) for name in (*names, "table", "empty", "axis")},
             unit=UNIT,
             per_octave=PER_OCTAVE,
         )
         names = ("activation", "matrices", "biases", "idts", "extra_matrix", "final_matrix", "atom_bias")
         nets = self.nets or (self,)
-        return descriptor, [_kernels.fitting_net(**{name: getattr(net, name) for name in names}) for net in nets]
+        return descriptor, [kernels.fitting_net(**{name: getattr(net, name) for name in names}) for net in nets]
 
     def energy(self, centre_type: int, types: np.ndarray, vec: np.ndarray, extra: np.ndarray) -> np.ndarray:
         """Energies [...] of a centre with neighbours of these types [n] at vec [..., n, 3], which may be complex."""

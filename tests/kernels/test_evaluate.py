@@ -6,12 +6,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from deepmd_tf import _kernels
 from deepmd_tf.errors import InputError
 
+from .device import cpu, kernels
 from .systems import FRAMES, OPEN, PERIODIC, Frame
 from .tabulated import NTYPES, Tabulated, make_tabulated, panel_edges
 from .test_edge_search import Batch, Ghosts
+
+pytestmark = pytest.mark.usefixtures("on_device")
 
 OUTPUTS = ("energy", "force", "virial", "atom_virial", "max_neighbors")
 SMALL = ["triclinic", "cluster", "no_atoms", "tiny_cell", "isolated_atom", "one_atom", "no_atoms_open"]
@@ -20,15 +22,15 @@ SMALL = ["triclinic", "cluster", "no_atoms", "tiny_cell", "isolated_atom", "one_
 def on_batch(model: Tabulated, batch, extra=None, threads: int = 1):
     """Evaluate frames of a `Batch`."""
     extra = no_extra(model, len(batch.coord)) if extra is None else extra
-    return _kernels.evaluate_batch(
-        *model.kernels(), batch.coord, batch.type, batch.splits, batch.cell, batch.periodic, extra, threads
+    return kernels.evaluate_batch(
+        *model.on(kernels), batch.coord, batch.type, batch.splits, batch.cell, batch.periodic, extra, threads
     )
 
 
 def on_list(model: Tabulated, coord, type, splits, neighbor, extra=None, threads: int = 1):
     """Evaluate centres with a list of neighbours."""
     extra = no_extra(model, len(splits) - 1) if extra is None else extra
-    return _kernels.evaluate_listed(*model.kernels(), coord, type, splits, neighbor, extra, threads)
+    return kernels.evaluate_listed(*model.on(kernels), coord, type, splits, neighbor, extra, threads)
 
 
 def no_extra(model: Tabulated, ncentres: int) -> np.ndarray:
@@ -166,6 +168,36 @@ def test_order_of_a_list_does_not_matter(rng):
         ghosts.list[begin:end] = ghosts.list[begin:end][::-1]
     for a, b in zip(first, on_list(model, ghosts.coord, ghosts.type, ghosts.splits, ghosts.list), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+@pytest.fixture
+def at_once(on_device):
+    """Let so many centres go through a model on a GPU together; a processor's blocks are of its own choice."""
+    if on_device == "cpu":
+        yield lambda centres: None
+    else:
+        yield kernels.evaluate_at_once
+        kernels.evaluate_at_once()
+
+
+@pytest.mark.parametrize("precision", [np.float32, np.float64])
+def test_equals_the_processor(precision, rng, at_once):
+    """In two runs bit by bit alike, and however many centres go through together."""
+    nets = tuple(make_tabulated(rng, nextra=1, one_side=False) for _ in range(NTYPES))
+    names = ["triclinic", "cluster", "no_atoms", "tiny_cell", "one_atom"]
+    batch = Batch(names)
+    extra = rng.normal(size=(len(batch.coord), 1)).astype(precision)
+    for model in (nets[0], replace(nets[0], nets=nets)):
+        model = model.in_precision(precision, precision)
+        arrays = (batch.coord, batch.type, batch.splits, batch.cell, batch.periodic, extra)
+        expected = cpu.evaluate_batch(*model.on(cpu), *arrays)
+        first = on_batch(model, batch, extra)
+        assert_close(first, expected, 1e-12 if precision == np.float64 else 2e-5)
+        np.testing.assert_array_equal(first[4], expected[4])
+        for centres in (7, 1000):
+            at_once(centres)
+            for a, b in zip(on_batch(model, batch, extra), first, strict=True):
+                np.testing.assert_array_equal(a, b)
 
 
 @pytest.mark.parametrize("precision", [np.float32, np.float64])

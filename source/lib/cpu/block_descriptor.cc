@@ -7,8 +7,8 @@
 #include "cpu/edge_scatter.h"
 #include "cpu/isa/loops.h"
 #include "cpu/too_near.h"
-#include "math/panels.h"
 #include "deepmd/error.h"
+#include "math/panels.h"
 
 namespace deepmd {
 namespace {

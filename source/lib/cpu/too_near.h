@@ -41,12 +41,11 @@ double distance_of(double s, int centre_type, const TabulatedDescriptor<T>& desc
 template <typename T>
 [[noreturn]] void throw_too_near(const TabulatedDescriptor<T>& descriptor, double end, int centre_type,
                                  const TooNear& pair) {
-  throw InputError("frame " + std::to_string(pair.frame) + ": atoms " + std::to_string(pair.own) + " and " +
-                   std::to_string(pair.other) + " are " +
-                   four_digits(std::hypot(pair.vec[0], pair.vec[1], pair.vec[2])) +
-                   " Å apart, nearer than the model's table reaches (" +
-                   four_digits(distance_of(end, centre_type, descriptor)) +
-                   " Å): are the coordinates in Å, and is the cell right?");
+  throw InputError(
+      "frame " + std::to_string(pair.frame) + ": atoms " + std::to_string(pair.own) + " and " +
+      std::to_string(pair.other) + " are " + four_digits(std::hypot(pair.vec[0], pair.vec[1], pair.vec[2])) +
+      " Å apart, nearer than the model's table reaches (" + four_digits(distance_of(end, centre_type, descriptor)) +
+      " Å): are the coordinates in Å, and is the cell right?");
 }
 
 }  // namespace deepmd

@@ -153,7 +153,7 @@ void descriptor_backward(const GpuDevice& device, const DescriptorTables<T>& tab
          edges, chunk, t, d_grad, t_grad, edge_grad);
 }
 
-#define DEEPMD_INSTANTIATE(T, F)                                                                                      \
+#define DEEPMD_INSTANTIATE(T, F)                                                                                       \
   template void descriptor_backward<T, F>(const GpuDevice&, const DescriptorTables<T>&, const RowEdges&, const Chunk&, \
                                           const T*, const F*, T*, double*)
 DEEPMD_INSTANTIATE(float, float);

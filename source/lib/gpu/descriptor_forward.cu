@@ -139,7 +139,7 @@ void descriptor_forward(const GpuDevice& device, const DescriptorTables<T>& tabl
          too_near);
 }
 
-#define DEEPMD_INSTANTIATE(T, F)                                                                                     \
+#define DEEPMD_INSTANTIATE(T, F)                                                                                      \
   template void descriptor_forward<T, F>(const GpuDevice&, const DescriptorTables<T>&, const RowEdges&, const Chunk&, \
                                          T*, F*, Number*)
 DEEPMD_INSTANTIATE(float, float);

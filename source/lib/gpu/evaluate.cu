@@ -24,6 +24,7 @@ DescriptorTables<T> make_tables(const GpuDevice& device, const TabulatedDescript
                      std::to_string(panels.unit) + " and " + std::to_string(panels.per_octave));
   }
   const int64_t ntypes = d.codes.ntypes;
+  check_edge_rows({0, 0, nullptr, nullptr, nullptr, int(ntypes), d.avg, d.std_radial, d.std_angular, d.cutoff});
   const Interval last = interval_of(int(d.npanels) - 1, panels);
   int64_t slots = 0;
   for (int64_t type = 0; type < ntypes; ++type) slots += d.sel[type];

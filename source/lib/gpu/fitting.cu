@@ -13,13 +13,13 @@ template <typename F>
 struct Finish {
   Activation activation;
   int64_t n_out;
-  const F* bias;     ///< [n_out], or, where types are given, [ntypes, n_out]
-  const int* type;   ///< of all atoms, or null
-  const F* extra;    ///< of all atoms [., nextra]
-  int64_t nextra;    ///< 0 in layers after the first
+  const F* bias;    ///< [n_out], or, where types are given, [ntypes, n_out]
+  const int* type;  ///< of all atoms, or null
+  const F* extra;   ///< of all atoms [., nextra]
+  int64_t nextra;   ///< 0 in layers after the first
   const F* extra_matrix;
-  const F* idt;      ///< or null
-  const F* in;       ///< of a residual layer [n, n_out], or null
+  const F* idt;  ///< or null
+  const F* in;   ///< of a residual layer [n, n_out], or null
 };
 
 /// out = idt phi(out + bias) + in, slope = idt phi'; a thread for each number.
@@ -60,8 +60,7 @@ __global__ void __launch_bounds__(kThreads)
 
 /// slope [n, width] *= dE/d out: `row` of every centre, or else `grad` [n, width].
 template <typename F>
-__global__ void __launch_bounds__(kThreads)
-    to_inside(int64_t n, int64_t width, const F* row, const F* grad, F* slope) {
+__global__ void __launch_bounds__(kThreads) to_inside(int64_t n, int64_t width, const F* row, const F* grad, F* slope) {
   for (int64_t q = thread_index(); q < n * width; q += thread_count()) {
     slope[q] *= row != nullptr ? row[q % width] : grad[q];
   }
@@ -99,9 +98,8 @@ void ChunkFitting<F>::forward(const Chunk& chunk, const int* type, const F* extr
     const DenseLayer<F>& layer = net_.layers[k];
     multiply<F>(device_, {chunk.count, layer.n_out, layer.n_in, false, false},
                 {in, layer.n_in, layer.matrix, layer.n_out, layers_[k].out, layer.n_out, false});
-    const Finish<F> finish{net_.activation,   layer.n_out,       layer.bias,
-                           k == 0 ? type : nullptr, extra,       k == 0 ? net_.nextra : 0,
-                           net_.extra_matrix, layer.idt,         residual(k) ? in : nullptr};
+    const Finish<F> finish{net_.activation,          layer.n_out,       layer.bias, k == 0 ? type : nullptr,   extra,
+                           k == 0 ? net_.nextra : 0, net_.extra_matrix, layer.idt,  residual(k) ? in : nullptr};
     launch(device_, grid_of_threads(chunk.count * layer.n_out), finish_layer<F>, finish, chunk, layers_[k].out,
            layers_[k].slope);
     in = layers_[k].out;
