@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <new>
 #include <string>
@@ -90,6 +91,17 @@ void run(tensorflow::OpKernelContext* context, const Body& body) {
 
 /// Allocates an output, or throws StatusError where TensorFlow cannot hold it.
 tensorflow::Tensor* allocate(tensorflow::OpKernelContext* context, int index, std::initializer_list<int64_t> shape);
+
+template <typename T>
+T* make(tensorflow::OpKernelContext* context, int index, std::initializer_list<int64_t> shape) {
+  return allocate(context, index, shape)->flat<T>().data();
+}
+
+/// An output [n] with these values, for the processor.
+template <typename T>
+void give(tensorflow::OpKernelContext* context, int index, const std::vector<T>& values) {
+  std::copy(values.begin(), values.end(), make<T>(context, index, {int64_t(values.size())}));
+}
 
 /// A dimension known when natoms is a constant: natoms[index] * factor.
 tensorflow::shape_inference::DimensionHandle natoms_dim(tensorflow::shape_inference::InferenceContext* context,

@@ -44,7 +44,7 @@ absl::Status infer_shapes(tf::shape_inference::InferenceContext* context) {
   return absl::Status();
 }
 
-template <typename T, int kColumns, bool kCounted>
+template <typename Device, typename T, int kColumns, bool kCounted>
 class ProdEnvMat : public tf::OpKernel {
  public:
   explicit ProdEnvMat(tf::OpKernelConstruction* context) : OpKernel(context) {
@@ -77,35 +77,61 @@ class ProdEnvMat : public tf::OpKernel {
   }
 
   void compute(tf::OpKernelContext* context) {
-    const tf::Tensor &coord = context->input(0), &type = context->input(1), &box = context->input(3);
+    const tf::Tensor &coord = context->input(0), &box = context->input(3);
     const Sizes sizes = read_natoms(context->input(2));
     const Boundary boundary = read_mesh(context->input(4));
     check_inputs(context, sizes, boundary);
-    const int64_t nframes = coord.dim_size(0);
-    const std::vector<double> positions = to_double(coord);
-    const Atoms atoms{int(nframes), sizes.nloc, sizes.nall, positions.data(), type.flat<int>().data()};
-    check_types(atoms, sizes.ntypes);
-
-    const CpuDevice device = make_device<CpuDevice>(context);
-    Neighbors neighbors;
-    if (boundary == Boundary::kPeriodic) {
-      const std::vector<double> cells = to_double(box);
-      neighbors = periodic_neighbors(device, atoms, {cells.data(), {true, true, true}}, cutoff_.rcut);
-    } else {
-      neighbors = open_neighbors(device, atoms, cutoff_.rcut);
-    }
-
-    const int64_t slots = int64_t(sizes.nloc) * nnei_;
-    const EnvMat<T> out{allocate(context, 0, {nframes, slots * kColumns})->template flat<T>().data(),
-                        allocate(context, 1, {nframes, slots * kColumns * 3})->template flat<T>().data(),
-                        allocate(context, 2, {nframes, slots * 3})->template flat<T>().data(),
-                        allocate(context, 3, {nframes, slots})->template flat<int>().data()};
-    env_mat<T, kColumns>(device, atoms, neighbors,
-                         {cutoff_, sel_, context->input(5).flat<T>().data(), context->input(6).flat<T>().data()}, out);
+    const std::vector<double> vectors =
+        boundary == Boundary::kPeriodic ? to_double(box.flat<T>()) : std::vector<double>();
+    const Cells cells{vectors.data(), {true, true, true}};
+    const Atoms atoms{int(coord.dim_size(0)), sizes.nloc, sizes.nall, nullptr, context->input(1).flat<int>().data()};
+    const auto most = fill(context, make_device<Device>(context), atoms,
+                           boundary == Boundary::kPeriodic ? &cells : nullptr, sizes.ntypes);
     if constexpr (kCounted) {
-      const std::vector<int> most = max_neighbors(atoms, neighbors, sizes.ntypes);
       std::copy(most.begin(), most.end(), allocate(context, 4, {sizes.ntypes})->template flat<int>().data());
     }
+  }
+
+  /// Searches, with cells unless they are null, and fills the outputs; returns the largest numbers of neighbours.
+  std::vector<int> fill(tf::OpKernelContext* context, const CpuDevice& device, Atoms atoms, const Cells* cells,
+                        int ntypes) const {
+    const std::vector<double> coord = to_double(context->input(0).flat<T>());
+    atoms.coord = coord.data();
+    check_types(atoms, ntypes);
+    const Neighbors neighbors = cells != nullptr ? periodic_neighbors(device, atoms, *cells, cutoff_.rcut)
+                                                 : open_neighbors(device, atoms, cutoff_.rcut);
+    env_mat<T, kColumns>(device, atoms, neighbors, spec(context), outputs(context, atoms));
+    return kCounted ? max_neighbors(atoms, neighbors, ntypes) : std::vector<int>();
+  }
+
+  std::vector<int> fill(tf::OpKernelContext* context, const GpuDevice& device, Atoms atoms, const Cells* cells,
+                        int ntypes) const {
+    atoms.coord = on_device(device, context->input(0).flat<T>().size(), context->input(0).flat<T>().data());
+    std::vector<int> most;
+    const DeviceNeighbors neighbors = cells != nullptr
+                                          ? periodic_neighbors(device, atoms, *cells, cutoff_.rcut, ntypes, most)
+                                          : open_neighbors(device, atoms, cutoff_.rcut, ntypes, most);
+    env_mat<T, kColumns>(device, atoms, neighbors, spec(context), outputs(context, atoms));
+    return most;
+  }
+
+  static const double* on_device(const GpuDevice&, int64_t, const double* values) { return values; }
+  static const double* on_device(const GpuDevice& device, int64_t n, const float* values) {
+    double* wide = device.allocate<double>(n);
+    widen(device, n, values, wide);
+    return wide;
+  }
+
+  EnvMatSpec<T> spec(tf::OpKernelContext* context) const {
+    return {cutoff_, sel_, context->input(5).flat<T>().data(), context->input(6).flat<T>().data()};
+  }
+
+  EnvMat<T> outputs(tf::OpKernelContext* context, const Atoms& atoms) const {
+    const int64_t nframes = atoms.nframes, slots = int64_t(atoms.nloc) * nnei_;
+    return {allocate(context, 0, {nframes, slots * kColumns})->template flat<T>().data(),
+            allocate(context, 1, {nframes, slots * kColumns * 3})->template flat<T>().data(),
+            allocate(context, 2, {nframes, slots * 3})->template flat<T>().data(),
+            allocate(context, 3, {nframes, slots})->template flat<int>().data()};
   }
 
   void check_inputs(tf::OpKernelContext* context, const Sizes& sizes, Boundary boundary) const {
@@ -122,8 +148,8 @@ class ProdEnvMat : public tf::OpKernel {
     check_shape("dstd", context->input(6), {ntypes, int64_t(nnei_) * kColumns});
   }
 
-  static std::vector<double> to_double(const tf::Tensor& tensor) {
-    const auto values = tensor.flat<T>();
+  template <typename Values>
+  static std::vector<double> to_double(const Values& values) {
     return std::vector<double>(values.data(), values.data() + values.size());
   }
 
@@ -176,14 +202,15 @@ centre has, in sel or not.
 DEEPMD_ENV_MAT_A("ProdEnvMatACounted").Output("max_neighbors: int32").Doc(kCountedDoc);
 DEEPMD_ENV_MAT_R("ProdEnvMatRCounted").Output("max_neighbors: int32").Doc(kCountedDoc);
 
-#define DEEPMD_ENV_MAT_KERNEL(NAME, T, COLUMNS, COUNTED) \
-  DEEPMD_REGISTER_CPU(Name(NAME).TypeConstraint<T>("T"), ProdEnvMat<T, COLUMNS, COUNTED>)
-#define DEEPMD_ENV_MAT_KERNELS(T)                                \
-  DEEPMD_ENV_MAT_KERNEL("ProdEnvMatA", T, kFullRow, false)       \
-  DEEPMD_ENV_MAT_KERNEL("ProdEnvMatR", T, kRadialRow, false)     \
-  DEEPMD_ENV_MAT_KERNEL("ProdEnvMatACounted", T, kFullRow, true) \
-  DEEPMD_ENV_MAT_KERNEL("ProdEnvMatRCounted", T, kRadialRow, true)
-DEEPMD_ENV_MAT_KERNELS(float)
-DEEPMD_ENV_MAT_KERNELS(double)
+#define DEEPMD_ENV_MAT_BUILDER(NAME, T) \
+  Name(NAME).TypeConstraint<T>("T").HostMemory("natoms").HostMemory("box").HostMemory("mesh")
+#define DEEPMD_ENV_MAT_KERNELS(LETTER, COLUMNS, T)                                                       \
+  DEEPMD_REGISTER(DEEPMD_ENV_MAT_BUILDER("ProdEnvMat" LETTER, T), ProdEnvMat<Device, T, COLUMNS, false>) \
+  DEEPMD_REGISTER(DEEPMD_ENV_MAT_BUILDER("ProdEnvMat" LETTER "Counted", T).HostMemory("max_neighbors"),  \
+                  ProdEnvMat<Device, T, COLUMNS, true>)
+DEEPMD_ENV_MAT_KERNELS("A", kFullRow, float)
+DEEPMD_ENV_MAT_KERNELS("A", kFullRow, double)
+DEEPMD_ENV_MAT_KERNELS("R", kRadialRow, float)
+DEEPMD_ENV_MAT_KERNELS("R", kRadialRow, double)
 
 }  // namespace deepmd::op

@@ -246,7 +246,7 @@ FrameBatch read_batch(tf::OpKernelContext* context, int ntypes) {
           ntypes};
 }
 
-template <typename T, typename F>
+template <typename Device, typename T, typename F>
 class EvaluateModel : public tf::OpKernel {
  public:
   explicit EvaluateModel(tf::OpKernelConstruction* context) : OpKernel(context) {
@@ -267,7 +267,7 @@ class EvaluateModel : public tf::OpKernel {
       };
       const Evaluation out{output(0, {natoms}), output(1, {natoms, 3}), output(2, {batch.nframes, 9}),
                            output(3, {natoms, 9}), allocate(context, 4, {ntypes})->template flat<int>().data()};
-      evaluate<T, F>(make_device<CpuDevice>(context), model, batch, extra, out);
+      evaluate<T, F>(make_device<Device>(context), model, batch, extra, out);
     });
   }
 
@@ -334,8 +334,9 @@ REGISTER_OP("EvaluateModel")
     .SetShapeFn(infer)
     .Doc("Energies, forces and virials of a batch of frames by a whole model whose embedding is tabulated.");
 
-#define DEEPMD_KERNELS(TD, TF) \
-  DEEPMD_REGISTER_CPU(Name("EvaluateModel").TypeConstraint<TD>("T").TypeConstraint<TF>("F"), EvaluateModel<TD, TF>)
+#define DEEPMD_KERNELS(TD, TF)                                                               \
+  DEEPMD_REGISTER_CPU(Name("EvaluateModel").TypeConstraint<TD>("T").TypeConstraint<TF>("F"), \
+                      EvaluateModel<Device, TD, TF>)
 DEEPMD_KERNELS(float, float)
 DEEPMD_KERNELS(float, double)
 DEEPMD_KERNELS(double, float)

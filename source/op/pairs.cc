@@ -52,12 +52,6 @@ PairMoments read_shape(tf::OpKernelContext* context, int first, int ntypes, int6
           int(std::min<int64_t>(std::max<int64_t>(terms, 0), kMaxTerms + 1))};
 }
 
-template <typename T>
-void give(tf::OpKernelContext* context, int index, const std::vector<T>& values) {
-  tf::Tensor* out = allocate(context, index, {int64_t(values.size())});
-  std::copy(values.begin(), values.end(), out->flat<T>().data());
-}
-
 template <typename Device>
 class PairCellsOp : public tf::OpKernel {
  public:
@@ -68,12 +62,15 @@ class PairCellsOp : public tf::OpKernel {
   void Compute(tf::OpKernelContext* context) override {
     run(context, [&] {
       const EdgeTypes edges = read_geometry<Device>(context, 0, ntypes_);
-      const PairCells cells = pair_cells(make_device<Device>(context), edges,
-                                         context->input(kRows).flat<double>().data(), ntypes_, read_panels(context, 0));
-      give(context, 0, cells.code);
-      give(context, 1, cells.panel);
-      give(context, 2, cells.start);
-      give(context, 3, cells.width);
+      const double* rows = context->input(kRows).flat<double>().data();
+      const Device device = make_device<Device>(context);
+      if constexpr (kOnHost<Device>) {
+        const PairCells cells = pair_cells(device, edges, rows, ntypes_, read_panels(context, 0));
+        give(context, 0, cells.code);
+        give(context, 1, cells.panel);
+        give(context, 2, cells.start);
+        give(context, 3, cells.width);
+      }
     });
   }
 

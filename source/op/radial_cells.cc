@@ -30,16 +30,6 @@ absl::Status infer(tf::shape_inference::InferenceContext* context) {
   return absl::Status();
 }
 
-template <typename T>
-T* make(tf::OpKernelContext* context, int index, std::initializer_list<int64_t> shape) {
-  return allocate(context, index, shape)->flat<T>().data();
-}
-
-template <typename T>
-void give(tf::OpKernelContext* context, int index, const std::vector<T>& values) {
-  std::copy(values.begin(), values.end(), make<T>(context, index, {int64_t(values.size())}));
-}
-
 [[maybe_unused]] void compute(tf::OpKernelContext* context, const CpuDevice& device, const EdgeTypes& edges,
                               const double* rows, const Codes& codes, const Panels& panels) {
   const RadialCells cells = radial_cells(device, edges, rows, codes, panels);

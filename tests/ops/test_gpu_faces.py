@@ -7,7 +7,7 @@ import tensorflow as tf
 from deepmd_tf import ops
 
 from . import gpu_faces
-from .conftest import make_slots
+from .conftest import make_batch, make_slots
 from .test_contraction import make_edges, make_table
 from .test_edges import AVG, RCUT, RCUT_SMTH, STD_ANGULAR, STD_RADIAL, Frames, random
 
@@ -78,6 +78,32 @@ def search_in_a_list(rng):
         return ops.listed_edges(coord, frames.type, splits, neighbor, RCUT, 3)
 
     return function, frames.coord, np.arange(n - 1) * (n - 1), everyone
+
+
+def environment(rng, descriptor="a", dtype=np.float64, name="triclinic"):
+    batch = make_batch(rng, name, dtype=dtype, descriptor=descriptor)
+
+    def function(coord, davg):
+        batch.coord, batch.davg = coord, davg
+        return batch(), batch(counted=True)
+
+    return function, batch.coord, batch.davg
+
+
+def environment_in_float32(rng):
+    return environment(rng, dtype=np.float32)
+
+
+def open_environment(rng):
+    return environment(rng, name="cluster")
+
+
+def radial_environment(rng):
+    return environment(rng, "r")
+
+
+def radial_environment_in_float32(rng):
+    return environment(rng, "r", np.float32, "cluster")
 
 
 def slots(rng, descriptor="a", dtype=np.float64):
@@ -180,6 +206,11 @@ CASES = {
         flat_frames,
         search,
         search_in_a_list,
+        environment,
+        environment_in_float32,
+        open_environment,
+        radial_environment,
+        radial_environment_in_float32,
         slots,
         slots_in_float32,
         radial_slots,

@@ -17,6 +17,10 @@ __global__ void __launch_bounds__(kThreads) store(Piece piece, int64_t count, un
   for (int64_t k = thread_index(); k < count; k += thread_count()) out[k] = piece.bytes[k];
 }
 
+__global__ void __launch_bounds__(kThreads) widen_each(int64_t n, const float* values, double* out) {
+  for (int64_t k = thread_index(); k < n; k += thread_count()) out[k] = double(values[k]);
+}
+
 }  // namespace
 
 void copy_to_device(const GpuDevice& device, const void* host, size_t bytes, void* out) {
@@ -28,6 +32,10 @@ void copy_to_device(const GpuDevice& device, const void* host, size_t bytes, voi
     std::memcpy(piece.bytes, from + begin, count);
     launch(device, grid_of_threads(int64_t(count)), store, piece, int64_t(count), to + begin);
   }
+}
+
+void widen(const GpuDevice& device, int64_t n, const float* values, double* out) {
+  launch(device, grid_of_threads(n), widen_each, n, values, out);
 }
 
 }  // namespace deepmd

@@ -56,4 +56,7 @@ const T* copy_to_device(const GpuDevice& device, const T* host, int64_t n) {
   return out;
 }
 
+/// Float64 of n numbers, all in memory of the device.
+void widen(const GpuDevice& device, int64_t n, const float* values, double* out);
+
 }  // namespace deepmd
