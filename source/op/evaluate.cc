@@ -334,9 +334,26 @@ REGISTER_OP("EvaluateModel")
     .SetShapeFn(infer)
     .Doc("Energies, forces and virials of a batch of frames by a whole model whose embedding is tabulated.");
 
-#define DEEPMD_KERNELS(TD, TF)                                                               \
-  DEEPMD_REGISTER_CPU(Name("EvaluateModel").TypeConstraint<TD>("T").TypeConstraint<TF>("F"), \
-                      EvaluateModel<Device, TD, TF>)
+// The tables and weights are on the device, what the host has to know of the model and of the frames is not.
+#define DEEPMD_KERNELS(TD, TF)                      \
+  DEEPMD_REGISTER(Name("EvaluateModel")             \
+                      .TypeConstraint<TD>("T")      \
+                      .TypeConstraint<TF>("F")      \
+                      .HostMemory("frame_splits")   \
+                      .HostMemory("box")            \
+                      .HostMemory("periodic")       \
+                      .HostMemory("avg")            \
+                      .HostMemory("std_radial")     \
+                      .HostMemory("std_angular")    \
+                      .HostMemory("rcut")           \
+                      .HostMemory("rcut_smth")      \
+                      .HostMemory("sel")            \
+                      .HostMemory("lowest")         \
+                      .HostMemory("unit")           \
+                      .HostMemory("per_octave")     \
+                      .HostMemory("atom_bias")      \
+                      .HostMemory("max_neighbors"), \
+                  EvaluateModel<Device, TD, TF>)
 DEEPMD_KERNELS(float, float)
 DEEPMD_KERNELS(float, double)
 DEEPMD_KERNELS(double, float)

@@ -6,10 +6,12 @@ import tensorflow as tf
 
 from deepmd_tf import ops
 
+from ..models import variant_config
 from . import gpu_faces
 from .conftest import make_batch, make_slots
 from .test_contraction import make_edges, make_table
 from .test_edges import AVG, RCUT, RCUT_SMTH, STD_ANGULAR, STD_RADIAL, Frames, random
+from .test_evaluate import make_frames, make_whole
 
 pytestmark = pytest.mark.usefixtures("emulated_ops")
 
@@ -197,6 +199,13 @@ def products_in_float32(rng):
     return products(rng, np.float32)
 
 
+def whole_model(rng, variant="two_sides"):
+    config = variant_config(variant)
+    frames = make_frames(config)
+    whole = make_whole(config, frames)
+    return lambda coord: whole(coord=coord), frames.coord
+
+
 CASES = {
     case.__name__: case
     for case in (
@@ -222,6 +231,7 @@ CASES = {
         contraction_in_float32,
         products,
         products_in_float32,
+        whole_model,
     )
 }
 
