@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from deepmd_tf import ops
 
-from ..models import variant_config
+from ..models import random_model, variant_config
 from . import gpu_faces
 from .conftest import make_batch, make_slots
 from .test_contraction import make_edges, make_table
@@ -206,6 +206,25 @@ def whole_model(rng, variant="two_sides"):
     return lambda coord: whole(coord=coord), frames.coord
 
 
+def training_step(rng, variant="two_sides", panels=4):
+    """The gradients of a loss on energies, forces and virials by every parameter of a model."""
+    config = variant_config(variant)
+    frames = make_frames(config)
+    model, parameters = random_model(config, 3)
+    model.descriptor.panels = panels
+    variables = [v for v in parameters.by_name.values() if v.trainable]
+
+    def function(coord):
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(variables)
+            prediction = model(frames._replace(coord=coord))
+            loss = sum(tf.reduce_sum(part**2) for part in (prediction.energy, prediction.force, prediction.virial))
+        unconnected = tf.UnconnectedGradients.ZERO
+        return loss, tape.gradient(loss, variables, unconnected_gradients=unconnected), prediction.max_neighbors
+
+    return function, frames.coord
+
+
 CASES = {
     case.__name__: case
     for case in (
@@ -232,6 +251,7 @@ CASES = {
         products,
         products_in_float32,
         whole_model,
+        training_step,
     )
 }
 
