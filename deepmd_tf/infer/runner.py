@@ -132,8 +132,11 @@ class GraphRunner:
 
 
 def _session_config(kinds: Collection[str]) -> tf.compat.v1.ConfigProto:
-    """How to run a graph with operations of these kinds: where one of them does everything, without a scheduler."""
+    """How to run a graph with operations of these kinds: where one of them does everything, without a scheduler.
+
+    With a GPU there are copies to and from it, and an executor of one thread may wait for one that it has yet to start.
+    """
     config = tf.compat.v1.ConfigProto()
-    if "EvaluateModel" in kinds:
+    if "EvaluateModel" in kinds and not tf.config.get_visible_devices("GPU"):
         config.experimental.executor_type = "SINGLE_THREADED_EXECUTOR"
     return config
