@@ -19,10 +19,9 @@ PYBIND11_MODULE(DEEPMD_PY_MODULE, module) {
   deepmd::py::bind_evaluate(module);
   deepmd::py::bind_geometry(module);
   deepmd::py::bind_neighbors(module);
+  deepmd::py::bind_pairs(module);
   deepmd::py::bind_slots(module);
 #ifdef DEEPMD_PY_GPU
   deepmd::py::bind_device(module);
-#else
-  deepmd::py::bind_pairs(module);
 #endif
 }

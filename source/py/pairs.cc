@@ -1,6 +1,8 @@
-#include "arrays.h"
+#include <optional>
+
 #include "deepmd/edges.h"
 #include "deepmd/pair_moments.h"
+#include "session.h"
 
 namespace deepmd::py {
 namespace {
@@ -14,16 +16,20 @@ struct CellsOfPairs {
   PairPanels panels;
   PairCells cells;
 
-  int64_t ncentres() const { return int64_t(edge_splits.size()) - 1; }
-  EdgeTypes edges() const { return {ncentres(), neighbor.size(), edge_splits.data(), neighbor.data(), type.data()}; }
-  PairMoments shape(int64_t terms) const {
-    return {edges(),
-            rows.data(),
+  pb::ssize_t ncentres() const { return pb::ssize_t(edge_splits.size()) - 1; }
+  pb::ssize_t ncell() const { return pb::ssize_t(cells.code.size()); }
+  /// As the device sees them.
+  EdgeTypes edges(Session& session) const {
+    return {ncentres(), neighbor.size(), session.in(edge_splits), session.in(neighbor), session.in(type)};
+  }
+  PairMoments shape(Session& session, int64_t terms) const {
+    return {edges(session),
+            session.in(rows),
             ntypes,
             panels,
-            int64_t(cells.code.size()),
-            cells.code.data(),
-            cells.panel.data(),
+            ncell(),
+            session.in(cells.code),
+            session.in(cells.panel),
             int(std::min<int64_t>(terms, kMaxTerms + 1))};
   }
 };
@@ -41,34 +47,56 @@ CellsOfPairs find_cells(const Array<double>& rows, const Array<int64_t>& edge_sp
   const int64_t ncentres = int64_t(edge_splits.size()) - 1;
   if (ncentres < 0 || ncentres > type.size()) throw InputError("edge_splits: expected at most one centre per atom");
   check_edge_splits(ncentres, edge_splits.data(), rows.shape(0));
-  const CpuDevice device = CpuDevice::threads(threads);
-  check_edge_neighbors(device, EdgeList{ncentres, type.size(), neighbor.size(), edge_splits.data(), neighbor.data()});
+  check_edge_neighbors(CpuDevice(),
+                       EdgeList{ncentres, type.size(), neighbor.size(), edge_splits.data(), neighbor.data()});
   for (pb::ssize_t i = 0; i < type.size(); ++i) {
     if (type.data()[i] < 0 || type.data()[i] >= ntypes) throw InputError("type: expected entries in [0, ntypes)");
   }
   CellsOfPairs of{rows, edge_splits, neighbor, type, ntypes, {unit, per_octave}, {}};
-  of.cells = pair_cells(device, of.edges(), rows.data(), ntypes, of.panels);
+  Session session(threads);
+  const EdgeTypes edges = of.edges(session);
+  const double* values = session.in(rows);
+#ifdef DEEPMD_PY_GPU
+  session.run([&] {
+    pair_cells(session.device(), edges, values, ntypes, of.panels, [&](int64_t ncell) {
+      const auto room = [&](auto& vector) {
+        vector.resize(ncell);
+        return session.out(vector.data(), ncell);
+      };
+      return PairCellRoom{room(of.cells.code), room(of.cells.panel), room(of.cells.start), room(of.cells.width)};
+    });
+  });
+#else
+  session.run([&] { of.cells = pair_cells(session.device(), edges, values, ntypes, of.panels); });
+#endif
   return of;
 }
 
-Array<double> moments(const CellsOfPairs& of, int terms, const pb::object& v, int threads) {
-  Array<double> result({pb::ssize_t(of.ncentres()), pb::ssize_t(of.cells.code.size()), pb::ssize_t(terms)});
-  const CpuDevice device = CpuDevice::threads(threads);
-  if (v.is_none()) {
-    pair_moments(device, of.shape(terms), result.mutable_data());
-  } else {
-    const auto change = v.cast<Array<double>>();
-    check_shape("v", change, {of.rows.shape(0), 4});
-    pair_moments_tangent(device, of.shape(terms), change.data(), result.mutable_data());
-  }
+Array<double> moments(const CellsOfPairs& of, int terms, const std::optional<Array<double>>& v, int threads) {
+  Array<double> result({of.ncentres(), of.ncell(), pb::ssize_t(terms)});
+  if (v) check_shape("v", *v, {of.rows.shape(0), 4});
+  Session session(threads);
+  const PairMoments shape = of.shape(session, terms);
+  const double* change = v ? session.in(*v) : nullptr;
+  double* out = session.out(result);
+  session.run([&] {
+    if (change == nullptr) {
+      pair_moments(session.device(), shape, out);
+    } else {
+      pair_moments_tangent(session.device(), shape, change, out);
+    }
+  });
   return result;
 }
 
 Array<double> to_rows(const CellsOfPairs& of, const Array<double>& moments_grad, int threads) {
-  check_shape("moments_grad", moments_grad, {pb::ssize_t(of.ncentres()), pb::ssize_t(of.cells.code.size()), -1});
+  check_shape("moments_grad", moments_grad, {of.ncentres(), of.ncell(), -1});
   Array<double> rows_grad({of.rows.shape(0), pb::ssize_t(4)});
-  pair_moments_grad_rows(CpuDevice::threads(threads), of.shape(moments_grad.shape(2)), moments_grad.data(),
-                         rows_grad.mutable_data());
+  Session session(threads);
+  const PairMoments shape = of.shape(session, moments_grad.shape(2));
+  const double* grad = session.in(moments_grad);
+  double* out = session.out(rows_grad);
+  session.run([&] { pair_moments_grad_rows(session.device(), shape, grad, out); });
   return rows_grad;
 }
 

@@ -7,33 +7,35 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from deepmd_tf import _kernels
 
-from .test_contraction import everything
+from . import test_contraction, test_pair_moments
 
 SCRIPT = """
 import json, sys
 import numpy as np
 sys.path.insert(0, {directory!r})
 from deepmd_tf import _kernels
-from tests.kernels.test_contraction import everything
-results = everything(np.random.default_rng(5))
+from tests.kernels import {module}
+results = {module}.everything(np.random.default_rng(5))
 np.savez({output!r}, *results)
 print(json.dumps([_kernels.instruction_set(), _kernels.instruction_sets()]))
 """
 
 
-def run_with(isa, output):
-    script = SCRIPT.format(directory=str(Path(__file__).parents[2]), output=str(output))
+def run_with(isa, output, module="test_contraction"):
+    script = SCRIPT.format(directory=str(Path(__file__).parents[2]), output=str(output), module=module)
     environment = {**os.environ, "DEEPMD_ISA": isa}
     return subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False)
 
 
-def test_every_instruction_set_gives_the_same_to_rounding(tmp_path):
-    expected = everything(np.random.default_rng(5))
+@pytest.mark.parametrize("tests", [test_contraction, test_pair_moments])
+def test_every_instruction_set_gives_the_same_to_rounding(tmp_path, tests):
+    expected = tests.everything(np.random.default_rng(5))
     for isa in _kernels.instruction_sets():
-        process = run_with(isa, tmp_path / "results.npz")
+        process = run_with(isa, tmp_path / "results.npz", tests.__name__.rpartition(".")[2])
         assert process.returncode == 0, process.stderr
         assert json.loads(process.stdout)[0] == isa
         with np.load(tmp_path / "results.npz") as results:

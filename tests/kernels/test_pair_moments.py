@@ -1,17 +1,17 @@
 """Moments of pairs of neighbours: against NumPy from the definition, and against finite differences."""
 
 import dataclasses
-import json
-import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 from numpy.polynomial import chebyshev
 
-from deepmd_tf import _kernels
+from deepmd_tf import _kernels as cpu
 from deepmd_tf.errors import InputError
+
+from .device import kernels
+
+pytestmark = pytest.mark.usefixtures("on_device")
 
 NTYPES, UNIT = 3, 2.0
 
@@ -26,7 +26,7 @@ class Edges:
     type: np.ndarray
 
     def cells(self, per_octave=2, threads=1):
-        return _kernels.cells_of_pairs(
+        return kernels.cells_of_pairs(
             self.rows, self.edge_splits, self.neighbor, self.type, NTYPES, UNIT, per_octave, threads
         )
 
@@ -93,7 +93,7 @@ def test_moments(edges, terms):
     cells = edges.cells()
     expected = expected_moments(edges, cells, terms)
     scale = np.abs(expected).max()
-    np.testing.assert_allclose(_kernels.pair_moments(cells, terms), expected, rtol=1e-11, atol=1e-13 * scale)
+    np.testing.assert_allclose(kernels.pair_moments(cells, terms), expected, rtol=1e-11, atol=1e-13 * scale)
 
 
 def test_a_crowd(rng):
@@ -102,7 +102,7 @@ def test_a_crowd(rng):
     cells = edges.cells()
     expected = expected_moments(edges, cells, 16)
     scale = np.abs(expected).max()
-    np.testing.assert_allclose(_kernels.pair_moments(cells, 16), expected, rtol=1e-11, atol=1e-13 * scale)
+    np.testing.assert_allclose(kernels.pair_moments(cells, 16), expected, rtol=1e-11, atol=1e-13 * scale)
 
 
 @pytest.mark.parametrize("sizes", [[], [0], [0, 0, 0], [1], [1, 0, 1]])
@@ -110,12 +110,12 @@ def test_few_neighbours(rng, sizes):
     edges = make_edges(rng, sizes)
     cells = edges.cells()
     expected = expected_moments(edges, cells, 5)
-    got = _kernels.pair_moments(cells, 5)
+    got = kernels.pair_moments(cells, 5)
     assert got.shape == expected.shape
     np.testing.assert_allclose(got, expected, rtol=1e-12)
     v = rng.normal(size=edges.rows.shape)
-    change = np.sum(_kernels.pair_moments(cells, 5, v) * got)
-    assert change == pytest.approx(np.sum(_kernels.pair_moments_grad_rows(cells, got) * v), rel=1e-10)
+    change = np.sum(kernels.pair_moments(cells, 5, v) * got)
+    assert change == pytest.approx(np.sum(kernels.pair_moments_grad_rows(cells, got) * v), rel=1e-10)
 
 
 def along(edges, v, step, per_octave):
@@ -130,8 +130,8 @@ def test_change_along_the_rows(rng, terms):
     v, step = rng.normal(size=edges.rows.shape), 1e-7
     cells, before, after = (along(edges, v, h, 2) for h in (0.0, -step, step))
     assert np.array_equal(before.panel, after.panel) and np.array_equal(before.code, after.code)
-    got = _kernels.pair_moments(cells, terms, v)
-    expected = (_kernels.pair_moments(after, terms) - _kernels.pair_moments(before, terms)) / (2 * step)
+    got = kernels.pair_moments(cells, terms, v)
+    expected = (kernels.pair_moments(after, terms) - kernels.pair_moments(before, terms)) / (2 * step)
     assert np.abs(expected).max() > 1
     np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-6 * np.abs(expected).max())
 
@@ -141,10 +141,10 @@ def test_transposes_of_each_other(edges, rng, terms):
     """<S_grad, change along v> = <derivative by the rows, v>, and the first column of rows plays no part."""
     cells = edges.cells()
     v = rng.normal(size=edges.rows.shape)
-    moments_grad = rng.normal(size=_kernels.pair_moments(cells, terms).shape)
-    rows_grad = _kernels.pair_moments_grad_rows(cells, moments_grad)
+    moments_grad = rng.normal(size=kernels.pair_moments(cells, terms).shape)
+    rows_grad = kernels.pair_moments_grad_rows(cells, moments_grad)
     assert not rows_grad[:, 0].any() and rows_grad[:, 1:].all()
-    change = np.sum(moments_grad * _kernels.pair_moments(cells, terms, v))
+    change = np.sum(moments_grad * kernels.pair_moments(cells, terms, v))
     assert change == pytest.approx(np.sum(rows_grad * v), rel=1e-10)
 
 
@@ -152,47 +152,44 @@ def everything(rng, threads=1):
     """Every kernel of the same random numbers."""
     edges = make_edges(rng, [*rng.integers(0, 60, 40), 130])
     cells = edges.cells(threads=threads)
-    moments = _kernels.pair_moments(cells, 16, None, threads)
+    moments = kernels.pair_moments(cells, 16, None, threads)
     return [
         cells.code,
         cells.panel,
         moments,
-        _kernels.pair_moments(cells, 16, rng.normal(size=edges.rows.shape), threads),
-        _kernels.pair_moments_grad_rows(cells, rng.normal(size=moments.shape), threads),
+        kernels.pair_moments(cells, 16, rng.normal(size=edges.rows.shape), threads),
+        kernels.pair_moments_grad_rows(cells, rng.normal(size=moments.shape), threads),
     ]
 
 
-def test_same_for_any_number_of_threads():
+def test_same_for_any_number_of_threads(on_device):
+    """A GPU, which has its own, gives the same in every run."""
     expected = everything(np.random.default_rng(5))
-    for threads in (2, 3, 8):
+    for threads in (2, 3, 8) if on_device == "cpu" else (1,):
         for got, array in zip(everything(np.random.default_rng(5), threads), expected, strict=True):
             np.testing.assert_array_equal(got, array)
 
 
-SCRIPT = """
-import json, sys
-import numpy as np
-sys.path.insert(0, {directory!r})
-import test_pair_moments as here
-from deepmd_tf import _kernels
-np.savez({output!r}, *here.everything(np.random.default_rng(5)))
-print(json.dumps(_kernels.instruction_set()))
-"""
+def test_devices_agree():
+    """On the cells, and but for rounding on everything else."""
+    got = everything(np.random.default_rng(5))
+    kernels.module = cpu
+    for a, b in zip(got, everything(np.random.default_rng(5)), strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=0 if b.dtype == np.int32 else 1e-12 * np.abs(b).max())
 
 
-def test_every_instruction_set_gives_the_same_to_rounding(tmp_path):
-    expected = everything(np.random.default_rng(5))
-    script = SCRIPT.format(directory=os.path.dirname(__file__), output=str(tmp_path / "results.npz"))
-    for isa in _kernels.instruction_sets():
-        environment = {**os.environ, "DEEPMD_ISA": isa}
-        process = subprocess.run(
-            [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False
-        )
-        assert process.returncode == 0, process.stderr
-        assert json.loads(process.stdout) == isa
-        with np.load(tmp_path / "results.npz") as results:
-            for got, array in zip(results.values(), expected, strict=True):
-                np.testing.assert_allclose(got, array, rtol=0, atol=1e-12 * np.abs(array).max())
+@pytest.mark.parametrize("per_octave", [16, 512])
+def test_many_cells(rng, per_octave):
+    """More than a digit of the sort holds, and than the coefficients of fit into the memory of a block."""
+    edges = make_edges(rng, [40, 0, 90])
+    cells, terms = edges.cells(per_octave), 3
+    assert len(cells.code) > (256 if per_octave == 16 else 64 * 1024 / (8 * terms))
+    moments = kernels.pair_moments(cells, terms)
+    expected = expected_moments(edges, cells, terms)
+    np.testing.assert_allclose(moments, expected, rtol=1e-11, atol=1e-13 * np.abs(expected).max())
+    v = rng.normal(size=edges.rows.shape)
+    change = np.sum(kernels.pair_moments(cells, terms, v) * moments)
+    assert change == pytest.approx(np.sum(kernels.pair_moments_grad_rows(cells, moments) * v), rel=1e-10)
 
 
 @pytest.mark.parametrize(
@@ -219,4 +216,4 @@ def test_refuses_panels(edges, per_octave):
 @pytest.mark.parametrize("terms", [1, 33])
 def test_refuses_terms(edges, terms):
     with pytest.raises(InputError, match="2 to 32 terms"):
-        _kernels.pair_moments(edges.cells(), terms)
+        kernels.pair_moments(edges.cells(), terms)

@@ -7,13 +7,6 @@
 
 namespace deepmd {
 
-void check_pair_panels(const PairPanels& panels) {
-  const int n = panels.per_octave;
-  if (panels.unit > 0 && std::isfinite(panels.unit) && n > 0 && n <= 1 << 20 && (n & (n - 1)) == 0) return;
-  throw InputError("panels: expected a positive unit and a power of two per octave, got " +
-                   std::to_string(panels.unit) + " and " + std::to_string(n));
-}
-
 CentrePairs::CentrePairs(const EdgeTypes& edges, const double* rows, int ntypes, const PairPanels& panels)
     : edges_(edges), of_edges_(rows), panels_(panels), ntypes_(ntypes) {}
 
@@ -25,7 +18,7 @@ void CentrePairs::take(int64_t centre) {
     ++counts_[edges_.type[edges_.neighbor[e]] + 1];
     const double* row = of_edges_ + 4 * e;
     const double square = row[1] * row[1] + row[2] * row[2] + row[3] * row[3];
-    if (!(square <= 1e100)) throw InputError("edge " + std::to_string(e) + ": its environment row is not finite");
+    if (!(square <= kLargestTheta)) throw InputError("edge " + std::to_string(e) + ": its environment row is not finite");
     longest = std::max(longest, square);
   }
   ranges_.clear();
@@ -36,8 +29,7 @@ void CentrePairs::take(int64_t centre) {
   edge_.resize(last - first);
   for (int64_t e = first; e < last; ++e) edge_[counts_[edges_.type[edges_.neighbor[e]]]++] = e;
   gather(of_edges_, columns_);
-  // No theta is larger than the longest row's square, but for rounding.
-  npanels_ = 2 * (panel_of_angle(longest * (1 + 1e-9), panels_) + 1);
+  npanels_ = count_pair_panels(longest, panels_);
   codes_.clear();
   for (size_t s = 0; s < ranges_.size(); ++s) {
     for (size_t t = s; t < ranges_.size(); ++t) codes_.push_back(ranges_[s].type * ntypes_ + ranges_[t].type);

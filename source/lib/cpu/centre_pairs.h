@@ -7,7 +7,7 @@
 #include "cpu/buffer.h"
 #include "cpu/pair_chunk.h"
 #include "deepmd/pair_moments.h"
-#include "math/panels.h"
+#include "math/pair_panels.h"
 
 namespace deepmd {
 
@@ -17,25 +17,11 @@ struct TypeRange {
   int64_t begin, end;
 };
 
-/// The panel of theta on its side of zero; as the loops for vectors find it.
-inline int64_t panel_of_angle(double theta, const PairPanels& panels) {
-  return panel_of(std::abs(theta), Panels{0, panels.unit, panels.per_octave});
-}
-
-/// What a panel, numbered as in PairPanels, spans in theta.
-inline Interval interval_of_angles(int panel, const PairPanels& panels) {
-  const Interval outside = interval_of(panel / 2, Panels{0, panels.unit, panels.per_octave});
-  return panel % 2 == 0 ? outside : Interval{-(outside.start + outside.width), outside.width};
-}
-
 /// Nanoseconds that the pairs of a centre take.
 inline int64_t centre_cost(const EdgeTypes& edges, double per_pair) {
   const double n = double(edges.nedge) / double(std::max<int64_t>(edges.ncentres, 1));
   return int64_t(per_pair * n * (n + 1) / 2) + 100;
 }
-
-/// Throws InputError unless these are panels.
-void check_pair_panels(const PairPanels& panels);
 
 /// The pairs of one centre after another, a chunk at a time.
 ///

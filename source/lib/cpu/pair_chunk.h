@@ -2,6 +2,8 @@
 
 #include <cstdint>
 
+#include "math/pair_place.h"
+
 namespace deepmd {
 
 /// Pairs (j, k) of neighbours of a centre for k in [begin, end), all of one code.
@@ -19,11 +21,6 @@ struct PairChunk {
   int64_t nrows;
   double inverse_unit;  ///< of the panels
   int octave_bits;      ///< the logarithm of the panels of an octave
-};
-
-/// Where pairs of a cell lie in it: u = (theta - start) scale - 1.
-struct PairPlace {
-  double start, scale;
 };
 
 /// Two of the longest vectors, in doubles: how far beyond the ends of arrays.

@@ -5,19 +5,11 @@
 
 #include "cpu/centre_pairs.h"
 #include "cpu/isa/loops.h"
-#include "cpu/pair_series.h"
 #include "deepmd/error.h"
+#include "math/pair_series.h"
 
 namespace deepmd {
 namespace {
-
-void check(const PairMoments& shape) {
-  check_pair_panels(shape.panels);
-  if (shape.terms < 2 || shape.terms > kMaxTerms) {
-    throw InputError("expected 2 to " + std::to_string(kMaxTerms) + " terms in a cell, got " +
-                     std::to_string(shape.terms));
-  }
-}
 
 /// The cells by code and panel.
 class CellNumbers {
@@ -192,8 +184,7 @@ class CentreMoments {
   }
 
   PairPlace place(int64_t cell) const {
-    const Interval at = interval_of_angles(shape_.cell_panel[cell], shape_.panels);
-    return {at.start, 2 / at.width};
+    return place_of(shape_.cell_panel[cell], shape_.panels);
   }
 
   const PairMoments& shape_;
@@ -206,7 +197,7 @@ class CentreMoments {
 /// Calls `use(centre, work)` for every centre.
 template <typename Use>
 void for_centres(const CpuDevice& device, const PairMoments& shape, Use use) {
-  check(shape);
+  check_pair_moments(shape);
   const CellNumbers number(shape);
   constexpr double kNanosecondsPerPair = 5;
   device.parallel_for(shape.edges.ncentres, centre_cost(shape.edges, kNanosecondsPerPair),

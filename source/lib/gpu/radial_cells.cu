@@ -4,6 +4,7 @@
 #include <limits>
 #include <string>
 
+#include "gpu/fetch.h"
 #include "gpu/incoming.h"
 #include "gpu/launch.h"
 #include "gpu/primitives.h"
@@ -29,11 +30,11 @@ struct Finder {
   __device__ bool in_cell(int64_t c, int64_t e) const {
     return interacts(edges.type[c], edges.type[edges.neighbor[e]], codes);
   }
-  /// Number of the cell among all that there could be.
+  /// Number of the cell among all that there could be; some cell for a row that is not finite.
   __device__ int64_t key(int64_t c, int64_t e) const {
     const int code = code_of(edges.type[c], edges.type[edges.neighbor[e]], codes);
     const int64_t panel = panel_of(rows[4 * e], panels), last = npanels() - 1;
-    return code * npanels() + (panel < last ? panel : last);
+    return code * npanels() + (panel >= 0 && panel < last ? panel : last);
   }
   /// Whether a run begins at the edge, which is in a cell.
   __device__ bool begins(int64_t c, int64_t e) const {
@@ -132,14 +133,6 @@ __global__ void __launch_bounds__(kThreads)
       out.count[place[e]] = int32_t(last - e);
     }
   }
-}
-
-template <typename T>
-T fetch(const GpuDevice& device, const T* value) {
-  T host;
-  check(cudaMemcpyAsync(&host, value, sizeof(T), cudaMemcpyDeviceToHost, stream_of(device)), "cudaMemcpyAsync");
-  check(cudaStreamSynchronize(stream_of(device)), "cudaStreamSynchronize");
-  return host;
 }
 
 }  // namespace

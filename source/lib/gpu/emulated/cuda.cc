@@ -225,4 +225,10 @@ unsigned ballot(int value) {
   return bits;
 }
 
+unsigned match(uint64_t value) {
+  unsigned bits = 0;
+  for (int lane = 0; lane < gpu::kWarp; ++lane) bits |= unsigned(exchange(value, lane) == value) << lane;
+  return bits;
+}
+
 }  // namespace deepmd::emulated

@@ -60,6 +60,8 @@ int block_count(int value);
 uint64_t exchange(uint64_t value, int lane);
 /// One bit for every lane whose value is not zero.
 unsigned ballot(int value);
+/// One bit for every lane of the same value.
+unsigned match(uint64_t value);
 
 template <typename T>
 T shuffle(T value, int lane) {
@@ -108,6 +110,7 @@ T __shfl_up_sync(unsigned, T value, int delta) {
 inline unsigned __ballot_sync(unsigned, int value) { return deepmd::emulated::ballot(value); }
 inline int __any_sync(unsigned, int value) { return deepmd::emulated::ballot(value) != 0; }
 inline int __all_sync(unsigned, int value) { return deepmd::emulated::ballot(!value) == 0; }
+inline unsigned __match_any_sync(unsigned, unsigned value) { return deepmd::emulated::match(value); }
 inline int __popc(unsigned value) { return __builtin_popcount(value); }
 inline int __ffs(int value) { return __builtin_ffs(value); }
 inline int __clz(int value) { return value ? __builtin_clz(unsigned(value)) : 32; }

@@ -1,10 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "deepmd/contraction.h"
 #include "deepmd/device.h"
+#include "deepmd/gpu_device.h"
 #include "deepmd/radial_cells.h"
 
 namespace deepmd {
@@ -29,6 +31,20 @@ struct PairCells {
 /// Finds the cells that hold pairs of neighbours of any centre; rows [nedge, 4], of which the last three columns count.
 PairCells pair_cells(const CpuDevice& device, const EdgeTypes& edges, const double* rows, int ntypes,
                      const PairPanels& panels);
+
+/// Where the cells on a GPU are written, as in PairCells.
+struct PairCellRoom {
+  int32_t* code;
+  int32_t* panel;
+  double* start;
+  double* width;
+};
+/// Makes room in the memory of the device when the number of cells is known.
+using MakePairCellRoom = std::function<PairCellRoom(int64_t ncell)>;
+
+/// The same. Waits for the stream twice: for the largest theta that there can be, and for the number of cells.
+void pair_cells(const GpuDevice& device, const EdgeTypes& edges, const double* rows, int ntypes,
+                const PairPanels& panels, const MakePairCellRoom& make_room);
 
 /// Moments of the pairs of every centre i in every cell c,
 ///
@@ -56,5 +72,12 @@ void pair_moments_grad_rows(const CpuDevice& device, const PairMoments& shape, c
 
 /// Change of the moments along a change v [nedge, 4] of the rows: the transpose of pair_moments_grad_rows.
 void pair_moments_tangent(const CpuDevice& device, const PairMoments& shape, const double* v, double* moments);
+
+/// The same on a GPU, with cells in the order of pair_cells. A pair that lies in none of them makes the moments of its
+/// centre, or the derivatives by the rows of the pair, NaN.
+void pair_moments(const GpuDevice& device, const PairMoments& shape, double* moments);
+void pair_moments_grad_rows(const GpuDevice& device, const PairMoments& shape, const double* moments_grad,
+                            double* rows_grad);
+void pair_moments_tangent(const GpuDevice& device, const PairMoments& shape, const double* v, double* moments);
 
 }  // namespace deepmd
