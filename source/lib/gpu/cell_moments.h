@@ -18,20 +18,27 @@ struct CellOfEdge {
   double width;
 };
 
+/// The four components of a moment, which a thread loads at once.
+template <typename T>
+struct alignas(16) Four {
+  T of[4];
+};
+
 /// Memory that a block shares: some edges, the runs of them that lie in one cell, and the moments of these runs.
 template <typename T>
 struct CellChunk {
-  double* row;     ///< [kEdges, 4]
-  double* value;   ///< [kEdges, terms], T_k(u)
-  double* slope;   ///< [kEdges, terms], dT_k/ds; only where it is asked for
-  T* moment;       ///< [kEdges, 4, terms], of every run
-  int64_t* cell;   ///< [kEdges], of every run
-  int* run_of;     ///< [kEdges], run of an edge, or -1
-  int* run_begin;  ///< [kEdges], first edge of a run
-  int* nrun;       ///< [1]
+  double* row;      ///< [kEdges, 4]
+  double* value;    ///< [kEdges, terms], T_k(u)
+  double* slope;    ///< [kEdges, terms], dT_k/ds; only where it is asked for
+  Four<T>* moment;  ///< [kEdges, terms], of every run
+  int64_t* edge;    ///< [kEdges]
+  int64_t* cell;    ///< [kEdges], of every run
+  int* run_of;      ///< [kEdges], run of an edge, or -1
+  int* run_begin;   ///< [kEdges], first edge of a run
+  int* nrun;        ///< [1]
 
   static size_t bytes(int terms, bool slopes) {
-    return kEdges * (sizeof(double) * (4 + (slopes ? 2 : 1) * terms) + sizeof(T) * 4 * terms + sizeof(int64_t) +
+    return kEdges * (sizeof(double) * (4 + (slopes ? 2 : 1) * terms) + sizeof(T) * 4 * terms + 2 * sizeof(int64_t) +
                      2 * sizeof(int)) +
            sizeof(int64_t);
   }
@@ -39,13 +46,45 @@ struct CellChunk {
     row = shared_memory<double>();
     value = row + 4 * kEdges;
     slope = value + kEdges * terms;
-    cell = reinterpret_cast<int64_t*>(slope + (slopes ? kEdges * terms : 0));
-    moment = reinterpret_cast<T*>(cell + kEdges);
-    run_of = reinterpret_cast<int*>(moment + kEdges * 4 * terms);
+    edge = reinterpret_cast<int64_t*>(slope + (slopes ? kEdges * terms : 0));
+    cell = edge + kEdges;
+    moment = reinterpret_cast<Four<T>*>(cell + kEdges);
+    run_of = reinterpret_cast<int*>(moment + kEdges * terms);
     run_begin = run_of + kEdges;
     nrun = run_begin + kEdges;
   }
 };
+
+/// A lane of the first warp puts its edge e, which lies in this place, into the chunk; all lanes call it, those without
+/// an edge with e = -1. Neighbouring lanes of the same cell are a run.
+template <typename T>
+__device__ void put_edge(const CellChunk<T>& chunk, const CellOfEdge& place, const double* rows, int64_t e, int terms,
+                         bool slopes) {
+  const int lane = lane_index();
+  const int64_t before = __shfl_up_sync(kAllLanes, (long long)(place.cell), 1);
+  const bool begins = place.cell >= 0 && (lane == 0 || before != place.cell);
+  const unsigned heads = __ballot_sync(kAllLanes, begins);
+  const int run = __popc(heads & (kAllLanes >> (kWarp - 1 - lane))) - 1;
+  chunk.run_of[lane] = place.cell >= 0 ? run : -1;
+  chunk.edge[lane] = e;
+  if (begins) {
+    chunk.run_begin[run] = lane;
+    chunk.cell[run] = place.cell;
+  }
+  if (lane == 0) *chunk.nrun = __popc(heads);
+  for (int a = 0; a < 4; ++a) chunk.row[4 * lane + a] = e >= 0 ? rows[4 * e + a] : 0;
+  if (place.cell < 0) return;
+  const double u = 2 * (rows[4 * e] - place.start) / place.width - 1, by_s = 2 / place.width;
+  double *value = chunk.value + lane * terms, *slope = chunk.slope + lane * terms;
+  if (slopes) {
+    chebyshev_derivative(u, terms, [&](int k, double v, double d) {
+      value[k] = v;
+      slope[k] = by_s * d;
+    });
+  } else {
+    chebyshev(u, terms, [&](int k, double v) { value[k] = v; });
+  }
+}
 
 /// The first warp loads the edges [first, last), at most kEdges; all threads of the block call it. `cell_of(e)` says
 /// where edge e lies; rows [nedge, 4].
@@ -53,32 +92,8 @@ template <typename T, typename CellOf>
 __device__ void load_edges(const CellChunk<T>& chunk, const CellOf& cell_of, const double* rows, int64_t first,
                            int64_t last, int terms, bool slopes) {
   if (threadIdx.x < kWarp) {
-    const int lane = lane_index();
-    const int64_t e = first + lane;
-    const CellOfEdge place = e < last ? cell_of(e) : CellOfEdge{-1, 0, 1};
-    const int64_t before = __shfl_up_sync(kAllLanes, (long long)(place.cell), 1);
-    const bool begins = place.cell >= 0 && (lane == 0 || before != place.cell);
-    const unsigned heads = __ballot_sync(kAllLanes, begins);
-    const int run = __popc(heads & (kAllLanes >> (kWarp - 1 - lane))) - 1;
-    chunk.run_of[lane] = place.cell >= 0 ? run : -1;
-    if (begins) {
-      chunk.run_begin[run] = lane;
-      chunk.cell[run] = place.cell;
-    }
-    if (lane == 0) *chunk.nrun = __popc(heads);
-    for (int a = 0; a < 4; ++a) chunk.row[4 * lane + a] = e < last ? rows[4 * e + a] : 0;
-    if (place.cell >= 0) {
-      const double u = 2 * (rows[4 * e] - place.start) / place.width - 1, by_s = 2 / place.width;
-      double *value = chunk.value + lane * terms, *slope = chunk.slope + lane * terms;
-      if (slopes) {
-        chebyshev_derivative(u, terms, [&](int k, double v, double d) {
-          value[k] = v;
-          slope[k] = by_s * d;
-        });
-      } else {
-        chebyshev(u, terms, [&](int k, double v) { value[k] = v; });
-      }
-    }
+    const int64_t e = first + lane_index() < last ? first + lane_index() : -1;
+    put_edge(chunk, e >= 0 ? cell_of(e) : CellOfEdge{-1, 0, 1}, rows, e, terms, slopes);
   }
   __syncthreads();
 }
@@ -86,20 +101,20 @@ __device__ void load_edges(const CellChunk<T>& chunk, const CellOf& cell_of, con
 /// The moments of all runs of the chunk: S[a, k] = sum_j R_j[a] T_k(u_j), or, where `v` [nedge, 4] is not null, their
 /// change along a change v of the rows. All threads call it.
 template <typename T>
-__device__ void sum_moments(const CellChunk<T>& chunk, const double* v, int64_t first, int terms) {
+__device__ void sum_moments(const CellChunk<T>& chunk, const double* v, int terms) {
   const int nrun = *chunk.nrun;
   for (int q = int(threadIdx.x); q < nrun * 4 * terms; q += int(blockDim.x)) {
-    const int run = q / (4 * terms), a = q / terms % 4, k = q % terms;
+    const int run = q / (4 * terms), k = q / 4 % terms, a = q % 4;
     double sum = 0;
     for (int j = chunk.run_begin[run]; j < kEdges && chunk.run_of[j] == run; ++j) {
       if (v == nullptr) {
         sum += chunk.row[4 * j + a] * chunk.value[j * terms + k];
       } else {
-        const double* change = v + 4 * (first + j);
+        const double* change = v + 4 * chunk.edge[j];
         sum += change[a] * chunk.value[j * terms + k] + chunk.row[4 * j + a] * chunk.slope[j * terms + k] * change[0];
       }
     }
-    chunk.moment[q] = T(sum);
+    chunk.moment[q / 4].of[a] = T(sum);
   }
   __syncthreads();
 }
@@ -118,14 +133,16 @@ __global__ void __launch_bounds__(kThreads)
       T sum[4] = {0, 0, 0, 0};
       for (int64_t first = cells.first(c); first < cells.last(c); first += kEdges) {
         load_edges(chunk, cells.of(c), rows, first, cells.last(c), terms, slopes);
-        sum_moments(chunk, v, first, terms);
+        sum_moments(chunk, v, terms);
         const int nrun = *chunk.nrun;
         for (int run = 0; m < columns && run < nrun; ++run) {
           const T* coefficient = table + chunk.cell[run] * terms * columns + m;
-          const T* moment = chunk.moment + run * 4 * terms;
+          const Four<T>* moments = chunk.moment + run * terms;
+#pragma unroll 4
           for (int k = 0; k < terms; ++k) {
             const T factor = coefficient[k * columns];
-            for (int a = 0; a < 4; ++a) sum[a] += moment[a * terms + k] * factor;
+            const Four<T> moment = moments[k];
+            for (int a = 0; a < 4; ++a) sum[a] += moment.of[a] * factor;
           }
         }
         __syncthreads();
@@ -147,18 +164,30 @@ __global__ void __launch_bounds__(kThreads)
     const T* gradient = t_grad + 4 * c * columns;
     for (int64_t first = cells.first(c); first < cells.last(c); first += kEdges) {
       load_edges(chunk, cells.of(c), rows, first, cells.last(c), terms, true);
-      // The derivative by the moments, [4, terms] of every run: a warp for a run and a term.
-      for (int q = warp; q < *chunk.nrun * terms; q += warps) {
-        const int run = q / terms, k = q % terms;
-        const T* coefficient = table + (chunk.cell[run] * terms + k) * columns;
-        T sum[4] = {0, 0, 0, 0};
+      // The derivative by the moments of every run: a warp for a run and eight terms, a lane for some columns and then
+      // for one of the 32 sums.
+      constexpr int kTogether = kWarp / 4;
+      const int groups = (terms + kTogether - 1) / kTogether;
+      for (int q = warp; q < *chunk.nrun * groups; q += warps) {
+        const int run = q / groups, k0 = q % groups * kTogether;
+        const T* coefficient = table + (chunk.cell[run] * terms + k0) * columns;
+        T sum[kWarp];
+#pragma unroll
+        for (int i = 0; i < kWarp; ++i) sum[i] = 0;
         for (int64_t m = lane_index(); m < columns; m += kWarp) {
-          for (int a = 0; a < 4; ++a) sum[a] += gradient[a * columns + m] * coefficient[m];
+          T g[4];
+#pragma unroll
+          for (int a = 0; a < 4; ++a) g[a] = gradient[a * columns + m];
+#pragma unroll
+          for (int k = 0; k < kTogether; ++k) {
+            const T factor = k0 + k < terms ? coefficient[k * columns + m] : T(0);
+#pragma unroll
+            for (int a = 0; a < 4; ++a) sum[4 * k + a] += g[a] * factor;
+          }
         }
-        for (int a = 0; a < 4; ++a) {
-          const T total = warp_sum(sum[a]);
-          if (lane_index() == a) chunk.moment[(run * 4 + a) * terms + k] = total;
-        }
+        const T total = warp_sums(sum);
+        const int k = k0 + lane_index() / 4;
+        if (k < terms) chunk.moment[run * terms + k].of[lane_index() % 4] = total;
       }
       __syncthreads();
       const int j = int(threadIdx.x);
@@ -168,7 +197,7 @@ __global__ void __launch_bounds__(kThreads)
         for (int k = 0; run >= 0 && k < terms; ++k) {
           double by_value = 0;
           for (int a = 0; a < 4; ++a) {
-            const double q = double(chunk.moment[(run * 4 + a) * terms + k]);
+            const double q = double(chunk.moment[run * terms + k].of[a]);
             grad[a] += q * chunk.value[j * terms + k];
             by_value += q * chunk.row[4 * j + a];
           }

@@ -62,6 +62,50 @@ void forward(const GpuDevice& device, const Contraction& shape, const double* v,
          shape.ncentres, CellsOfRuns{shape}, shape.rows, v, shape.terms, shape.columns, table, t);
 }
 
+/// Where a walk along runs of one cell is: at a run, and at one of its edges.
+struct Walk {
+  int64_t run;   ///< in cell_runs
+  int64_t done;  ///< edges of it that were taken
+};
+
+/// The first warp loads the next edges of the runs up to `end` of a cell, of several runs where they are short; the
+/// chunk's "cells" are their centres. Returns how far it came; all threads of the block call it.
+template <typename T>
+__device__ Walk load_runs(const CellChunk<T>& chunk, const Contraction& shape, int64_t cell, Walk walk, int64_t end,
+                          bool slopes, Walk* shared) {
+  if (threadIdx.x < kWarp) {
+    // A lane for each of the next runs, then for an edge. No more than two chunks of a run matter.
+    const int lane = lane_index();
+    const int64_t run = walk.run + lane < end ? shape.cell_runs[walk.run + lane] : -1;
+    const int64_t first = run < 0 ? 0 : shape.run_edges[2 * run] + (lane == 0 ? walk.done : 0);
+    const int size = run < 0 ? 0 : int(min(shape.run_edges[2 * run + 1] - first, int64_t(2 * kEdges)));
+    const int64_t centre = run < 0 ? -1 : shape.run_centre[run];
+    int total = size;
+    for (int step = 1; step < kWarp; step *= 2) {
+      const int below = __shfl_up_sync(kAllLanes, total, step);
+      if (lane >= step) total += below;
+    }
+    int owner = 0;  // how many runs end at this lane's edge or before
+    for (int step = kWarp / 2; step > 0; step /= 2) {
+      if (__shfl_sync(kAllLanes, total, owner + step - 1) <= lane) owner += step;
+    }
+    const int before = __shfl_sync(kAllLanes, total - size, owner);
+    const int64_t e = __shfl_sync(kAllLanes, (long long)(first), owner) + lane - before;
+    const int64_t of = __shfl_sync(kAllLanes, (long long)(centre), owner);
+    const bool taken = lane < __shfl_sync(kAllLanes, total, kWarp - 1);
+    const CellOfEdge place{taken ? of : -1, shape.start[cell], shape.width[cell]};
+    put_edge(chunk, place, shape.rows, taken ? e : -1, shape.terms, slopes);
+    const int whole = __popc(__ballot_sync(kAllLanes, total <= kEdges));  // runs that are done
+    const int rest = kEdges - __shfl_sync(kAllLanes, total - size, whole % kWarp);
+    if (lane == 0) {
+      *shared =
+          whole == kWarp ? Walk{walk.run + kWarp, 0} : Walk{walk.run + whole, rest + (whole == 0 ? walk.done : 0)};
+    }
+  }
+  __syncthreads();
+  return *shared;
+}
+
 /// A block for each of the parts that the runs of a cell are divided into: sums [ncell, nparts, terms, columns]. The
 /// terms of a column are held in kTerms registers.
 template <typename T, int kTerms>
@@ -70,30 +114,32 @@ __global__ void __launch_bounds__(kThreads, 2)
   const int terms = shape.terms;
   const int64_t columns = shape.columns;
   const CellChunk<T> chunk(terms, v != nullptr);
+  __shared__ Walk next;
   for (int64_t b = blockIdx.x; b < shape.ncell * nparts; b += gridDim.x) {
     const int64_t cell = b / nparts, part = b % nparts;
     const int64_t first_run = shape.cell_splits[cell], count = shape.cell_splits[cell + 1] - first_run;
     const int64_t begin = first_run + count * part / nparts, end = first_run + count * (part + 1) / nparts;
-    const CellOfEdge here{cell, shape.start[cell], shape.width[cell]};
     for (int64_t m0 = 0; m0 < columns; m0 += blockDim.x) {
       const int64_t m = m0 + threadIdx.x;
       T sum[kTerms];
       for (int k = 0; k < kTerms; ++k) sum[k] = 0;
-      for (int64_t r = begin; r < end; ++r) {
-        const int64_t run = shape.cell_runs[r];
-        const T* gradient = t_grad + 4 * int64_t(shape.run_centre[run]) * columns + m;
-        T g[4] = {0, 0, 0, 0};
-        for (int a = 0; m < columns && a < 4; ++a) g[a] = gradient[a * columns];
-        const int64_t last = shape.run_edges[2 * run + 1];
-        for (int64_t first = shape.run_edges[2 * run]; first < last; first += kEdges) {
-          load_edges(chunk, [&](int64_t) { return here; }, shape.rows, first, last, terms, v != nullptr);
-          sum_moments(chunk, v, first, terms);
+      for (Walk walk{begin, 0}; walk.run < end;) {
+        walk = load_runs(chunk, shape, cell, walk, end, v != nullptr, &next);
+        sum_moments(chunk, v, terms);
+        const int nrun = *chunk.nrun;
+        for (int run = 0; m < columns && run < nrun; ++run) {
+          const T* gradient = t_grad + 4 * chunk.cell[run] * columns + m;
+          const Four<T>* moments = chunk.moment + run * terms;
+          T g[4];
+          for (int a = 0; a < 4; ++a) g[a] = gradient[a * columns];
 #pragma unroll
           for (int k = 0; k < kTerms; ++k) {
-            for (int a = 0; k < terms && a < 4; ++a) sum[k] += chunk.moment[a * terms + k] * g[a];
+            if (k >= terms) break;
+            const Four<T> moment = moments[k];
+            for (int a = 0; a < 4; ++a) sum[k] += moment.of[a] * g[a];
           }
-          __syncthreads();
         }
+        __syncthreads();
       }
 #pragma unroll
       for (int k = 0; k < kTerms; ++k) {

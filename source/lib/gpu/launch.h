@@ -74,4 +74,20 @@ __device__ __forceinline__ T warp_sum(T value) {
   return value;
 }
 
+/// The sums over the lanes of 32 values, with 31 exchanges: lane l gets that of value l. What is in `values` is lost.
+template <int kStep = kWarp / 2, typename T>
+__device__ __forceinline__ T warp_sums(T (&values)[kWarp]) {
+  const bool upper = lane_index() & kStep;
+#pragma unroll
+  for (int i = 0; i < kStep; ++i) {
+    const T given = upper ? values[i] : values[i + kStep], kept = upper ? values[i + kStep] : values[i];
+    values[i] = kept + __shfl_xor_sync(kAllLanes, given, kStep);
+  }
+  if constexpr (kStep > 1) {
+    return warp_sums<kStep / 2>(values);
+  } else {
+    return values[0];
+  }
+}
+
 }  // namespace deepmd::gpu
