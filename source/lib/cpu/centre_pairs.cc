@@ -18,7 +18,8 @@ void CentrePairs::take(int64_t centre) {
     ++counts_[edges_.type[edges_.neighbor[e]] + 1];
     const double* row = of_edges_ + 4 * e;
     const double square = row[1] * row[1] + row[2] * row[2] + row[3] * row[3];
-    if (!(square <= kLargestTheta)) throw InputError("edge " + std::to_string(e) + ": its environment row is not finite");
+    if (!(square <= kLargestTheta))
+      throw InputError("edge " + std::to_string(e) + ": its environment row is not finite");
     longest = std::max(longest, square);
   }
   ranges_.clear();

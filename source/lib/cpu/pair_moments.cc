@@ -183,9 +183,7 @@ class CentreMoments {
     return doubled && code / shape_.ntypes == code % shape_.ntypes ? 2 : 1;
   }
 
-  PairPlace place(int64_t cell) const {
-    return place_of(shape_.cell_panel[cell], shape_.panels);
-  }
+  PairPlace place(int64_t cell) const { return place_of(shape_.cell_panel[cell], shape_.panels); }
 
   const PairMoments& shape_;
   const CellNumbers& number_;

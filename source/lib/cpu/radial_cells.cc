@@ -4,8 +4,8 @@
 #include <cmath>
 #include <string>
 
-#include "math/panels.h"
 #include "deepmd/error.h"
+#include "math/panels.h"
 
 namespace deepmd {
 namespace {

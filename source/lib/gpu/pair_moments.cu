@@ -235,8 +235,8 @@ void run(const GpuDevice& device, const PairMoments& shape, const double* v, dou
   }
 }
 
-/// The coefficients of cells in the memory of a block: an odd number apart, so that lanes with different cells read from
-/// different banks.
+/// The coefficients of cells in the memory of a block: an odd number apart, so that lanes with different cells read
+/// from different banks.
 __host__ __device__ int64_t stride_of(int terms) { return terms | 1; }
 
 /// sum_q e_q T_q(u), by Clenshaw's recurrence.

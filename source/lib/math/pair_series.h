@@ -9,7 +9,8 @@ namespace deepmd {
 /// Coefficients e of the derivative d/dtheta of theta p(u) = factor sum_q e_q T_q(u), for p = sum_q c_q T_q(u).
 ///
 /// With theta = start + (u + 1) / scale this is p + (scale start + 1 + u) p', and u T_q = (T_{q+1} + T_{q-1}) / 2.
-DEEPMD_HOST_DEVICE inline void slope_of_series(const double* c, int terms, const PairPlace& place, double factor, double* e) {
+DEEPMD_HOST_DEVICE inline void slope_of_series(const double* c, int terms, const PairPlace& place, double factor,
+                                               double* e) {
   double y[kMaxTerms + 1] = {};  // p' = sum_q y_q T_q
   for (int q = terms - 1; q > 0; --q) y[q - 1] = y[q + 1] + 2 * q * c[q];
   y[0] /= 2;
