@@ -91,6 +91,14 @@ def test_devices_agree(dtype, rng, monkeypatch):
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_nan_is_not_hidden(dtype):
+    """What a kernel before found unusable must not become a zero."""
+    for name in FUNCTIONS:
+        value, _ = kernels.activate(name, np.array([1, np.nan, -1], dtype))
+        np.testing.assert_array_equal(np.isnan(value), [False, True, False])
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_no_numbers(dtype):
     for name in FUNCTIONS:
         value, slope = kernels.activate(name, np.zeros(0, dtype))

@@ -32,9 +32,9 @@ DEEPMD_HOST_DEVICE DEEPMD_ALWAYS_INLINE ActivationResult<T> activation_of_number
       return {value, T(1) - value * value};
     }
     case Activation::kRelu:
-      return {x > T(0) ? x : T(0), T(x > T(0))};
+      return {x <= T(0) ? T(0) : x, T(x > T(0))};  // NaN stays NaN
     case Activation::kRelu6:
-      return {x > T(0) ? (x < T(6) ? x : T(6)) : T(0), T(x > T(0) && x < T(6))};
+      return {x <= T(0) ? T(0) : (x >= T(6) ? T(6) : x), T(x > T(0) && x < T(6))};
     case Activation::kSoftplus:
       return {(x > T(0) ? x : T(0)) + std::log1p(std::exp(-std::abs(x))), sigmoid_of_number(x)};
     case Activation::kSigmoid: {
