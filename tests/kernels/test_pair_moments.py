@@ -186,7 +186,10 @@ def test_many_cells(rng, per_octave):
     assert len(cells.code) > (256 if per_octave == 16 else 64 * 1024 / (8 * terms))
     moments = kernels.pair_moments(cells, terms)
     expected = expected_moments(edges, cells, terms)
-    np.testing.assert_allclose(moments, expected, rtol=1e-11, atol=1e-13 * np.abs(expected).max())
+    # theta is rounded as the products of its longest rows are, and a cell is narrow: the change of theta T_2(u) by that
+    largest = np.finfo(float).eps * np.sum(edges.rows[:, 1:] ** 2, axis=1).max()
+    bound = 8 * largest * (2 / cells.width) * (terms - 1) ** 2 * (np.abs(cells.start) + cells.width)
+    assert (np.abs(moments - expected) < bound[:, None] + 1e-11 * np.abs(expected)).all()
     v = rng.normal(size=edges.rows.shape)
     change = np.sum(kernels.pair_moments(cells, terms, v) * moments)
     assert change == pytest.approx(np.sum(kernels.pair_moments_grad_rows(cells, moments) * v), rel=1e-10)
