@@ -1,7 +1,7 @@
 """What the kernels of a GPU take of its registers and shared memory, as the assembler reports it; no GPU is needed.
 
 ``python -m benchmarks.gpu_registers`` compiles every source with ``nvcc -Xptxas -v`` and prints a Markdown table; it
-ends with status 1 where a kernel of ours has too few registers and spills.
+ends with status 1 where a kernel of ours spills more than two numbers.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _LIBRARY = Path(__file__).parents[1] / "source" / "lib"
+_TOLERATED = 16  # bytes: as little as the exponent that `frexp` writes to memory
 _ENTRY = "Compiling entry function "
 # What the report of one entry says, and the group that is the number.
 _FACTS = {
@@ -111,7 +112,7 @@ def main() -> int:
     print("| source | kernel | registers | shared, bytes | stack, bytes | spilled, bytes |\n|---|---|--:|--:|--:|--:|")
     for row in kernels:
         print(f"| {row.source} | `{row.name}` | {row.registers} | {row.shared} | {row.stack} | {row.spilled} |")
-    spilling = [row for row in kernels if row.spilled and not row.name.startswith("cub ")]
+    spilling = [row for row in kernels if row.spilled > _TOLERATED and not row.name.startswith("cub ")]
     return 1 if spilling else 0
 
 

@@ -13,6 +13,7 @@ from deepmd_tf.errors import InputError
 
 _YAML_SUFFIXES = (".yaml", ".yml")
 _MOST_BYTES = 64 * 1024**2
+_MOST_LETTERS = 200
 _MOST_VALUES = 1_000_000
 """What a file may hold once its YAML aliases are followed; a few lines of aliases of aliases would be any number."""
 
@@ -161,8 +162,13 @@ def _parse_yaml(text: str, path: Path) -> Any:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
-        raise InputError(f"{path}{where}: not valid YAML: {error.problem or error.context}") from None
+        raise InputError(f"{path}{where}: not valid YAML: {_begin(error.problem or error.context)}") from None
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         if isinstance(error, InputError):
             raise
-        raise InputError(f"{path}: not valid YAML: {str(error).splitlines()[0]}") from None
+        raise InputError(f"{path}: not valid YAML: {_begin(str(error).splitlines()[0])}") from None
+
+
+def _begin(text: str) -> str:
+    """Enough of what the parser says: it may quote the whole file."""
+    return text if len(text) <= _MOST_LETTERS else f"{text[:_MOST_LETTERS]}..."

@@ -206,6 +206,14 @@ def test_bad_file(tmp_path, name, text, words):
         assert word in str(caught.value)
 
 
+def test_message_does_not_quote_the_whole_file(tmp_path):
+    path = tmp_path / "input.yaml"
+    path.write_text(f"!{'x' * 5000} 1\n")
+    with pytest.raises(InputError, match="not valid YAML: could not determine a constructor") as error:
+        load_config(path)
+    assert len(str(error.value)) < 400 + len(str(path))
+
+
 def test_no_file(tmp_path):
     with pytest.raises(InputError, match="no such file"):
         load_config(tmp_path / "input.json")
