@@ -34,6 +34,9 @@ _PATIENCE = 1800.0
 _GRACE = 2.0
 """Seconds that a failed rank leaves to rank 0, so that a message which all ranks have is said once."""
 
+_MOMENT = 0.5
+"""Seconds that the launcher has to pass on the last message before all ranks end."""
+
 _THREAD_VARIABLES = ("TF_NUM_INTRAOP_THREADS", "DP_INTRA_OP_PARALLELISM_THREADS", "OMP_NUM_THREADS")
 
 
@@ -190,6 +193,7 @@ class MpiRanks(Ranks):
     def _end(self, message: str, status: int) -> None:
         """Say something and end all ranks."""
         print(f"dp: rank {self.rank} of {self.size} on {socket.gethostname()}: {message}", file=sys.stderr, flush=True)
+        time.sleep(_MOMENT)  # the launcher passes on what it has read, and drops the rest when a rank aborts
         self._comm.Abort(status)
         os._exit(status)  # some libraries return from there
 
