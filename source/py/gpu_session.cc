@@ -3,7 +3,7 @@
 #include <atomic>
 #include <string>
 
-#include "gpu/cuda.h"
+#include "gpu/check.h"
 #include "gpu/grid.h"
 #include "gpu/primitives.h"
 
@@ -14,11 +14,7 @@ namespace {
 std::atomic<int> repeats{0};
 std::atomic<double> seconds{0};
 
-void check(cudaError_t error, const char* call) {
-  if (error == cudaSuccess) return;
-  cudaGetLastError();
-  throw GpuError(std::string("CUDA: ") + call + ": " + cudaGetErrorString(error));
-}
+using gpu::check;
 
 void* make_stream() {
   cudaStream_t stream;

@@ -26,10 +26,7 @@ template <typename T>
 DescriptorPlan<T>::DescriptorPlan(const TabulatedDescriptor<T>& descriptor, const FrameSplits& frames)
     : descriptor(descriptor), packed{descriptor.columns, descriptor.axis}, frames(frames) {
   const Panels& panels = descriptor.panels;
-  if (!(panels.unit > 0) || !std::isfinite(panels.unit) || !std::isfinite(panels.lowest) || panels.per_octave < 1) {
-    throw InputError("panels: expected a positive unit and a positive number per octave, got " +
-                     std::to_string(panels.unit) + " and " + std::to_string(panels.per_octave));
-  }
+  check_panels(panels, 1);
   for (int64_t code = 0; code < count_codes(descriptor.codes); ++code) {
     for (int panel = 0; panel < descriptor.npanels; ++panel) {
       const Interval interval = interval_of(panel, panels);

@@ -16,13 +16,6 @@ constexpr int64_t kRunsPerPiece = 512;
 // Centres whose runs are taken cell by cell: few enough that their t stay in the second cache.
 constexpr int64_t kCentresPerBlock = 32;
 
-void check(const Contraction& shape) {
-  if (shape.terms < 2 || shape.terms > kMaxTerms) {
-    throw InputError("expected 2 to " + std::to_string(kMaxTerms) + " terms in a cell, got " +
-                     std::to_string(shape.terms));
-  }
-}
-
 /// Nanoseconds of the products of a run with a cell.
 int64_t run_cost(const Contraction& shape) { return shape.terms * shape.columns / 4 + 100; }
 
@@ -71,7 +64,7 @@ int64_t block_cost(const Contraction& shape, const BlockRuns& blocks) {
 
 template <typename T>
 void forward(const CpuDevice& device, const Contraction& all, const double* v, const T* table, T* t) {
-  check(all);
+  check_terms(all.terms);
   std::vector<uint8_t> counts;
   const Contraction shape = with_cell_terms(device, all, table, counts);
   const auto loop = loops().contract<T>().forward;
@@ -92,7 +85,7 @@ struct Piece {
 
 template <typename T>
 void to_table(const CpuDevice& device, const Contraction& shape, const double* v, const T* t_grad, T* table_grad) {
-  check(shape);
+  check_terms(shape.terms);
   std::vector<Piece> pieces;
   for (int64_t c = 0; c < shape.ncell; ++c) {
     for (int64_t begin = shape.cell_splits[c]; begin < shape.cell_splits[c + 1]; begin += kRunsPerPiece) {
@@ -125,6 +118,11 @@ void to_table(const CpuDevice& device, const Contraction& shape, const double* v
 
 }  // namespace
 
+void check_terms(int terms) {
+  if (terms >= 2 && terms <= kMaxTerms) return;
+  throw InputError("expected 2 to " + std::to_string(kMaxTerms) + " terms in a cell, got " + std::to_string(terms));
+}
+
 template <typename T>
 int significant_terms(int terms, int64_t columns, const T* coefficients) {
   // A term is |c| in G and up to k^2 |c| in the derivative, of which round-off in c is as much.
@@ -156,7 +154,7 @@ void contract_cells_tangent(const CpuDevice& device, const Contraction& shape, c
 template <typename T>
 void contract_cells_grad_rows(const CpuDevice& device, const Contraction& all, const T* t_grad, const T* table,
                               double* rows_grad) {
-  check(all);
+  check_terms(all.terms);
   std::vector<uint8_t> counts;
   const Contraction shape = with_cell_terms(device, all, table, counts);
   const auto loop = loops().contract<T>().to_rows;

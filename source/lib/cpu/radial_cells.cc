@@ -107,12 +107,20 @@ void sort_by_cell(RadialCells& result) {
 
 }  // namespace
 
+void check_panels(const Panels& panels, int least_per_octave) {
+  if (panels.unit > 0 && std::isfinite(panels.unit) && std::isfinite(panels.lowest) &&
+      panels.per_octave >= least_per_octave) {
+    return;
+  }
+  const std::string number =
+      least_per_octave > 0 ? "a positive number per octave" : "a number per octave that is not negative";
+  throw InputError("panels: expected a positive unit and " + number + ", got " + std::to_string(panels.unit) + " and " +
+                   std::to_string(panels.per_octave));
+}
+
 RadialCells radial_cells(const CpuDevice& device, const EdgeTypes& edges, const double* rows, const Codes& codes,
                          const Panels& panels) {
-  if (!(panels.unit > 0) || !std::isfinite(panels.unit) || !std::isfinite(panels.lowest) || panels.per_octave < 0) {
-    throw InputError("panels: expected a positive unit and a number per octave that is not negative, got " +
-                     std::to_string(panels.unit) + " and " + std::to_string(panels.per_octave));
-  }
+  check_panels(panels, 0);
   const int64_t nedge = edges.nedge;
   check_rows(device, nedge, rows);
   const int64_t nblocks = (edges.ncentres + kCentresPerBlock - 1) / kCentresPerBlock;

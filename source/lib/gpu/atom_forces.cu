@@ -24,14 +24,8 @@ __global__ void __launch_bounds__(kThreads, 1)
         for (int b = 0; b < 3; ++b) virial[3 * a + b] -= g[a] * d[b];
       }
     }
-    for (int a = 0; a < 3; ++a) {
-      const double total = warp_sum(sum[a]);
-      if (lane_index() == a) force[3 * i + a] = total;
-    }
-    for (int k = 0; k < 9; ++k) {
-      const double total = warp_sum(virial[k]);
-      if (lane_index() == k) atom_virial[9 * i + k] = total;
-    }
+    store_warp_sums(sum, force + 3 * i);
+    store_warp_sums(virial, atom_virial + 9 * i);
   }
 }
 

@@ -86,18 +86,6 @@ __device__ void put_edge(const CellChunk<T>& chunk, const CellOfEdge& place, con
   }
 }
 
-/// The first warp loads the edges [first, last), at most kEdges; all threads of the block call it. `cell_of(e)` says
-/// where edge e lies; rows [nedge, 4].
-template <typename T, typename CellOf>
-__device__ void load_edges(const CellChunk<T>& chunk, const CellOf& cell_of, const double* rows, int64_t first,
-                           int64_t last, int terms, bool slopes) {
-  if (threadIdx.x < kWarp) {
-    const int64_t e = first + lane_index() < last ? first + lane_index() : -1;
-    put_edge(chunk, e >= 0 ? cell_of(e) : CellOfEdge{-1, 0, 1}, rows, e, terms, slopes);
-  }
-  __syncthreads();
-}
-
 /// The moments of all runs of the chunk: S[a, k] = sum_j R_j[a] T_k(u_j), or, where `v` [nedge, 4] is not null, their
 /// change along a change v of the rows. All threads call it.
 template <typename T>
@@ -117,97 +105,6 @@ __device__ void sum_moments(const CellChunk<T>& chunk, const double* v, int term
     chunk.moment[q / 4].of[a] = T(sum);
   }
   __syncthreads();
-}
-
-/// One block for a centre: t [ncentres, 4, columns] = the sum over its runs of moments times table [ncell, terms,
-/// columns]. `Cells` knows the edges of a centre, first(c) to last(c), and by of(c) in which cell each lies.
-template <typename T, typename Cells>
-__global__ void __launch_bounds__(kThreads)
-    contract_forward(int64_t ncentres, Cells cells, const double* rows, const double* v, int terms, int64_t columns,
-                     const T* table, T* t) {
-  const bool slopes = v != nullptr;
-  const CellChunk<T> chunk(terms, slopes);
-  for (int64_t c = blockIdx.x; c < ncentres; c += gridDim.x) {
-    for (int64_t m0 = 0; m0 < columns; m0 += blockDim.x) {
-      const int64_t m = m0 + threadIdx.x;
-      T sum[4] = {0, 0, 0, 0};
-      for (int64_t first = cells.first(c); first < cells.last(c); first += kEdges) {
-        load_edges(chunk, cells.of(c), rows, first, cells.last(c), terms, slopes);
-        sum_moments(chunk, v, terms);
-        const int nrun = *chunk.nrun;
-        for (int run = 0; m < columns && run < nrun; ++run) {
-          const T* coefficient = table + chunk.cell[run] * terms * columns + m;
-          const Four<T>* moments = chunk.moment + run * terms;
-#pragma unroll 4
-          for (int k = 0; k < terms; ++k) {
-            const T factor = coefficient[k * columns];
-            const Four<T> moment = moments[k];
-            for (int a = 0; a < 4; ++a) sum[a] += moment.of[a] * factor;
-          }
-        }
-        __syncthreads();
-      }
-      for (int a = 0; m < columns && a < 4; ++a) t[(4 * c + a) * columns + m] = sum[a];
-    }
-  }
-}
-
-/// One block for a centre: t_grad [ncentres, 4, columns] -> rows_grad [nedge, 4], zero for edges of its that are in no
-/// cell.
-template <typename T, typename Cells>
-__global__ void __launch_bounds__(kThreads)
-    contract_backward(int64_t ncentres, Cells cells, const double* rows, int terms, int64_t columns, const T* t_grad,
-                      const T* table, double* rows_grad) {
-  const CellChunk<T> chunk(terms, true);
-  const int warps = int(blockDim.x) / kWarp, warp = int(threadIdx.x) / kWarp;
-  for (int64_t c = blockIdx.x; c < ncentres; c += gridDim.x) {
-    const T* gradient = t_grad + 4 * c * columns;
-    for (int64_t first = cells.first(c); first < cells.last(c); first += kEdges) {
-      load_edges(chunk, cells.of(c), rows, first, cells.last(c), terms, true);
-      // The derivative by the moments of every run: a warp for a run and eight terms, a lane for some columns and then
-      // for one of the 32 sums.
-      constexpr int kTogether = kWarp / 4;
-      const int groups = (terms + kTogether - 1) / kTogether;
-      for (int q = warp; q < *chunk.nrun * groups; q += warps) {
-        const int run = q / groups, k0 = q % groups * kTogether;
-        const T* coefficient = table + (chunk.cell[run] * terms + k0) * columns;
-        T sum[kWarp];
-#pragma unroll
-        for (int i = 0; i < kWarp; ++i) sum[i] = 0;
-        for (int64_t m = lane_index(); m < columns; m += kWarp) {
-          T g[4];
-#pragma unroll
-          for (int a = 0; a < 4; ++a) g[a] = gradient[a * columns + m];
-#pragma unroll
-          for (int k = 0; k < kTogether; ++k) {
-            const T factor = k0 + k < terms ? coefficient[k * columns + m] : T(0);
-#pragma unroll
-            for (int a = 0; a < 4; ++a) sum[4 * k + a] += g[a] * factor;
-          }
-        }
-        const T total = warp_sums(sum);
-        const int k = k0 + lane_index() / 4;
-        if (k < terms) chunk.moment[run * terms + k].of[lane_index() % 4] = total;
-      }
-      __syncthreads();
-      const int j = int(threadIdx.x);
-      if (j < kEdges && first + j < cells.last(c)) {
-        double grad[4] = {0, 0, 0, 0};
-        const int run = chunk.run_of[j];
-        for (int k = 0; run >= 0 && k < terms; ++k) {
-          double by_value = 0;
-          for (int a = 0; a < 4; ++a) {
-            const double q = double(chunk.moment[run * terms + k].of[a]);
-            grad[a] += q * chunk.value[j * terms + k];
-            by_value += q * chunk.row[4 * j + a];
-          }
-          grad[0] += by_value * chunk.slope[j * terms + k];
-        }
-        for (int a = 0; a < 4; ++a) rows_grad[4 * (first + j) + a] = grad[a];
-      }
-      __syncthreads();
-    }
-  }
 }
 
 /// Threads of a block that has one for every column, or several turns.

@@ -1,10 +1,10 @@
 #include "deepmd/contraction.h"
 
 #include <algorithm>
-#include <string>
 
 #include "gpu/cell_moments.h"
 #include "gpu/launch.h"
+#include "gpu/parts.h"
 
 namespace deepmd {
 namespace {
@@ -14,13 +14,6 @@ using namespace gpu;
 // The derivative by the table is summed by about so many blocks, whatever the number of cells.
 constexpr int64_t kTableBlocks = 2048;
 constexpr int64_t kMaxParts = 64;
-
-void check(const Contraction& shape) {
-  if (shape.terms < 2 || shape.terms > kMaxTerms) {
-    throw InputError("expected 2 to " + std::to_string(kMaxTerms) + " terms in a cell, got " +
-                     std::to_string(shape.terms));
-  }
-}
 
 /// The cells of edges as the runs of a centre say.
 struct CellsOfRuns {
@@ -54,12 +47,118 @@ struct CellsOfRuns {
   __device__ OfCentre of(int64_t c) const { return {shape, shape.run_splits[c], shape.run_splits[c + 1]}; }
 };
 
+/// The first warp loads the edges [first, last), at most kEdges; all threads of the block call it. `cell_of(e)` says
+/// where edge e lies.
+template <typename T>
+__device__ void load_edges(const CellChunk<T>& chunk, const CellsOfRuns::OfCentre& cell_of, const double* rows,
+                           int64_t first, int64_t last, int terms, bool slopes) {
+  if (threadIdx.x < kWarp) {
+    const int64_t e = first + lane_index() < last ? first + lane_index() : -1;
+    put_edge(chunk, e >= 0 ? cell_of(e) : CellOfEdge{-1, 0, 1}, rows, e, terms, slopes);
+  }
+  __syncthreads();
+}
+
+/// One block for a centre: t [ncentres, 4, columns] = the sum over its runs of moments times table [ncell, terms,
+/// columns].
+template <typename T>
+__global__ void __launch_bounds__(kThreads) contract_forward(CellsOfRuns cells, const double* v, const T* table, T* t) {
+  const double* rows = cells.shape.rows;
+  const int terms = cells.shape.terms;
+  const int64_t ncentres = cells.shape.ncentres, columns = cells.shape.columns;
+  const bool slopes = v != nullptr;
+  const CellChunk<T> chunk(terms, slopes);
+  for (int64_t c = blockIdx.x; c < ncentres; c += gridDim.x) {
+    for (int64_t m0 = 0; m0 < columns; m0 += blockDim.x) {
+      const int64_t m = m0 + threadIdx.x;
+      T sum[4] = {0, 0, 0, 0};
+      for (int64_t first = cells.first(c); first < cells.last(c); first += kEdges) {
+        load_edges(chunk, cells.of(c), rows, first, cells.last(c), terms, slopes);
+        sum_moments(chunk, v, terms);
+        const int nrun = *chunk.nrun;
+        for (int run = 0; m < columns && run < nrun; ++run) {
+          const T* coefficient = table + chunk.cell[run] * terms * columns + m;
+          const Four<T>* moments = chunk.moment + run * terms;
+#pragma unroll 4
+          for (int k = 0; k < terms; ++k) {
+            const T factor = coefficient[k * columns];
+            const Four<T> moment = moments[k];
+            for (int a = 0; a < 4; ++a) sum[a] += moment.of[a] * factor;
+          }
+        }
+        __syncthreads();
+      }
+      for (int a = 0; m < columns && a < 4; ++a) t[(4 * c + a) * columns + m] = sum[a];
+    }
+  }
+}
+
+/// One block for a centre: t_grad [ncentres, 4, columns] -> rows_grad [nedge, 4], zero for edges of its that are in no
+/// cell.
+template <typename T>
+__global__ void __launch_bounds__(kThreads)
+    contract_backward(CellsOfRuns cells, const T* t_grad, const T* table, double* rows_grad) {
+  const double* rows = cells.shape.rows;
+  const int terms = cells.shape.terms;
+  const int64_t ncentres = cells.shape.ncentres, columns = cells.shape.columns;
+  const CellChunk<T> chunk(terms, true);
+  const int warps = int(blockDim.x) / kWarp, warp = int(threadIdx.x) / kWarp;
+  for (int64_t c = blockIdx.x; c < ncentres; c += gridDim.x) {
+    const T* gradient = t_grad + 4 * c * columns;
+    for (int64_t first = cells.first(c); first < cells.last(c); first += kEdges) {
+      load_edges(chunk, cells.of(c), rows, first, cells.last(c), terms, true);
+      // The derivative by the moments of every run: a warp for a run and eight terms, a lane for some columns and then
+      // for one of the 32 sums.
+      constexpr int kTogether = kWarp / 4;
+      const int groups = (terms + kTogether - 1) / kTogether;
+      for (int q = warp; q < *chunk.nrun * groups; q += warps) {
+        const int run = q / groups, k0 = q % groups * kTogether;
+        const T* coefficient = table + (chunk.cell[run] * terms + k0) * columns;
+        T sum[kWarp];
+#pragma unroll
+        for (int i = 0; i < kWarp; ++i) sum[i] = 0;
+        for (int64_t m = lane_index(); m < columns; m += kWarp) {
+          T g[4];
+#pragma unroll
+          for (int a = 0; a < 4; ++a) g[a] = gradient[a * columns + m];
+#pragma unroll
+          for (int k = 0; k < kTogether; ++k) {
+            const T factor = k0 + k < terms ? coefficient[k * columns + m] : T(0);
+#pragma unroll
+            for (int a = 0; a < 4; ++a) sum[4 * k + a] += g[a] * factor;
+          }
+        }
+        const T total = warp_sums(sum);
+        const int k = k0 + lane_index() / 4;
+        if (k < terms) chunk.moment[run * terms + k].of[lane_index() % 4] = total;
+      }
+      __syncthreads();
+      const int j = int(threadIdx.x);
+      if (j < kEdges && first + j < cells.last(c)) {
+        double grad[4] = {0, 0, 0, 0};
+        const int run = chunk.run_of[j];
+        for (int k = 0; run >= 0 && k < terms; ++k) {
+          double by_value = 0;
+          for (int a = 0; a < 4; ++a) {
+            const double q = double(chunk.moment[run * terms + k].of[a]);
+            grad[a] += q * chunk.value[j * terms + k];
+            by_value += q * chunk.row[4 * j + a];
+          }
+          grad[0] += by_value * chunk.slope[j * terms + k];
+        }
+        for (int a = 0; a < 4; ++a) rows_grad[4 * (first + j) + a] = grad[a];
+      }
+      __syncthreads();
+    }
+  }
+}
+
 template <typename T>
 void forward(const GpuDevice& device, const Contraction& shape, const double* v, const T* table, T* t) {
-  check(shape);
+  check_terms(shape.terms);
   const size_t bytes = CellChunk<T>::bytes(shape.terms, v != nullptr);
-  launch(device, grid_of_blocks(shape.ncentres, threads_for(shape.columns), bytes), contract_forward<T, CellsOfRuns>,
-         shape.ncentres, CellsOfRuns{shape}, shape.rows, v, shape.terms, shape.columns, table, t);
+  launch(device, grid_of_blocks(shape.ncentres, threads_for(shape.columns), bytes), contract_forward<T>,
+         CellsOfRuns{shape}, v, table, t);
 }
 
 /// Where a walk along runs of one cell is: at a run, and at one of its edges.
@@ -149,20 +248,9 @@ __global__ void __launch_bounds__(kThreads, 2)
   }
 }
 
-/// The parts of every cell added in order.
-template <typename T>
-__global__ void add_parts(int64_t ncell, int64_t nparts, int64_t size, const T* parts, T* sums) {
-  for (int64_t q = thread_index(); q < ncell * size; q += thread_count()) {
-    const T* part = parts + q / size * nparts * size + q % size;
-    T sum = 0;
-    for (int64_t p = 0; p < nparts; ++p) sum += part[p * size];
-    sums[q] = sum;
-  }
-}
-
 template <typename T>
 void to_table(const GpuDevice& device, const Contraction& shape, const double* v, const T* t_grad, T* table_grad) {
-  check(shape);
+  check_terms(shape.terms);
   if (shape.ncell == 0) return;
   const int64_t nparts = std::clamp<int64_t>(kTableBlocks / shape.ncell, 1, kMaxParts);
   const int64_t size = shape.terms * shape.columns;
@@ -197,12 +285,10 @@ void contract_cells_tangent(const GpuDevice& device, const Contraction& shape, c
 template <typename T>
 void contract_cells_grad_rows(const GpuDevice& device, const Contraction& shape, const T* t_grad, const T* table,
                               double* rows_grad) {
-  check(shape);
-  gpu::check(cudaMemsetAsync(rows_grad, 0, sizeof(double) * 4 * size_t(shape.nedge), stream_of(device)),
-             "cudaMemsetAsync");
+  check_terms(shape.terms);
+  check(cudaMemsetAsync(rows_grad, 0, sizeof(double) * 4 * size_t(shape.nedge), stream_of(device)), "cudaMemsetAsync");
   launch(device, grid_of_blocks(shape.ncentres, threads_for(shape.columns), CellChunk<T>::bytes(shape.terms, true)),
-         contract_backward<T, CellsOfRuns>, shape.ncentres, CellsOfRuns{shape}, shape.rows, shape.terms, shape.columns,
-         t_grad, table, rows_grad);
+         contract_backward<T>, CellsOfRuns{shape}, t_grad, table, rows_grad);
 }
 
 template <typename T>

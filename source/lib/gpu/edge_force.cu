@@ -25,10 +25,7 @@ __global__ void __launch_bounds__(kThreads)
       const int64_t e = incoming.items[k];
       for (int a = 0; a < 3; ++a) sum[a] -= edge_grad[3 * e + a];
     }
-    for (int a = 0; a < 3; ++a) {
-      const double total = warp_sum(sum[a]);
-      if (lane_index() == a) force[3 * i + a] = total;
-    }
+    store_warp_sums(sum, force + 3 * i);
   }
 }
 

@@ -5,6 +5,7 @@
 #include "gpu/frame_sums.h"
 #include "gpu/incoming.h"
 #include "gpu/launch.h"
+#include "gpu/parts.h"
 
 namespace deepmd {
 namespace {
@@ -44,10 +45,7 @@ __global__ void __launch_bounds__(kThreads) sum_virial(EdgeList edges, Incoming 
         for (int b = 0; b < 3; ++b) sum[3 * a + b] -= g[a] * d[b];
       }
     }
-    for (int k = 0; k < 9; ++k) {
-      const double total = warp_sum(sum[k]);
-      if (lane_index() == k) atom_virial[9 * i + k] = total;
-    }
+    store_warp_sums(sum, atom_virial + 9 * i);
   }
 }
 
@@ -62,10 +60,7 @@ __global__ void __launch_bounds__(kThreads)
     for (int64_t i = begin + threadIdx.x; i < end; i += blockDim.x) {
       for (int m = 0; m < 9; ++m) sum[m] += atom_virial[9 * i + m];
     }
-    for (int m = 0; m < 9; ++m) {
-      const double total = warp_sum(sum[m]);
-      if (lane_index() == m) of_warp[threadIdx.x / kWarp][m] = total;
-    }
+    store_warp_sums(sum, of_warp[threadIdx.x / kWarp]);
     __syncthreads();
     if (threadIdx.x < 9) {
       double total = 0;
@@ -73,15 +68,6 @@ __global__ void __launch_bounds__(kThreads)
       parts[9 * k + threadIdx.x] = total;
     }
     __syncthreads();
-  }
-}
-
-__global__ void add_parts(int nframes, int nparts, const double* parts, double* virial) {
-  for (int64_t k = thread_index(); k < 9 * int64_t(nframes); k += thread_count()) {
-    const double* part = parts + k / 9 * nparts * 9 + k % 9;
-    double sum = 0;
-    for (int p = 0; p < nparts; ++p) sum += part[9 * p];
-    virial[k] = sum;
   }
 }
 
@@ -114,7 +100,7 @@ void sum_frames(const GpuDevice& device, const FrameSplits& frames, int64_t nato
   double* parts = device.allocate<double>(int64_t(frames.nframes) * nparts * 9);
   launch(device, grid_of_blocks(int64_t(frames.nframes) * nparts, kThreads), sum_parts, frames, nparts, atom_virial,
          parts);
-  launch(device, grid_of_threads(9 * int64_t(frames.nframes)), add_parts, frames.nframes, nparts,
+  launch(device, grid_of_threads(9 * int64_t(frames.nframes)), add_parts<double>, frames.nframes, nparts, 9,
          static_cast<const double*>(parts), virial);
 }
 

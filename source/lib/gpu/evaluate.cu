@@ -19,10 +19,7 @@ namespace gpu {
 template <typename T>
 DescriptorTables<T> make_tables(const GpuDevice& device, const TabulatedDescriptor<T>& d) {
   const Panels& panels = d.panels;
-  if (!(panels.unit > 0) || !std::isfinite(panels.unit) || !std::isfinite(panels.lowest) || panels.per_octave < 1) {
-    throw InputError("panels: expected a positive unit and a positive number per octave, got " +
-                     std::to_string(panels.unit) + " and " + std::to_string(panels.per_octave));
-  }
+  check_panels(panels, 1);
   const int64_t ntypes = d.codes.ntypes;
   check_edge_rows({0, 0, nullptr, nullptr, nullptr, int(ntypes), d.avg, d.std_radial, d.std_angular, d.cutoff});
   const Interval last = interval_of(int(d.npanels) - 1, panels);
@@ -91,7 +88,7 @@ class Evaluator {
     atom_forces(device_, edges_, edge_grad_, out_.force, out_.atom_virial);
     const int* splits = copy_to_device(device_, frames.splits, int64_t(frames.nframes) + 1);
     sum_frames(device_, {frames.nframes, splits}, edges_.natoms, out_.atom_virial, out_.virial);
-    const Number edge = read_back(device_, static_cast<const Number*>(too_near_), 1)[0];
+    const Number edge = fetch(device_, static_cast<const Number*>(too_near_));
     if (edge != kNone) throw_edge(frames, int64_t(edge));
   }
 
@@ -112,11 +109,11 @@ class Evaluator {
   [[noreturn]] void throw_edge(const FrameSplits& frames, int64_t edge) const {
     const std::vector<int64_t> rows = read_back(device_, edges_.splits, edges_.ncentres + 1);
     const int64_t own = std::upper_bound(rows.begin(), rows.end(), edge) - rows.begin() - 1;
-    const int64_t other = read_back(device_, edges_.neighbor + edge, 1)[0];
+    const int64_t other = fetch(device_, edges_.neighbor + edge);
     const std::vector<double> vec = read_back(device_, edges_.vec + 3 * edge, 3);
     const int64_t frame = std::upper_bound(frames.splits, frames.splits + frames.nframes + 1, own) - frames.splits - 1;
     const int64_t first = frames.splits[frame];
-    throw_too_near(model_.descriptor, tables_.end, read_back(device_, edges_.type + own, 1)[0],
+    throw_too_near(model_.descriptor, tables_.end, fetch(device_, edges_.type + own),
                    {frame, own - first, other - first, vec.data()});
   }
 

@@ -1,16 +1,25 @@
 #pragma once
 
-#include "gpu/launch.h"
+#include <vector>
+
+#include "gpu/check.h"
 
 namespace deepmd::gpu {
 
-/// Waits for what is in the stream, and reads a value on the device.
+/// Waits for numbers from the device.
 template <typename T>
-T fetch(const GpuDevice& device, const T* value) {
-  T host;
-  check(cudaMemcpyAsync(&host, value, sizeof(T), cudaMemcpyDeviceToHost, stream_of(device)), "cudaMemcpyAsync");
+std::vector<T> read_back(const GpuDevice& device, const T* values, int64_t n) {
+  std::vector<T> host(n);
+  check(cudaMemcpyAsync(host.data(), values, sizeof(T) * size_t(n), cudaMemcpyDeviceToHost, stream_of(device)),
+        "cudaMemcpyAsync");
   check(cudaStreamSynchronize(stream_of(device)), "cudaStreamSynchronize");
   return host;
+}
+
+/// Waits for one.
+template <typename T>
+T fetch(const GpuDevice& device, const T* value) {
+  return read_back(device, value, 1)[0];
 }
 
 }  // namespace deepmd::gpu

@@ -26,10 +26,7 @@ __global__ void __launch_bounds__(kThreads)
       const int64_t slot = incoming.items[k];
       for (int b = 0; b < 3; ++b) sum[b] += gradient[3 * slot + b];
     }
-    for (int b = 0; b < 3; ++b) {
-      const double total = warp_sum(sum[b]);
-      if (lane_index() == b) force[3 * i + b] = T(total);
-    }
+    store_warp_sums(sum, force + 3 * i);
   }
 }
 

@@ -4,20 +4,10 @@
 #include <string>
 #include <tuple>
 
-#include "deepmd/gpu_device.h"
-#include "gpu/cuda.h"
+#include "gpu/check.h"
 #include "gpu/grid.h"
 
 namespace deepmd::gpu {
-
-/// Throws GpuError unless the call succeeded.
-inline void check(cudaError_t error, const char* call) {
-  if (error == cudaSuccess) return;
-  cudaGetLastError();  // so that the next call is not blamed
-  throw GpuError(std::string("CUDA: ") + call + ": " + cudaGetErrorString(error));
-}
-
-inline cudaStream_t stream_of(const GpuDevice& device) { return static_cast<cudaStream_t>(device.stream()); }
 
 /// What a block may take of shared memory without asking.
 constexpr size_t kSharedWithoutAsking = 48 * 1024;
@@ -72,6 +62,15 @@ template <typename T>
 __device__ __forceinline__ T warp_sum(T value) {
   for (int step = kWarp / 2; step > 0; step /= 2) value += __shfl_xor_sync(kAllLanes, value, step);
   return value;
+}
+
+/// out [kWidth] = the sums over the lanes of a warp, of which each lane has its share.
+template <int kWidth, typename T, typename Out>
+__device__ __forceinline__ void store_warp_sums(const T (&share)[kWidth], Out* out) {
+  for (int k = 0; k < kWidth; ++k) {
+    const T total = warp_sum(share[k]);
+    if (lane_index() == k) out[k] = Out(total);
+  }
 }
 
 /// The sums over the lanes of 32 values, with 31 exchanges: lane l gets that of value l. What is in `values` is lost.

@@ -132,11 +132,11 @@ class Listed {
   void throw_faults(const std::vector<Number>& record) const {
     if (record[kBadCoordinate] != kNone) {
       const int64_t k = int64_t(record[kBadCoordinate]);
-      throw_coordinate(k / 3, int(k % 3), read_back(device_, list_.coord + k, 1)[0]);
+      throw_coordinate(k / 3, int(k % 3), fetch(device_, list_.coord + k));
     }
     if (record[kBadType] != kNone) {
       const int64_t atom = int64_t(record[kBadType]);
-      check_type(read_back(device_, list_.type + atom, 1)[0], list_.ntypes, 0, atom);
+      check_type(fetch(device_, list_.type + atom), list_.ntypes, 0, atom);
     }
     if (record[kBadSplits] != kNone) throw_list_splits(list_.list_length);
   }

@@ -156,7 +156,7 @@ class Searching {
   void throw_faults(const std::vector<Number>& record) const {
     if (record[kBadType] != kNone) {
       const int64_t atom = int64_t(record[kBadType]), f = frame_of(atom);
-      check_type(read_back(device_, input_.type + atom, 1)[0], input_.ntypes, f, atom - input_.frames[f].first_atom);
+      check_type(fetch(device_, input_.type + atom), input_.ntypes, f, atom - input_.frames[f].first_atom);
     }
     const int64_t none = int64_t(input_.frames.size());
     const bool bad_coordinate = record[kBadCoordinate] != kNone, too_far = record[kTooFar] != kNone;
@@ -169,7 +169,7 @@ class Searching {
       const SearchFrame& frame = input_.frames[f];
       if (of_coordinate == f) {
         const int64_t k = int64_t(record[kBadCoordinate]);
-        throw_coordinate(k / 3 - frame.first_atom, int(k % 3), read_back(device_, input_.coord + k, 1)[0]);
+        throw_coordinate(k / 3 - frame.first_atom, int(k % 3), fetch(device_, input_.coord + k));
       }
       if (of_cell == f) throw InputError(bad_cell_->second);
       const int64_t atom = int64_t(record[kTooFar]);

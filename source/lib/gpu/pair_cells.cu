@@ -4,6 +4,7 @@
 
 #include "deepmd/pair_moments.h"
 #include "gpu/fetch.h"
+#include "gpu/launch.h"
 #include "gpu/pair_angles.h"
 #include "gpu/primitives.h"
 

@@ -1,13 +1,12 @@
 #include "deepmd/radial_cells.h"
 
 #include <cmath>
-#include <limits>
 #include <string>
 
-#include "gpu/fetch.h"
 #include "gpu/incoming.h"
 #include "gpu/launch.h"
 #include "gpu/primitives.h"
+#include "gpu/search_record.h"
 #include "math/panels.h"
 
 namespace deepmd {
@@ -17,7 +16,6 @@ using namespace gpu;
 
 // Panels of so many octaves are numbered: s of a micrometre's ten-thousandth is far within them.
 constexpr int kOctaves = 40;
-constexpr long long kNoEdge = std::numeric_limits<long long>::max();
 
 /// What cells and runs are found from.
 struct Finder {
@@ -45,10 +43,10 @@ struct Finder {
 
 /// One warp for a centre: marks where runs begin and which cells there are; the lowest edge whose row is not finite.
 __global__ void __launch_bounds__(kThreads)
-    mark_runs(Finder finder, int64_t* run_begins, int64_t* has_cell, long long* bad_edge) {
+    mark_runs(Finder finder, int64_t* run_begins, int64_t* has_cell, Number* bad_edge) {
   for (int64_t c = warp_index(); c < finder.edges.ncentres; c += warp_count()) {
     for (int64_t e = finder.edges.edge_splits[c] + lane_index(); e < finder.edges.edge_splits[c + 1]; e += kWarp) {
-      if (!isfinite(finder.rows[4 * e])) atomicMin(bad_edge, (long long)(e));
+      if (!isfinite(finder.rows[4 * e])) lower(bad_edge, Number(e));
       const bool inside = finder.in_cell(c, e);
       run_begins[e] = inside && finder.begins(c, e);
       if (inside && finder.panels.per_octave > 0) has_cell[finder.key(c, e)] = 1;
@@ -139,20 +137,18 @@ __global__ void __launch_bounds__(kThreads)
 
 void radial_cells(const GpuDevice& device, const EdgeTypes& edges, const double* rows, const Codes& codes,
                   const Panels& panels, int64_t* run_splits, const MakeCellRoom& make_room) {
-  if (!(panels.unit > 0) || !std::isfinite(panels.unit) || !std::isfinite(panels.lowest) || panels.per_octave < 0) {
-    throw InputError("panels: expected a positive unit and a number per octave that is not negative, got " +
-                     std::to_string(panels.unit) + " and " + std::to_string(panels.per_octave));
-  }
+  check_panels(panels, 0);
   const Finder finder{edges, rows, codes, panels};
   const bool single = panels.per_octave == 0;
   const int64_t nedge = edges.nedge, nkeys = single ? 0 : count_codes(codes) * finder.npanels();
   // Beyond the last edge and the last run there is one number more, which is looked at.
   int64_t *run_of = device.allocate<int64_t>(nedge + 2), *cell_of = device.allocate<int64_t>(nkeys + 1);
   struct Sizes {
-    long long nrun, ncell, bad_edge;
+    int64_t nrun, ncell;
+    Number bad_edge;
   };
   Sizes* sizes = device.allocate<Sizes>(1);
-  const Sizes start{0, 0, kNoEdge};
+  const Sizes start{0, 0, kNone};
   const cudaStream_t stream = stream_of(device);
   check(cudaMemcpyAsync(sizes, &start, sizeof start, cudaMemcpyHostToDevice, stream), "cudaMemcpyAsync");
   check(cudaMemsetAsync(run_of, 0, sizeof(int64_t) * size_t(nedge + 2), stream), "cudaMemsetAsync");
@@ -167,7 +163,7 @@ void radial_cells(const GpuDevice& device, const EdgeTypes& edges, const double*
   check(cudaMemcpyAsync(&sizes->ncell, cell_of + nkeys, sizeof(int64_t), cudaMemcpyDeviceToDevice, stream),
         "cudaMemcpyAsync");
   const Sizes found = fetch(device, sizes);
-  if (found.bad_edge != kNoEdge) {
+  if (found.bad_edge != kNone) {
     throw InputError("edge " + std::to_string(found.bad_edge) + ": its environment row is not finite");
   }
   const int64_t nrun = found.nrun, ncell = single ? nrun : found.ncell;

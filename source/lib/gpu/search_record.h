@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "gpu/fetch.h"
 #include "gpu/launch.h"
 
 namespace deepmd::gpu {
@@ -32,16 +33,6 @@ Number* new_record(const GpuDevice& device, int ntypes);
 /// Waits for the record; `edge_splits` [rows + 1], or null when rows have not been counted.
 std::vector<Number> read_record(const GpuDevice& device, Number* record, int ntypes, int64_t rows,
                                 const int64_t* edge_splits);
-
-/// Waits for numbers from the device.
-template <typename T>
-std::vector<T> read_back(const GpuDevice& device, const T* values, int64_t n) {
-  std::vector<T> host(n);
-  check(cudaMemcpyAsync(host.data(), values, sizeof(T) * size_t(n), cudaMemcpyDeviceToHost, stream_of(device)),
-        "cudaMemcpyAsync");
-  check(cudaStreamSynchronize(stream_of(device)), "cudaStreamSynchronize");
-  return host;
-}
 
 /// Most threads have nothing to change, and looking first spares them the wait for the others.
 __device__ __forceinline__ void lower(Number* place, Number value) {

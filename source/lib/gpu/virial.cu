@@ -34,10 +34,7 @@ __global__ void __launch_bounds__(kThreads) sum_virial(SlotShape shape, Incoming
         for (int b = 0; b < 3; ++b) sum[3 * a + b] += g[a] * double(d[b]);
       }
     }
-    for (int k = 0; k < 9; ++k) {
-      const double total = warp_sum(sum[k]);
-      if (lane_index() == k) sums[9 * i + k] = total;
-    }
+    store_warp_sums(sum, sums + 9 * i);
   }
 }
 

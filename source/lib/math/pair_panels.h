@@ -48,10 +48,7 @@ inline void check_pair_panels(const PairPanels& panels) {
 /// Throws InputError unless the panels are panels and the terms as many as a cell can have.
 inline void check_pair_moments(const PairMoments& shape) {
   check_pair_panels(shape.panels);
-  if (shape.terms < 2 || shape.terms > kMaxTerms) {
-    throw InputError("expected 2 to " + std::to_string(kMaxTerms) + " terms in a cell, got " +
-                     std::to_string(shape.terms));
-  }
+  check_terms(shape.terms);
 }
 
 }  // namespace deepmd

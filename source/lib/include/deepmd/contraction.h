@@ -37,6 +37,9 @@ struct Contraction {
 
 constexpr int kMaxTerms = 32;
 
+/// Throws InputError unless polynomials may have so many terms.
+void check_terms(int terms);
+
 /// How many of the terms of a cell's coefficients [terms, columns], rounded up to a multiple of four, must be kept so
 /// that what the rest adds to G and to its derivative by u is round-off in this precision.
 template <typename T>

@@ -19,6 +19,9 @@ struct Panels {
   int per_octave;  ///< positive; or 0 for a cell of width 2 around every edge, of which it is the midpoint
 };
 
+/// Throws InputError unless the panels can be used, with at least so many in an octave.
+void check_panels(const Panels& panels, int least_per_octave);
+
 /// Of which types an edge (centre, neighbour) makes a cell.
 struct Codes {
   int ntypes;
