@@ -19,9 +19,9 @@ class DEEPMD_API GpuError : public std::runtime_error {
 ///
 /// The overloads of the kernels for this device take pointers to its memory, unless their comment says otherwise, and
 /// only put work into the stream: nothing waits, except a search, which has to know how many edges there are. They
-/// leave out what the others check by reading data. Splits and runs are trusted, for they come from other kernels; of
-/// the rest, an atom or a type that is out of range, or an edge of no length, makes what it would have taken part in
-/// NaN. Results are the same, bit by bit, in every run.
+/// leave out what the others check by reading data. Splits and runs are trusted, and the ends of edges where cells are
+/// found, for they come from searches, which check; elsewhere an atom or a type that is out of range, or an edge of no
+/// length, makes what it would have taken part in NaN. Results are the same, bit by bit, in every run.
 class GpuDevice {
  public:
   /// Memory of the device, aligned to 256 bytes, that remains until the work that is in the stream when the kernel
