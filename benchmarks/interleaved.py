@@ -11,7 +11,7 @@ from pathlib import Path
 from benchmarks.programs import Program, environment, pin, tail, write_input
 
 _POLL = 0.001
-_PATIENCE = 1800.0
+_PATIENCE = 7200.0
 
 
 class PausedTraining:

@@ -48,24 +48,26 @@ def load_systems(
     -----
     Where problems are collected (`errors.collecting`) all of them are noted, and systems that cannot be used left out.
     """
-    files, memory, names = Files(), Memory(), tuple(type_map)
+    memory, names, context = Memory(), tuple(type_map), copy_context()
+    with Files() as files:
 
-    def load(path: str) -> list[System]:
-        with going_on():
-            return read_xyz(path, names, xyz_keys) if is_xyz(path) else [_load(path, names, files, memory)]
-        return []
+        def load(path: str) -> list[System]:
+            with going_on():
+                return read_xyz(path, names, xyz_keys) if is_xyz(path) else [_load(path, names, files, memory)]
+            return []
 
-    found, context = find_systems(paths, files), copy_context()
-    if len(found) < _MANY:
-        return [system for path in found for system in load(path)]
-    with ThreadPoolExecutor(_THREADS) as pool:  # while one waits for a file another works
-        loaded = pool.map(lambda path: context.copy().run(load, path), found)
-        return [system for systems in loaded for system in systems]
+        found = find_systems(paths, files)
+        if len(found) < _MANY:
+            return [system for path in found for system in load(path)]
+        with ThreadPoolExecutor(_THREADS) as pool:  # while one waits for a file another works
+            loaded = pool.map(lambda path: context.copy().run(load, path), found)
+            return [system for systems in loaded for system in systems]
 
 
 def load_system(path: str | Path, type_map: Sequence[str]) -> System:
     """Load one directory with `type.raw` and `set.*`, or one group `file.hdf5#/group` that holds the same."""
-    return _load(str(path), tuple(type_map), Files(), Memory())
+    with Files() as files:
+        return _load(str(path), tuple(type_map), files, Memory())
 
 
 def _load(path: str, type_map: tuple[str, ...], files: Files, memory: Memory) -> System:

@@ -9,6 +9,8 @@ import pytest
 from deepmd_tf.data import feed, load_system, load_systems
 from deepmd_tf.data import hdf5 as hdf5_module
 from deepmd_tf.data import npy as npy_module
+from deepmd_tf.data.hdf5 import DatasetRows
+from deepmd_tf.data.hdf5_process import READER
 from deepmd_tf.data.memory import Memory, available
 from deepmd_tf.errors import InputError
 
@@ -93,6 +95,11 @@ def reference_elsewhere(file):
     file["s/set.000/coord.npy"] = h5py.ExternalLink("other.h5", "x")
 
 
+def half_written(file):
+    del file["s/set.000/coord.npy"]
+    file.create_dataset("s/set.000/coord.npy", shape=(4, 9), dtype="f8", chunks=(1, 9))[:2] = 1.0
+
+
 BROKEN = {
     "no coordinates": (replaced("s/set.000/coord.npy"), ["s/set.000", "expected coord.npy"]),
     "integers": (replaced("s/set.000/energy.npy", data=np.arange(4)), ["energy.npy", "float64", "int64"]),
@@ -103,7 +110,16 @@ BROKEN = {
     "types": (replaced("s/type.raw", data=np.array([0, 1, 7])), ["s/type.raw", "atom 2", "got 7"]),
     "a huge array of nothing": (
         replaced("s/set.000/coord.npy", shape=(2**40, 9), dtype="f8", chunks=(1, 9)),
-        ["box.npy", "1099511627776 rows"],
+        ["set.000/coord.npy", "expected 1099511627776 chunks", "got 0", "not all was written"],
+    ),
+    "half written": (half_written, ["set.000/coord.npy", "expected 4 chunks", "got 2"]),
+    "never written": (replaced("s/set.000/energy.npy", shape=(4,), dtype="f8"), ["energy.npy", "never written"]),
+    "no shape": (replaced("s/set.000/energy.npy", data=h5py.Empty("f8")), ["energy.npy", "without a shape"]),
+    "huge chunks": (
+        replaced(
+            "s/set.000/energy.npy", shape=(4,), dtype="f4", data=np.ones(4), chunks=(2**28 + 1,), maxshape=(None,)
+        ),
+        ["energy.npy", "expected chunks below"],
     ),
     "a link to another file": (reference_elsewhere, ["coord.npy"]),
 }
@@ -118,6 +134,48 @@ def test_bad_content(tmp_path, function, words):
         load_systems(path, TYPE_MAP)
     for word in words:
         assert word in str(caught.value)
+
+
+@pytest.mark.parametrize("dtype", ["<f8", ">f8", "<f4", ">f4"])
+def test_formats_of_numbers(tmp_path, dtype):
+    """Also behind a block of somebody else's at the beginning of the file."""
+    plain, path = write_hdf5(tmp_path / "plain.h5", {"s": write_system(tmp_path / "s")}), tmp_path / "data.h5"
+    with h5py.File(path, "w", userblock_size=2048) as file, h5py.File(plain) as source:
+        source.copy("s", file)
+        values = file["s/set.000/coord.npy"][()].astype(dtype)
+        replaced("s/set.000/coord.npy", data=values)(file)
+        assert file["s/set.000/coord.npy"].dtype.str == dtype
+    found = load_systems(str(path), TYPE_MAP)[0]
+    np.testing.assert_array_equal(found.rows("coord", np.arange(4)), values.astype(float))
+
+
+def test_a_format_that_numpy_lacks(tmp_path):
+    """The library converts it; the bytes in the file are not what they look like."""
+    path = write_hdf5(tmp_path / "data.h5", {"s": write_system(tmp_path / "s")})
+    kind = h5py.h5t.IEEE_F32LE.copy()
+    kind.set_ebias(120)
+    with h5py.File(path, "r+") as file:
+        group = file["s/set.000"]
+        values = group["energy.npy"][()]
+        del group["energy.npy"]
+        space = h5py.h5s.create_simple(values.shape)
+        dataset = h5py.h5d.create(group.id, b"energy.npy", kind, space)
+        dataset.write(h5py.h5s.ALL, h5py.h5s.ALL, values)
+    assert values.astype("f4").tobytes() not in (tmp_path / "data.h5").read_bytes()
+    np.testing.assert_allclose(load_systems(path, TYPE_MAP)[0].frames().energy[: len(values)], values, rtol=1e-6)
+
+
+def test_files_are_closed_and_may_change(tmp_path):
+    """A file can be written again once it is read; what was left in it is read from the file as it is then."""
+    path = write_hdf5(tmp_path / "data.h5", {"s": write_system(tmp_path / "s")}, chunks=True)
+    rows = DatasetRows(path, "s/set.000/energy.npy", "energy", np.dtype("f8"), (4,))
+    load_systems(path, TYPE_MAP)
+    for factor in (2, 3):
+        with h5py.File(path, "r+") as file:
+            values = factor * file["s/set.000/energy.npy"][()]
+            file["s/set.000/energy.npy"][...] = values
+        np.testing.assert_array_equal(rows[:], values)
+        READER.close({path})
 
 
 def test_bad_files(tmp_path, monkeypatch):

@@ -78,6 +78,8 @@ def systems() -> None:
         files = [(system / ("set.000" if n.endswith(".npy") else ".") / n).read_bytes() for n in SYSTEM_FILES[:-1]]
         write_hdf5(place / "data.hdf5", {"water": str(system)})
         save("hdf5", "periodic", (place / "data.hdf5").read_bytes())
+        write_hdf5(place / "chunked.hdf5", {"water": str(system)}, chunks=True, compression="gzip", shuffle=True)
+        save("hdf5", "compressed", (place / "chunked.hdf5").read_bytes())
     frame = (
         '2\nLattice="5 0 0 0 5 0 0 0 5" Properties=species:S:1:pos:R:3:forces:R:3 energy=-1.5 pbc="T T T"\n'
         "O 0 0 0 0.1 0 0\nH 1 0 0 -0.1 0 0\n"

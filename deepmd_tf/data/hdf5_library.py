@@ -1,0 +1,213 @@
+"""HDF5 files, read in a process of its own: on some damaged ones the library crashes, on others it never ends.
+
+`python hdf5_library.py SECONDS` answers requests until its standard input ends. A request is a line of JSON,
+`{"do": ..., "file": ..., ...}`; so is an answer, and `nbytes` in it says how many bytes of numbers follow. A request
+that takes more than SECONDS of the processor without getting further ends the process by SIGPROF.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterable
+
+import h5py
+import numpy as np
+
+_TEXT = ("type.raw", "type_map.raw")
+_LONGEST_NAME = 1000
+_LONGEST_REASON = 200
+_MOST_WORDS = 2**24
+_MOST_CHUNK_BYTES = 2**30
+_DAMAGE = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError, MemoryError)
+"""What h5py raises where a file is not sound."""
+
+
+class _Refused(Exception):
+    """Something that cannot be used; says what was expected and found."""
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, _Refused):
+        return str(error)
+    said = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return f"cannot be read as HDF5: {said[:_LONGEST_REASON]}"
+
+
+class Library:
+    """Answers requests.
+
+    Parameters
+    ----------
+    further : callable
+        Is called while a long request gets further.
+    """
+
+    def __init__(self, further: Callable[[], None]) -> None:
+        self._further = further
+        self._files: dict[str, tuple[tuple[int, ...], h5py.File]] = {}
+
+    def answer(self, request: dict) -> tuple[dict, bytes]:
+        """Return an answer and the numbers that belong to it; `error` in it says what is wrong."""
+        do = {"systems": self.systems, "group": self.group, "rows": self.rows, "close": self.close}[request.pop("do")]
+        try:
+            found = do(**request)
+        except (_Refused, *_DAMAGE) as error:
+            return {"error": _reason(error)}, b""
+        if isinstance(found, np.ndarray):
+            return {"nbytes": found.nbytes}, found.tobytes()
+        return found, b""
+
+    def systems(self, file: str, group: str, mark: str) -> dict:
+        """Return the groups that hold a dataset `mark`, in a group of a file or below it."""
+        found: list[str] = []
+
+        def visit(key: str) -> None:
+            self._further()
+            if key.rpartition("/")[2] == mark:
+                found.append(_checked(key))
+
+        _group(self._open(file), group).visit(visit)
+        return {"groups": [key.removesuffix(mark).rstrip("/") for key in found]}
+
+    def group(self, file: str, group: str) -> dict:
+        """Say what a group and the groups `set.*` in it hold: names, text, and of numbers where they are."""
+        here = _group(self._open(file), group)
+        names = [_checked(key) for key in here]
+        sets = sorted(key for key in names if key.startswith("set.") and here.get(key, getclass=True) is h5py.Group)
+        content = {name: _looked_at(here, name, _words) for name in _TEXT if name in names}
+        for folder in sets:
+            inside = here[folder]
+            for key in inside:
+                self._further()
+                names.append(f"{folder}/{_checked(key)}")
+                content[names[-1]] = _looked_at(inside, key, lambda dataset: _numbers(dataset, file))
+        return {"names": names, "sets": sets, "content": content}
+
+    def rows(self, file: str, name: str, rows: list[int], ascending: bool) -> np.ndarray:
+        """Read a dataset: from the first up to the second of `rows`, or ascending rows; whole without `rows`."""
+        dataset = _dataset(self._open(file), name)
+        if not rows:
+            return np.ascontiguousarray(dataset[()])
+        return np.ascontiguousarray(dataset[rows if ascending else slice(*rows)])
+
+    def close(self, files: Iterable[str]) -> dict:
+        """Close files."""
+        for file in files:
+            if known := self._files.pop(file, None):
+                with contextlib.suppress(*_DAMAGE):
+                    known[1].close()
+        return {}
+
+    def _open(self, file: str) -> h5py.File:
+        """Open a file, again if it is another one than before."""
+        found = os.stat(file)
+        state = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+        if file not in self._files or self._files[file][0] != state:
+            self.close([file])
+            self._files[file] = (state, h5py.File(file, "r"))
+        return self._files[file][1]
+
+
+def _checked(name: str) -> str:
+    """Return a name that can stand in a message."""
+    if len(name.encode()) > _LONGEST_NAME:
+        raise _Refused(f"expected names of at most {_LONGEST_NAME} characters, got one of {len(name)}")
+    return name
+
+
+def _group(file: h5py.File, name: str) -> h5py.Group:
+    """Return a group; the empty name is the file itself."""
+    found = file.get(name) if name else file
+    if not isinstance(found, h5py.Group):
+        kind = (
+            "got a dataset"
+            if found is not None
+            else f"it has {', '.join(list(file)[:8])[:_LONGEST_REASON] or 'nothing'}"
+        )
+        raise _Refused(f"expected a group of this name in the file, {kind}")
+    return found
+
+
+def _dataset(group: h5py.Group, name: str) -> h5py.Dataset:
+    """Return a dataset whose content is in the same file."""
+    found = group.get(name)
+    if not isinstance(found, h5py.Dataset):
+        raise _Refused(f"expected a dataset, found {'none' if found is None else 'a group'}")
+    if found.is_virtual or found.external or found.file.filename != group.file.filename:
+        raise _Refused("expected numbers in this file, got a reference to other files")
+    if found.shape is None:
+        raise _Refused("expected numbers or text, got a dataset without a shape")
+    return found
+
+
+def _looked_at(group: h5py.Group, name: str, look: Callable[[h5py.Dataset], dict]) -> dict:
+    """Look at a dataset; what is wrong with it is told to who asks for it."""
+    try:
+        return look(_dataset(group, name))
+    except (_Refused, *_DAMAGE) as error:
+        return {"error": _reason(error)}
+
+
+def _words(dataset: h5py.Dataset) -> dict:
+    """Read integers or strings, each a word."""
+    if dataset.size > _MOST_WORDS or dataset.nbytes > 16 * _MOST_WORDS:
+        raise _Refused(f"expected a few numbers or names, got shape {dataset.shape}")
+    words = [word.decode("utf-8") if isinstance(word, bytes) else str(word) for word in np.ravel(dataset[()]).tolist()]
+    if sum(map(len, words)) > 16 * _MOST_WORDS:
+        raise _Refused(f"expected a few numbers or names, got {sum(map(len, words))} characters")
+    return {"words": [part for word in words for part in word.split()]}
+
+
+def _numbers(dataset: h5py.Dataset, file: str) -> dict:
+    """Say what the numbers are, and where in the file they are when they stand there as in memory."""
+    _check_written(dataset)
+    return {"dtype": dataset.dtype.str, "shape": dataset.shape, "offset": _offset(dataset, file)}
+
+
+def _check_written(dataset: h5py.Dataset) -> None:
+    """Refuse what was announced and never written: HDF5 would read zeros there."""
+    if dataset.chunks:
+        if math.prod(dataset.chunks) * dataset.dtype.itemsize > _MOST_CHUNK_BYTES:
+            raise _Refused(f"expected chunks below {_MOST_CHUNK_BYTES} bytes, got {dataset.chunks} of {dataset.dtype}")
+        chunks = math.prod(-(-length // part) for length, part in zip(dataset.shape, dataset.chunks, strict=True))
+        found = dataset.id.get_num_chunks()
+        if found < chunks:
+            raise _Refused(f"expected {chunks} chunks for shape {dataset.shape}, got {found}: not all was written")
+    elif dataset.size and not dataset.id.get_storage_size():
+        raise _Refused(f"expected numbers of shape {dataset.shape}, but they were never written")
+
+
+def _offset(dataset: h5py.Dataset, file: str) -> int | None:
+    """Return the first byte of a dataset that is one piece of its file, in a number format that NumPy has."""
+    offset = None if dataset.chunks else dataset.id.get_offset()
+    if offset is None or offset + dataset.nbytes > os.path.getsize(file):
+        return None
+    return offset if dataset.id.get_type().equal(h5py.h5t.py_create(dataset.dtype)) else None
+
+
+def main(seconds: float) -> None:
+    """Answer requests."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
+        signal.signal(number, signal.SIG_IGN)  # who asks may have work to end, and reads from here while it does
+    requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+
+    def further() -> None:
+        signal.setitimer(signal.ITIMER_PROF, seconds)
+
+    library = Library(further)
+    for line in requests:
+        further()
+        answer, numbers = library.answer(json.loads(line))
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        answers.write(json.dumps(answer).encode() + b"\n" + numbers)
+        answers.flush()
+
+
+if __name__ == "__main__":
+    main(float(sys.argv[1]))
