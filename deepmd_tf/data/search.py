@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,12 +13,15 @@ from deepmd_tf.data.tree import TYPE
 from deepmd_tf.data.xyz import is_xyz
 from deepmd_tf.errors import InputError
 
+log = logging.getLogger(__name__)
+
 
 def find_systems(paths: str | Path | Sequence[str | Path], files: Files) -> list[str]:
     """Return the places of all systems: directories, or groups `file.hdf5#/group`.
 
     One path is searched recursively for directories with `type.raw`, in sorted order. An entry of a list that has a
     `type.raw` is taken as it is; one that has none is searched. An HDF5 file, or a group of one, is searched likewise.
+    A search looks into every directory once, whatever links lead there; entries of a list may name a system again.
     """
     if isinstance(paths, (str, Path)):
         return _search(str(paths), files)
@@ -25,6 +30,7 @@ def find_systems(paths: str | Path | Sequence[str | Path], files: Files) -> list
         found.extend([path] if os.path.exists(os.path.join(path, TYPE)) else _search(path, files))
     if not found:
         raise InputError("systems: expected at least one directory, got none")
+    _warn_of_repeated(found)
     return found
 
 
@@ -39,7 +45,54 @@ def _search(path: str, files: Files) -> list[str]:
             f"system {path}: expected a directory, an HDF5 file (.hdf5, .h5) or an extended XYZ file (.xyz, "
             f".extxyz), {kind} (relative paths start at the current directory, {Path.cwd()})"
         )
-    found = sorted(root for root, _, names in os.walk(path, followlinks=True) if TYPE in names)
+    found = sorted(_below(path))
     if not found:
         raise InputError(f"system {path}: expected a file {TYPE} in it or in a directory below it, found none")
     return found
+
+
+def _below(path: str) -> list[str]:
+    """Return the directories with `type.raw` from `path` down, each once.
+
+    Links are followed after everything that is reached without them, so what is inside is found under its own name.
+    """
+    found, seen, starts = [], set(), [path]
+    for start in starts:
+        for root, folders, names in os.walk(start, onerror=_warn_of_unreadable):
+            identity = _identity(root)
+            if identity in seen:
+                folders.clear()
+                continue
+            seen.add(identity)
+            folders.sort()
+            starts.extend(each for each in (os.path.join(root, name) for name in folders) if os.path.islink(each))
+            if TYPE in names:
+                found.append(root)
+    return found
+
+
+def _warn_of_unreadable(error: OSError) -> None:
+    log.warning("%s: cannot be searched for systems: %s", error.filename, error.strerror)
+
+
+def _identity(path: str) -> tuple[int, int]:
+    """What a path leads to, the same for all names that it has."""
+    status = os.stat(path)
+    return status.st_dev, status.st_ino
+
+
+def _warn_of_repeated(found: Sequence[str]) -> None:
+    """Warn when a system is listed again, under whatever name."""
+    first: dict[tuple, int] = {}
+    again = []
+    for number, place in enumerate(found):
+        name, _, group = (place, "", "") if os.path.exists(place) else place.partition("#")
+        with contextlib.suppress(OSError):  # what cannot be opened is reported by its reader
+            known = first.setdefault((*_identity(name), group.strip("/")), number)
+            if known != number:
+                again.append((place, found[known]))
+    if again:
+        place, known = again[0]
+        named = "" if place == known else f" (as {known})"
+        more = f"; {len(again) - 1} more likewise" if len(again) > 1 else ""
+        log.warning("systems: %s is listed more than once%s, so its frames count more than once%s", place, named, more)
