@@ -246,10 +246,10 @@ def _show_data(purpose: str, source) -> None:
         )
     hidden = source.systems[len(source.systems[shown]) :]
     if hidden:
-        sizes = [system.natoms for system in source.systems]
+        fewest, most = zip(*(system.size_range for system in source.systems), strict=True)
         log.info(
             "%s: and %d more systems; %d frames of %d to %d atoms in all",
-            *(purpose, len(hidden), source.nframes, min(sizes), max(sizes)),
+            *(purpose, len(hidden), source.nframes, min(fewest), max(most)),
         )
     if sampler.draws_per_batch > 1:
         log.info("%s: batches of %d frames of all systems", purpose, sampler.draws_per_batch)

@@ -27,7 +27,7 @@ def _batch_size():
     return option(
         "Frames per batch: an integer for all systems, a list with one integer per system, `auto` (the same as "
         "`auto:32`), `auto:N`: as many frames as are needed for at least N atoms, `max:N`: as many as have at most N "
-        "atoms, at least one, `filter:N`: likewise, without the systems of more than N atoms, `mixed:N`: N frames, "
+        "atoms, at least one, `filter:N`: likewise, without the frames of more than N atoms, `mixed:N`: N frames, "
         "each of a system drawn for it, or `mixed:auto:N`: as many such frames as have N atoms on average. A batch has "
         "frames of one system, with `mixed` of several.",
         "auto",

@@ -6,6 +6,8 @@ import logging
 import math
 from collections.abc import Sequence
 
+import numpy as np
+
 from deepmd_tf.data.system import System
 from deepmd_tf.errors import InputError
 
@@ -22,9 +24,10 @@ def batch_sizes(rule: int | Sequence[int] | str, systems: Sequence[System]) -> t
     ----------
     rule
         An integer for all systems, a list with one integer per system, `auto` (the same as `auto:32`) or `auto:N`: the
-        smallest number of frames that has at least N atoms; `max:N` or `filter:N`: the largest that has at most N
-        atoms, at least one. A batch never exceeds the frames of its system. With `mixed:N` and `mixed:auto:N` a batch
-        is put together from `draws_per_batch` batches of one frame.
+        smallest number of frames that has at least N atoms, on average where the frames of a system differ; `max:N` or
+        `filter:N`: the largest that has at most N atoms, whichever frames these are, at least one. A batch never
+        exceeds the frames of its system. With `mixed:N` and `mixed:auto:N` a batch is put together from
+        `draws_per_batch` batches of one frame. Padding atoms count nowhere.
     systems
         The systems of one data set.
     """
@@ -44,16 +47,26 @@ def batch_sizes(rule: int | Sequence[int] | str, systems: Sequence[System]) -> t
 
 
 def kept_systems(rule: int | Sequence[int] | str, systems: Sequence[System]) -> list[System]:
-    """Return the systems that `filter:N` leaves, those of at most N atoms; all for every other rule."""
+    """Return what `filter:N` leaves, frames of at most N atoms; all systems for every other rule."""
     word, number = _parsed(rule) if isinstance(rule, str) else ("", 0)
     if word != "filter":
         return list(systems)
-    kept = [system for system in systems if system.natoms <= number]
+    kept = []
+    for system in systems:
+        fewest, most = system.size_range
+        if most <= number:
+            kept.append(system)
+        elif fewest <= number:
+            kept.append(system.only(np.flatnonzero(system.frame_sizes <= number)))
     if not kept:
-        fewest = min(system.natoms for system in systems)
+        fewest = min(system.size_range[0] for system in systems)
         raise InputError(f"batch_size: '{rule}' leaves no system; the smallest has {fewest} atoms")
-    if len(kept) < len(systems):
-        log.warning("batch_size: '%s' leaves out %d of %d systems", rule, len(systems) - len(kept), len(systems))
+    frames, left = (sum(system.nframes for system in each) for each in (systems, kept))
+    if left < frames:
+        log.warning(
+            "batch_size: '%s' leaves out %d of %d systems, and %d of %d frames with them and of others",
+            *(rule, len(systems) - len(kept), len(systems), frames - left, frames),
+        )
     return kept
 
 
@@ -82,7 +95,8 @@ def draws_per_batch(
     nframes = sum(system.nframes for system in systems)
     if word == "mixed:auto":
         shares = [system.nframes / nframes for system in systems] if probabilities is None else probabilities
-        atoms = sum(share * system.natoms for share, system in zip(shares, systems, strict=True))
+        means = [system.total_atoms / system.nframes for system in systems]
+        atoms = sum(share * mean for share, mean in zip(shares, means, strict=True))
         number = max(1, math.ceil(number / atoms - 1e-9))
     if number > nframes:
         log.warning(
@@ -97,8 +111,8 @@ def _wanted(rule: int | Sequence[int] | str, systems: Sequence[System]) -> list[
         if word.startswith("mixed"):
             return [1] * len(systems)
         if word == "auto":
-            return [math.ceil(number / system.natoms) for system in systems]
-        return [max(1, number // system.natoms) for system in systems]
+            return [-(-number * system.nframes // system.total_atoms) for system in systems]
+        return [max(1, number // system.size_range[1]) for system in systems]
     sizes = [rule] * len(systems) if isinstance(rule, int) else list(rule)
     if len(sizes) != len(systems):
         raise InputError(f"batch_size: expected {len(systems)} integers, one per system, got {len(sizes)}")

@@ -54,6 +54,10 @@ class Rows:
             for start in range(0, len(array), step):
                 yield np.asarray(array[start : start + step])
 
+    def filled(self) -> np.ndarray:
+        """Return how many numbers of each row are not negative, `[nrows]`."""
+        return np.concatenate([(piece >= 0).sum(axis=1) for piece in self.pieces()])
+
 
 class RaggedRows:
     """Rows of frames that differ in their number of atoms, in memory.
@@ -95,3 +99,48 @@ class RaggedRows:
         """Yield all rows as they are stored, and where they begin."""
         yield self._splits
         yield self._flat
+
+    def filled(self) -> np.ndarray:
+        """Return how many atoms each row has, `[nrows]`."""
+        return self._counts
+
+
+class ChosenRows:
+    """Some rows of others.
+
+    Parameters
+    ----------
+    rows
+        All of them.
+    chosen
+        Which, `[nrows]`.
+    """
+
+    def __init__(self, rows: Rows | RaggedRows | ChosenRows, chosen: np.ndarray) -> None:
+        self._rows, self._chosen = rows, chosen
+
+    @property
+    def ncolumns(self) -> int:
+        """Width of the widest row of all."""
+        return self._rows.ncolumns
+
+    @property
+    def single_precision(self) -> bool:
+        """Whether some of the numbers are stored as float32."""
+        return self._rows.single_precision
+
+    def __len__(self) -> int:
+        return len(self._chosen)
+
+    def take(self, indices: np.ndarray, dtype: type = np.float64) -> np.ndarray:
+        """Return the rows `indices` `[n]` of those chosen, in that order."""
+        return self._rows.take(self._chosen[indices], dtype)
+
+    def pieces(self) -> Iterator[np.ndarray]:
+        """Yield which rows were chosen, then all as they are stored, some at a time."""
+        yield self._chosen
+        yield from self._rows.pieces()
+
+    def filled(self) -> np.ndarray:
+        """Return how many numbers of each row are not negative, `[nrows]`."""
+        return self._rows.filled()[self._chosen]

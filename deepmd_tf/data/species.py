@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from deepmd_tf.config.suggest import did_you_mean
-from deepmd_tf.data.rows import RaggedRows, Rows
+from deepmd_tf.data.rows import ChosenRows, RaggedRows, Rows
 from deepmd_tf.data.tree import TYPE, Tree
 from deepmd_tf.errors import InputError
 
@@ -68,7 +68,7 @@ class FrameTypes:
 
     common = None
 
-    def __init__(self, rows: Rows | RaggedRows, table: np.ndarray) -> None:
+    def __init__(self, rows: Rows | RaggedRows | ChosenRows, table: np.ndarray) -> None:
         self._rows = rows
         self._table = np.append(table, np.int32(PADDING))  # found by the index -1
 
@@ -76,6 +76,15 @@ class FrameTypes:
     def natoms(self) -> int:
         """Number of atoms of a frame, padding included."""
         return self._rows.ncolumns
+
+    @functools.cached_property
+    def sizes(self) -> np.ndarray:
+        """Number of atoms of each frame, padding left out, `[nframes]`."""
+        return self._rows.filled()
+
+    def only(self, frames: np.ndarray) -> FrameTypes:
+        """Return the types of the frames `frames` `[n]` alone."""
+        return FrameTypes(ChosenRows(self._rows, frames), self._table[:-1])
 
     def take(self, indices: np.ndarray) -> np.ndarray:
         """Return the types in the frames `indices`, int32 `[n, natoms]`."""

@@ -29,7 +29,7 @@ def summary(systems: Sequence[System], batch_sizes: Sequence[int], probabilities
     return [
         SummaryRow(
             path=system.path,
-            natoms=system.natoms,
+            natoms=system.size_range[1],
             mixed=system.mixed,
             nframes=system.nframes,
             batch_size=size,

@@ -9,7 +9,7 @@ import numpy as np
 from deepmd_tf.data.batch import Batch
 from deepmd_tf.data.checks import single_precision_rounding
 from deepmd_tf.data.labels import BOX, BY_NAME, ENERGY
-from deepmd_tf.data.rows import RaggedRows, Rows
+from deepmd_tf.data.rows import ChosenRows, RaggedRows, Rows
 from deepmd_tf.data.species import FixedTypes, FrameTypes
 
 
@@ -36,7 +36,7 @@ class System:
         type_map: tuple[str, ...],
         types: FixedTypes | FrameTypes,
         periodic: bool,
-        rows: Mapping[str, Rows | RaggedRows],
+        rows: Mapping[str, Rows | RaggedRows | ChosenRows],
     ) -> None:
         self.path = path
         self.type_map = type_map
@@ -58,6 +58,28 @@ class System:
     def natoms(self) -> int:
         """Number of atoms of a frame; where frames differ, of the largest, or with the padding atoms of the files."""
         return self._types.natoms
+
+    @property
+    def frame_sizes(self) -> np.ndarray:
+        """Number of atoms of each frame, padding left out, `[nframes]`."""
+        return self._types.sizes if self.mixed else np.full(self.nframes, self.natoms)
+
+    @property
+    def size_range(self) -> tuple[int, int]:
+        """Number of atoms of the smallest and of the largest frame, padding left out."""
+        if not self.mixed:
+            return self.natoms, self.natoms
+        return int(self._types.sizes.min()), int(self._types.sizes.max())
+
+    @property
+    def total_atoms(self) -> int:
+        """Number of atoms of all frames together, padding left out."""
+        return int(self._types.sizes.sum()) if self.mixed else self.natoms * self.nframes
+
+    def only(self, frames: np.ndarray) -> System:
+        """Return the frames `frames` `[n]` of a system whose frames differ in size, as a system of their own."""
+        rows = {name: ChosenRows(values, frames) for name, values in self._rows.items()}
+        return System(self.path, self.type_map, self._types.only(frames), self.periodic, rows)
 
     @property
     def nframes(self) -> int:

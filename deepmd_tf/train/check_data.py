@@ -100,13 +100,13 @@ def _composition(system: System) -> np.ndarray:
 
 def _sizes(systems: Sequence[System], counts: np.ndarray, type_map: Sequence[str]) -> list[tuple[str, str]]:
     nframes = sum(system.nframes for system in systems)
-    natoms = [system.natoms for system in systems]
+    fewest, most = zip(*(system.size_range for system in systems), strict=True)
     labels = sorted({label for system in systems for label in system.labels})
     labelled = [f"{name} {sum(s.nframes for s in systems if name in s.labels)}" for name in labels]
     return [
         ("systems", str(len(systems))),
         ("frames", str(nframes)),
-        ("atoms per frame", _between(min(natoms), max(natoms))),
+        ("atoms per frame", _between(min(fewest), max(most))),
         ("atoms of each type", ", ".join(f"{name} {n}" for name, n in zip(type_map, counts, strict=True))),
         ("frames with labels", ", ".join(labelled) or "none"),
         ("frames with a cell", str(sum(system.nframes for system in systems if system.periodic))),

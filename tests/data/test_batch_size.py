@@ -12,8 +12,10 @@ from deepmd_tf.data import (
     batch_counts,
     batch_sizes,
     draws_per_batch,
+    feed,
     kept_systems,
     load_system,
+    load_systems,
     summary,
     system_probabilities,
     validation_batches,
@@ -84,9 +86,61 @@ def test_filtered_systems(systems, caplog):
     assert kept_systems(3, systems) == kept_systems([1, 2, 3], systems) == systems
     with caplog.at_level(logging.WARNING):
         assert kept_systems("filter:39", systems) == systems[:2]
-    assert "'filter:39' leaves out 1 of 3 systems" in caplog.text
+    assert "'filter:39' leaves out 1 of 3 systems, and 4 of 30 frames with them" in caplog.text
     with pytest.raises(InputError, match=r"'filter:2' leaves no system; the smallest has 3 atoms"):
         kept_systems("filter:2", systems)
+
+
+@pytest.fixture(params=["xyz", "mixed"])
+def ragged(request, tmp_path):
+    """50 frames of 2 atoms and one of 5: 2.06 on average; as XYZ, and padded to 9 atoms."""
+    sizes = [2] * 30 + [5] + [2] * 20
+    if request.param == "xyz":
+        text = "".join(
+            f'{n}\npbc="F F F" energy={k}\n' + "".join(f"O {i} 0 0\n" for i in range(n)) for k, n in enumerate(sizes)
+        )
+        (tmp_path / "frames.xyz").write_text(text)
+        return load_systems(tmp_path / "frames.xyz", TYPE_MAP)
+    place = write_system(tmp_path / "s", frames=[51], types=[0] * 9, labels=["energy"])
+    types = np.full((51, 9), -1)
+    for row, size in zip(types, sizes, strict=True):
+        row[9 - size :] = 0
+    np.save(place / "set.000/real_atom_types.npy", types)
+    return load_systems(place, TYPE_MAP)
+
+
+@pytest.mark.parametrize(
+    ("rule", "frames"), [("auto:80", 39), ("auto:4", 2), ("auto:2", 1), ("max:12", 2), ("max:4", 1), ("max:15", 3)]
+)
+def test_atoms_are_those_of_the_frames(ragged, rule, frames):
+    """39 frames are the fewest with 80 atoms on average; 2 and 3 the most that have at most 12 and 15 for sure."""
+    assert batch_sizes(rule, ragged) == (frames,)
+
+
+def test_mixed_batches_have_as_many_atoms_as_asked(ragged):
+    sampler = Sampler(ragged, "mixed:auto:80", seed=1)
+    assert sampler.draws_per_batch == 39
+    (system,) = ragged
+    atoms = [sum(system.frame_sizes[frames].sum() for _, frames in sampler.batch_at(step)) for step in range(51)]
+    assert np.mean(atoms) == pytest.approx(39 * 105 / 51)  # 39 epochs in all
+
+
+def test_frames_are_filtered_one_by_one(ragged, caplog):
+    assert kept_systems("filter:5", ragged) == ragged
+    with caplog.at_level(logging.WARNING):
+        (kept,) = kept_systems("filter:4", ragged)
+    assert "'filter:4' leaves out 0 of 1 systems, and 1 of 51 frames" in caplog.text
+    assert (kept.nframes, kept.size_range, kept.total_atoms) == (50, (2, 2), 100)
+    assert batch_sizes("filter:4", [kept]) == (2,)
+    others = np.delete(np.arange(51), 30)
+    np.testing.assert_array_equal(kept.frame_sizes, np.full(50, 2))
+    for chosen in (np.array([29, 30, 49, 0]), np.arange(50)):
+        arrays = feed([ragged[0].frames(others[chosen])])
+        for name, values in feed([kept.frames(chosen)]).items():
+            np.testing.assert_array_equal(values, arrays[name], err_msg=name)
+        np.testing.assert_array_equal(kept.compositions(chosen), ragged[0].compositions(others[chosen]))
+    with pytest.raises(InputError, match=r"leaves no system; the smallest has 2 atoms"):
+        kept_systems("filter:1", ragged)
 
 
 def test_many_systems_smaller_than_a_batch_are_announced_once(systems, caplog):
