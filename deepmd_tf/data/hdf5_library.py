@@ -138,7 +138,8 @@ def _dataset(group: h5py.Group, name: str) -> h5py.Dataset:
     found = group.get(name)
     if not isinstance(found, h5py.Dataset):
         raise _Refused(f"expected a dataset, found {'none' if found is None else 'a group'}")
-    if found.is_virtual or found.external or found.file.filename != group.file.filename:
+    elsewhere = h5py.h5f.get_name(found.id) != h5py.h5f.get_name(group.id)
+    if elsewhere or found.is_virtual or found.external:
         raise _Refused("expected numbers in this file, got a reference to other files")
     if found.shape is None:
         raise _Refused("expected numbers or text, got a dataset without a shape")

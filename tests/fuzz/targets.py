@@ -29,7 +29,7 @@ CORPUS = Path(__file__).parent / "corpus"
 MOST_WORDS = 4000
 """Characters of a message; a file must not be able to fill somebody's terminal."""
 
-_PATIENCE = 0.2
+_PATIENCE = 0.05
 _TYPES = ["O", "H"]
 _UNIT = np.ones((2, 2))
 
