@@ -28,7 +28,12 @@ def find_by_path() -> None:
     sys.path.insert(0, str(Path(__file__).parents[2]))
     import deepmd_tf
 
-    deepmd_tf.__path__.extend(f"{place}/deepmd_tf" for place in site.getsitepackages())  # the compiled parts
+    for place in site.getsitepackages():  # the compiled parts
+        deepmd_tf.__path__.append(f"{place}/deepmd_tf")
+    import deepmd_tf.ops
+
+    for place in site.getsitepackages():
+        deepmd_tf.ops.__path__.append(f"{place}/deepmd_tf/ops")
 
 
 def fuzz(name: str, runs: int, seconds: int) -> None:

@@ -1,10 +1,13 @@
-"""Every reader refuses what it cannot use: the corpus, and some thousand inputs changed by chance, in every run.
+"""Every reader refuses what it cannot use: the corpus, inputs changed by chance, and some that coverage leads to.
 
-`make fuzz` does the same under a fuzzer guided by coverage.
+`make fuzz` goes on where these end.
 """
 
 from __future__ import annotations
 
+import importlib.util
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +16,13 @@ import pytest
 
 from .mutations import mutations
 from .targets import TARGETS, accepts, corpus_of, memory
+
+ROOT = Path(__file__).parents[2]
+GUIDED = [
+    pytest.param(name, marks=pytest.mark.slow if target.tensorflow else ())
+    for name, target in TARGETS.items()
+    if importlib.util.find_spec("atheris")
+]
 
 
 @pytest.fixture
@@ -35,3 +45,12 @@ def test_changed_inputs(name, scratch):
             accepts(target, data, scratch)
         except Exception as error:
             raise AssertionError(f"{name}: {error!r} for {data[:2000]!r}") from error
+
+
+@pytest.mark.parametrize("name", GUIDED)
+def test_guided_by_coverage(name):
+    runs = TARGETS[name].quick
+    command = [sys.executable, "-m", "tests.fuzz", name, "--runs", str(runs), "--seconds", "300"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr
+    assert f"| {name} | {runs:,} |" in done.stdout
