@@ -1,8 +1,8 @@
 """HDF5 files, read in a process of its own: on some damaged ones the library crashes, on others it never ends.
 
 `python hdf5_library.py SECONDS` answers requests until its standard input ends. A request is a line of JSON,
-`{"do": ..., "file": ..., ...}`; so is an answer, and `nbytes` in it says how many bytes of numbers follow. A request
-that takes more than SECONDS of the processor without getting further ends the process by SIGPROF.
+`{"do": ..., "file": ..., ...}`; so is an answer, and `nbytes` in it says how many bytes of numbers follow. A child does
+the work; a request that takes more than SECONDS of the processor without getting further ends it by SIGPROF.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterable
+from typing import BinaryIO
 
 import h5py
 import numpy as np
@@ -191,18 +192,14 @@ def _offset(dataset: h5py.Dataset, file: str) -> int | None:
     return offset if dataset.id.get_type().equal(h5py.h5t.py_create(dataset.dtype)) else None
 
 
-def main(seconds: float) -> None:
-    """Answer requests."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
-        signal.signal(number, signal.SIG_IGN)  # who asks may have work to end, and reads from here while it does
-    requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
+def _serve(seconds: float, answers: BinaryIO) -> None:
+    """Answer requests until there are no more."""
 
     def further() -> None:
         signal.setitimer(signal.ITIMER_PROF, seconds)
 
     library = Library(further)
-    for line in requests:
+    for line in sys.stdin.buffer:
         further()
         answer, numbers = library.answer(json.loads(line))
         signal.setitimer(signal.ITIMER_PROF, 0)
@@ -210,5 +207,32 @@ def main(seconds: float) -> None:
         answers.flush()
 
 
+def _epitaph(number: int, seconds: float) -> str:
+    """Say why a process ended."""
+    if number == signal.SIGPROF:
+        return f"the HDF5 library did not come to an end in {seconds:g} s: the file is damaged; write it again"
+    if number == signal.SIGKILL:
+        return "the process that reads it was killed, perhaps because it took too much memory"
+    return f"the HDF5 library crashed on it ({signal.Signals(number).name}): the file is damaged; write it again"
+
+
+def main(seconds: float) -> int:
+    """Let one child after another answer requests, and answer for those that a file has ended."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
+        signal.signal(number, signal.SIG_IGN)  # who asks may have work to end, and reads from here while it does
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    while True:
+        child = os.fork()
+        if child == 0:
+            _serve(seconds, answers)
+            return 0
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        if status >= 0:
+            return status
+        answers.write(json.dumps({"error": _epitaph(-status, seconds)}).encode() + b"\n")
+        answers.flush()
+
+
 if __name__ == "__main__":
-    main(float(sys.argv[1]))
+    sys.exit(main(float(sys.argv[1])))

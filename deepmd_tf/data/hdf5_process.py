@@ -6,7 +6,6 @@ import atexit
 import contextlib
 import json
 import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -23,7 +22,7 @@ LIBRARY = Path(__file__).with_name("hdf5_library.py")
 
 
 class HDF5Process:
-    """The process; it starts when it is first asked, and anew after a file has ended it."""
+    """The process; it starts when it is first asked, and anew if it has ended."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -102,19 +101,12 @@ class HDF5Process:
         return answer, numbers
 
     def _epitaph(self) -> str:
-        """Say why the process ended, and leave nothing of it."""
+        """Say how the process ended, and leave nothing of it."""
         status = self._process.wait()
         self._errors.seek(0)
         said = [line for line in self._errors.read().decode(errors="replace").split("\n") if line.strip()]
         self.end()
-        if status == -signal.SIGPROF:
-            return f"the HDF5 library did not come to an end in {PATIENCE:g} s: the file is damaged; write it again"
-        if status < 0 and status != -signal.SIGKILL:
-            return (
-                f"the HDF5 library crashed on it ({signal.Signals(-status).name}): the file is damaged; write it again"
-            )
-        reason = f": {said[-1][:200]}" if said else ""
-        return f"the process that reads HDF5 files ended with status {status}{reason}"
+        return f"the process that reads HDF5 files ended with status {status}{f': {said[-1][:200]}' if said else ''}"
 
 
 READER = HDF5Process()

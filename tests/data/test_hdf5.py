@@ -116,9 +116,7 @@ BROKEN = {
     "never written": (replaced("s/set.000/energy.npy", shape=(4,), dtype="f8"), ["energy.npy", "never written"]),
     "no shape": (replaced("s/set.000/energy.npy", data=h5py.Empty("f8")), ["energy.npy", "without a shape"]),
     "huge chunks": (
-        replaced(
-            "s/set.000/energy.npy", shape=(4,), dtype="f4", data=np.ones(4), chunks=(2**28 + 1,), maxshape=(None,)
-        ),
+        replaced("s/set.000/energy.npy", shape=(4,), dtype="f4", chunks=(2**28 + 1,), maxshape=(None,)),
         ["energy.npy", "expected chunks below"],
     ),
     "a link to another file": (reference_elsewhere, ["coord.npy"]),
