@@ -13,7 +13,7 @@ import math
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import BinaryIO
 
 import h5py
@@ -22,6 +22,7 @@ import numpy as np
 _TEXT = ("type.raw", "type_map.raw")
 _LONGEST_NAME = 1000
 _LONGEST_REASON = 200
+_MOST_NAMES = 2**22
 _MOST_WORDS = 2**24
 _MOST_CHUNK_BYTES = 2**30
 _DAMAGE = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError, MemoryError)
@@ -78,14 +79,14 @@ class Library:
     def group(self, file: str, group: str) -> dict:
         """Say what a group and the groups `set.*` in it hold: names, text, and of numbers where they are."""
         here = _group(self._open(file), group)
-        names = [_checked(key) for key in here]
+        names = list(_names(here))
         sets = sorted(key for key in names if key.startswith("set.") and here.get(key, getclass=True) is h5py.Group)
         content = {name: _looked_at(here, name, _words) for name in _TEXT if name in names}
         for folder in sets:
             inside = here[folder]
-            for key in inside:
+            for key in _names(inside):
                 self._further()
-                names.append(f"{folder}/{_checked(key)}")
+                names.append(f"{folder}/{key}")
                 content[names[-1]] = _looked_at(inside, key, lambda dataset: _numbers(dataset, file))
         return {"names": names, "sets": sets, "content": content}
 
@@ -119,6 +120,14 @@ def _checked(name: str) -> str:
     if len(name.encode()) > _LONGEST_NAME:
         raise _Refused(f"expected names of at most {_LONGEST_NAME} characters, got one of {len(name)}")
     return name
+
+
+def _names(group: h5py.Group) -> Iterator[str]:
+    """Yield the names in a group; in a damaged file they may go round in circles."""
+    for number, name in enumerate(group):
+        if number == _MOST_NAMES:
+            raise _Refused(f"expected a group with at most {_MOST_NAMES} names in it")
+        yield _checked(name)
 
 
 def _group(file: h5py.File, name: str) -> h5py.Group:
