@@ -19,6 +19,7 @@ import numpy as np
 from deepmd_tf.data import System
 from deepmd_tf.errors import InputError
 from deepmd_tf.files import atomic_write
+from deepmd_tf.geometry import COINCIDENT
 from deepmd_tf.statistics.environment import NeighborStatistics, Survey
 
 log = logging.getLogger("deepmd_tf")
@@ -30,6 +31,8 @@ SLOW = 10.0
 _FORMAT = "deepmd_tf statistics 1"
 _MOST = 32
 _LARGEST = 2**26
+_MOST_CENTERS = 1e18
+_MOST_NEIGHBORS = 1e6
 
 
 class StoredSurveys:
@@ -58,10 +61,14 @@ class StoredSurveys:
         try:
             self._surveys = _read(self.path)
         except InputError as error:
-            if self._asked:
-                raise
-            log.warning("%s", error)
-            self._usable = False
+            self._leave_out(error)
+
+    def _leave_out(self, error: InputError) -> None:
+        """Raise when the file was asked for; one beside the data is warned of, and neither used nor written."""
+        if self._asked:
+            raise error
+        log.warning("%s", error)
+        self._usable, self._surveys = False, {}
 
     def key(self, weights: Sequence[np.ndarray], settings: object) -> str:
         """Checksum of the data, of how often each frame counts, and of settings (as they are shown by `repr`)."""
@@ -82,8 +89,12 @@ class StoredSurveys:
         stored = self._surveys.get(self.key(weights, settings))
         if stored is None:
             return None
+        found, ntypes = _survey(stored), len(self._systems[0].type_map)
+        if len(found.centers) != ntypes:
+            self._leave_out(_unusable(self.path, f"statistics of {len(found.centers)} types, where {ntypes} belong"))
+            return None
         log.info("%s: statistics of this data are there already", self.path)
-        return _survey(stored)
+        return found
 
     def keep(self, weights: Sequence[np.ndarray], settings: object, survey: Survey, seconds: float) -> None:
         """Add a survey that took `seconds` to the file, if it was asked for or took long; the oldest make room."""
@@ -131,17 +142,71 @@ def _read(path: Path) -> dict[str, dict]:
         content = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(content, dict) or content.get("format") != _FORMAT:
             raise ValueError("it holds something else")
-        if content.get("checksum") != _checksum(content["surveys"]):
+        surveys = content.get("surveys")
+        if not isinstance(surveys, dict):
+            raise ValueError("it holds no surveys by name")
+        if content.get("checksum") != _checksum(surveys):
             raise ValueError("its checksum is wrong")
-        return content["surveys"]
-    except (OSError, ValueError, KeyError, RecursionError) as error:
-        raise InputError(
-            f"training.stat_file: {path} is no file of statistics that this program wrote ({error}); remove it, or "
-            "give another name"
-        ) from None
+        for stored in surveys.values():
+            _survey(stored)
+        return surveys
+    except (OSError, ValueError, RecursionError) as error:
+        raise _unusable(path, error) from None
 
 
-def _survey(stored: dict) -> Survey:
-    distance = stored["min_distance"]
-    neighbors = NeighborStatistics(np.array(stored["max_neighbors"], int), math.inf if distance is None else distance)
-    return Survey(np.array(stored["centers"], float), np.array(stored["sums"], float), neighbors)
+def _unusable(path: Path, why: object) -> InputError:
+    return InputError(
+        f"training.stat_file: {path} is no file of statistics that this program wrote ({why}); remove it, or give "
+        "another name"
+    )
+
+
+def _survey(stored: object) -> Survey:
+    """The survey that an entry stands for; a `ValueError` says what no survey can be, as checksums can be written."""
+    if not isinstance(stored, dict):
+        raise ValueError("a survey is no table")
+    centers = _numbers(stored, "centers", (-1,))
+    sums = _numbers(stored, "sums", (len(centers), 4))
+    counts = _numbers(stored, "max_neighbors", (len(centers),))
+    distance = np.inf if stored.get("min_distance", ...) is None else float(_numbers(stored, "min_distance", ()))
+    if not len(centers) or centers.min() < 0 or centers.max() > _MOST_CENTERS:
+        raise ValueError(f"centers: expected counts up to {_MOST_CENTERS:.0e}")
+    if counts.min() < 0 or counts.max() > _MOST_NEIGHBORS or (counts % 1).any():
+        raise ValueError(f"max_neighbors: expected whole numbers up to {_MOST_NEIGHBORS:.0e}")
+    if distance < COINCIDENT or math.isinf(distance) == counts.any():
+        raise ValueError("min_distance: expected a distance (Å), or null where no atom has a neighbour")
+    _check_sums(sums, centers * counts.sum(), distance)
+    return Survey(centers, sums, NeighborStatistics(counts.astype(int), distance))
+
+
+def _numbers(stored: dict, name: str, shape: tuple[int, ...]) -> np.ndarray:
+    """Finite numbers of an entry as float64, in a shape that may have one length of -1: any."""
+    try:
+        array = np.array(stored[name])
+        fits = array.dtype.kind in "iuf" and array.ndim == len(shape)
+        if fits and all(wanted in (-1, length) for wanted, length in zip(shape, array.shape, strict=True)):
+            array = array.astype(np.float64)
+            if np.isfinite(array).all():
+                return array
+    except (KeyError, ValueError, OverflowError):
+        pass
+    lengths = ", ".join("ntypes" if length < 0 else str(length) for length in shape)
+    raise ValueError(f"{name}: expected {f'finite numbers [{lengths}]' if shape else 'a finite number'}")
+
+
+def _check_sums(sums: np.ndarray, neighbors: np.ndarray, distance: float) -> None:
+    """Refuse sums that so many neighbours at no less than a distance cannot have, as s(r) is at most 1/r.
+
+    Parameters
+    ----------
+    sums : ndarray
+        ``[ntypes, 4]``, of `Survey`.
+    neighbors : ndarray
+        ``[ntypes]``, the most neighbours that all centres of a type can have.
+    distance : float
+        Of the closest pair (Å).
+    """
+    first, second = 1.001 * neighbors / distance, 1.001 * neighbors / distance**2
+    largest = np.stack([first, second, math.sqrt(3) * first, second], axis=1)
+    if (np.abs(sums) > largest).any() or (sums[:, [0, 1, 3]] < 0).any():
+        raise ValueError("sums: expected what environments of these distances can add up to")

@@ -6,7 +6,7 @@ import random
 import shutil
 from pathlib import Path
 
-from ..mixed import write_hdf5
+from ..mixed import make_frames, write_hdf5, write_mixed
 from ..train.runs import INPUT, contents, dp, write_data, write_input
 from .interruptions import EVERY_STEP
 from .outcomes import Section, answered, inside, message, row, run
@@ -18,6 +18,10 @@ KINDS: dict[str, tuple[str, ...]] = {
     **{f"{_SET}/{name}.npy": (*_DATA, "data_0") for name in ("coord", "box", "energy", "force", "virial")},
     "data_0/type.raw": (*_DATA, "data_0"),
     "data_0/type_map.raw": (*_DATA, "data_0"),
+    **{
+        f"mixed/set.000/{name}.npy": ("train", "parameters.json", "--check-data")
+        for name in ("real_atom_types", "fparam", "aparam")
+    },
     "data.hdf5": (*_DATA, "data.hdf5"),
     "data.xyz": (*_DATA, "data.xyz"),
     "input.json": ("train", "input.json", "--check-data"),
@@ -30,10 +34,25 @@ KINDS: dict[str, tuple[str, ...]] = {
     "model.ckpt-4/manifest.json": ("freeze", "-c", "model.ckpt-4", "-o", "again.pb"),
     "checkpoint": ("freeze", "-c", ".", "-o", "again.pb"),
     "lcurve.out": ("plot-lcurve", "lcurve.out", "-o", "again.png"),
+    "statistics.json": ("train", "again.json"),
 }
 """A command that reads each file."""
 
 _OUTPUTS = ("again.pb", "again.png", "out.json")
+_RUN = "again"
+"""Directory of what a run writes that reads a file of statistics."""
+_STATISTICS = {
+    "training.stat_file": "statistics.json",
+    "training.numb_steps": 1,
+    "training.disp_file": f"{_RUN}/lcurve.out",
+    "training.save_ckpt": f"{_RUN}/model.ckpt",
+}
+_PARAMETERS = {
+    "model.fitting_net.numb_fparam": 2,
+    "model.fitting_net.numb_aparam": 2,
+    "training.training_data.systems": ["mixed"],
+    "training.validation_data": ...,
+}
 
 
 def _prepare(place: Path) -> None:
@@ -43,8 +62,14 @@ def _prepare(place: Path) -> None:
     with inside(place):
         write_data(place)
         write_input(place, EVERY_STEP)
+        write_input(place, _STATISTICS, "again.json")
+        write_input(place, _PARAMETERS, "parameters.json")
+        write_mixed(place / "mixed", make_frames())
         Path("input.yaml").write_text(yaml.safe_dump(INPUT))
+        Path(_RUN).mkdir()
         for command in (
+            ("train", "again.json"),
+            ("train", "parameters.json", "--check-data"),
             ("train", "input.json"),
             ("freeze", "-c", "model.ckpt", "-o", "graph.pb"),
             ("freeze", "-c", "model.ckpt", "--portable", "-o", "portable.pb"),
@@ -68,6 +93,11 @@ def _damaged(content: bytes, chance: random.Random) -> list[tuple[str, bytes]]:
     return cases
 
 
+def _others(files: dict[str, bytes]) -> dict[str, bytes]:
+    """What no command may change: all but its outputs."""
+    return {name: data for name, data in files.items() if name not in _OUTPUTS and not name.startswith(f"{_RUN}/")}
+
+
 def files(place: Path) -> Section:
     """Damage each file in turn and run a command that reads it."""
     section = Section("files cut short or with a bit flipped")
@@ -83,8 +113,7 @@ def files(place: Path) -> Section:
                 path.write_bytes(damaged)
                 before = contents(Path())
                 result = run(*arguments)
-                kept = {n: data for n, data in contents(Path()).items() if n not in _OUTPUTS}
-                same = kept == {n: data for n, data in before.items() if n not in _OUTPUTS}
+                same = _others(contents(Path())) == _others(before)
                 good = same and answered(result, 2 if result.status else 0)
                 section.count(f"{name}: {what}: {result.err[-300:]}", good)
                 refused += result.status == 2

@@ -16,7 +16,7 @@ from .outcomes import Section, answered, message
         (lambda place: interruptions.kills(place, 5), 5),
         (interruptions.full_disks, 5),
         (interruptions.closed_directories, 4),
-        (damage.files, 250),
+        (damage.files, 360),
         (malformed.inputs, 200),
     ],
     ids=["kills", "full disks", "closed directories", "damage", "malformed"],

@@ -15,6 +15,9 @@ import numpy as np
 import tensorflow as tf
 import yaml
 
+from deepmd_tf.data import load_systems
+from deepmd_tf.statistics import StoredSurveys, survey
+
 from ..mixed import write_hdf5
 from ..models import VARIANTS, model_config, model_input, native_graph, portable_graph, random_parameters
 from ..train.runs import write_data, write_input
@@ -184,6 +187,29 @@ def checkpoints() -> None:
     save("checkpoint", "unlisted", join([json.dumps(manifest).encode(), *files]))
 
 
+def statistics() -> None:
+    """Files of statistics, whose checksums the reader of the fuzzer fills in."""
+    with tempfile.TemporaryDirectory() as directory:
+        place = Path(directory)
+        write_data(place)
+        data = load_systems(str(place), ("O", "H"))
+        weights = [np.ones(system.nframes) for system in data]
+        path = place / "statistics.json"
+        stored = StoredSurveys(str(path), data)
+        for rcut in (4.0, 0.1):
+            stored.keep(weights, (rcut, 0.0, ()), survey(data, 2, rcut, 0.0), 0.0)
+        content = json.loads(path.read_text())
+    save("statistics", "two_surveys", json.dumps({**content, "checksum": "<checksum>"}).encode())
+    for name, surveys in (
+        ("list", []),
+        ("numbers", {"a": 1}),
+        ("missing", {"a": {"centers": [1]}}),
+        ("digits", {"a": {"centers": [10**400], "sums": [[0] * 4], "max_neighbors": [0], "min_distance": None}}),
+        ("deep", {"a": json.loads("[" * 90 + "]" * 90)}),
+    ):
+        save("statistics", name, json.dumps({**content, "checksum": "<checksum>", "surveys": surveys}).encode())
+
+
 if __name__ == "__main__":
-    for make in (arrays, systems, inputs, curves, boxes, graphs, checkpoints):
+    for make in (arrays, systems, inputs, curves, boxes, graphs, checkpoints, statistics):
         make()

@@ -6,6 +6,7 @@ lengths (two bytes each) and contents one after another.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -24,6 +25,7 @@ from deepmd_tf.data.tree import Directory
 from deepmd_tf.errors import InputError
 from deepmd_tf.geometry import neighbors
 from deepmd_tf.statistics.inspection import view_frame
+from deepmd_tf.statistics.stored import _checksum, _read, _survey
 
 CORPUS = Path(__file__).parent / "corpus"
 MOST_WORDS = 4000
@@ -219,6 +221,15 @@ def read_checkpoint(data: bytes, scratch: Path) -> None:
     StoredCheckpoint(place).values()
 
 
+def read_statistics(data: bytes, scratch: Path) -> None:
+    """A file of statistics, its checksum made to fit, and what a model would take from it."""
+    with contextlib.suppress(ValueError, KeyError, TypeError, RecursionError):
+        data = data.replace(b"<checksum>", _checksum(json.loads(data)["surveys"]).encode())
+    for stored in _read(_write(scratch / "statistics.json", data)).values():
+        environment = _survey(stored).environment(10, 3.0)
+        assert all(np.isfinite(table).all() for table in environment.tables(10))
+
+
 TARGETS: dict[str, Target] = {
     "npy": Target(read_npy, 3000),
     "system": Target(read_system, 600),
@@ -233,6 +244,7 @@ TARGETS: dict[str, Target] = {
     "graph_run": Target(run_graph, 30, tensorflow=True, corpus="graph"),
     "graph_cpp": Target(read_graph_cpp, 60, tensorflow=True, corpus="graph"),
     "checkpoint": Target(read_checkpoint, 600, tensorflow=True),
+    "statistics": Target(read_statistics, 2000),
 }
 """Every reader by name."""
 

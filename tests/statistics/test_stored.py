@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from deepmd_tf.data import load_systems
 from deepmd_tf.errors import InputError
 from deepmd_tf.statistics import StoredSurveys, survey
-from deepmd_tf.statistics.stored import DEFAULT_NAME, SLOW, beside
+from deepmd_tf.statistics.stored import DEFAULT_NAME, SLOW, _checksum, beside
 
 from ..mixed import make_frames, write_mixed, write_ordinary
 
@@ -127,3 +128,72 @@ def test_damaged_files(place, tmp_path, caplog, damage):
     assert stored.find(weights, SETTINGS) is None
     stored.keep(weights, SETTINGS, survey(systems, 2, 4.0, 1.0), 1.1 * SLOW)
     assert path.read_text() == before
+
+
+def replaced(**values):
+    return lambda surveys: {key: stored | values for key, stored in surveys.items()}
+
+
+def scaled(factor):
+    def change(surveys):
+        return {key: stored | {"sums": (factor * np.array(stored["sums"])).tolist()} for key, stored in surveys.items()}
+
+    return change
+
+
+def of_three_types(surveys):
+    longer = {}
+    for key, stored in surveys.items():
+        rows = {name: [*stored[name], stored[name][0]] for name in ("centers", "sums", "max_neighbors")}
+        longer[key] = stored | rows
+    return longer
+
+
+FORGERIES = {
+    "a list": (lambda surveys: list(surveys.values()), "no surveys by name"),
+    "nothing": (lambda surveys: None, "no surveys by name"),
+    "a survey that is a number": (lambda surveys: dict.fromkeys(surveys, 3), "no table"),
+    "a missing key": (lambda surveys: {key: {"centers": [1, 1]} for key in surveys}, "sums: "),
+    "no distance": (
+        lambda surveys: {k: {n: v for n, v in s.items() if n != "min_distance"} for k, s in surveys.items()},
+        "min_distance: ",
+    ),
+    "text": (replaced(centers=["1", "2"]), "centers: expected finite numbers"),
+    "nested": (replaced(centers=[[1, 2]]), "centers: expected finite numbers"),
+    "ragged": (replaced(sums=[[0] * 4, [0] * 3]), r"sums: expected finite numbers \[2, 4\]"),
+    "too few rows": (replaced(sums=[[0] * 4]), "sums: "),
+    "no types": (replaced(centers=[], sums=[], max_neighbors=[]), "sums: "),
+    "of other lengths": (replaced(max_neighbors=[1, 2, 3]), r"max_neighbors: expected finite numbers \[2\]"),
+    "not a number": (replaced(centers=[float("nan"), 1.0]), "centers: expected finite"),
+    "an integer of 400 digits": (replaced(centers=[10**400, 1]), "centers: expected finite"),
+    "negative": (replaced(centers=[-1.0, 1.0]), "centers: expected counts"),
+    "more neighbours than memory": (replaced(max_neighbors=[10**12, 1]), "max_neighbors: expected whole"),
+    "half a neighbour": (replaced(max_neighbors=[0.5, 1]), "max_neighbors: expected whole"),
+    "a distance of zero": (replaced(min_distance=0.0), "min_distance: "),
+    "infinitely far": (replaced(min_distance=None), "min_distance: "),
+    "sums that no distances have": (scaled(1e3), "sums: "),
+    "sums of the wrong sign": (scaled(-1), "sums: "),
+    "another number of types": (of_three_types, "statistics of 3 types, where 2 belong"),
+}
+
+
+@pytest.mark.parametrize("forgery", FORGERIES)
+def test_checksums_that_fit_do_not_make_a_survey(place, caplog, monkeypatch, forgery):
+    """Whoever wants harm can write the checksum, too."""
+    monkeypatch.setattr(logging.getLogger("deepmd_tf"), "propagate", True)
+    change, reason = FORGERIES[forgery]
+    systems, weights = opened(place)
+    path = place / DEFAULT_NAME
+    StoredSurveys(str(path), systems).keep(weights, SETTINGS, survey(systems, 2, 4.0, 1.0), 0.0)
+    content = json.loads(path.read_text())
+    surveys = change(content["surveys"])
+    path.write_text(json.dumps({**content, "surveys": surveys, "checksum": _checksum(surveys)}))
+    with pytest.raises(InputError, match=rf"training\.stat_file: .*{reason}.*remove it") as caught:
+        StoredSurveys(str(path), systems).find(weights, SETTINGS)
+    assert "\n" not in str(caught.value)
+    before = path.read_text()
+    stored = StoredSurveys(None, systems)
+    assert stored.find(weights, SETTINGS) is None
+    stored.keep(weights, SETTINGS, survey(systems, 2, 4.0, 1.0), 1.1 * SLOW)
+    assert path.read_text() == before
+    assert [record.levelname for record in caplog.records if record.levelno > logging.INFO] == ["WARNING"]
