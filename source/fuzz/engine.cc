@@ -1,8 +1,10 @@
 // A fuzzer guided by coverage, for compilers without libFuzzer: fuzz_X CORPUS_DIRECTORY RUNS [SECONDS].
 //
 // Inputs that take a branch another number of times than all before join the corpus in memory; new ones are made of
-// them by chance. A sanitizer's report, an exception or ten seconds without an end write the input to crash.bin.
+// them by chance. A sanitizer's report, an exception or ten seconds of the processor without an end write the input to
+// crash.bin.
 #include <sanitizer/common_interface_defs.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -28,7 +30,7 @@ using Input = std::vector<uint8_t>;
 
 constexpr size_t kEdges = 1 << 16;
 constexpr size_t kLongest = 1 << 16;
-constexpr unsigned kSeconds = 10;
+constexpr time_t kSeconds = 10;
 
 uint8_t counts[kEdges];
 uint8_t seen[kEdges];
@@ -72,13 +74,19 @@ bool note_coverage() {
   return fresh;
 }
 
+/// Seconds of the processor, not of the clock: other programs may run beside this one.
+void limit_time(time_t seconds) {
+  const itimerval limit{{0, 0}, {seconds, 0}};
+  setitimer(ITIMER_PROF, &limit, nullptr);
+}
+
 bool run(const Input& input) {
   current = &input;
   std::memset(counts, 0, sizeof counts);
   previous = 0;
-  alarm(kSeconds);
+  limit_time(kSeconds);
   LLVMFuzzerTestOneInput(input.data(), input.size());
-  alarm(0);
+  limit_time(0);
   return note_coverage();
 }
 
@@ -156,7 +164,7 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "usage: %s CORPUS_DIRECTORY RUNS [SECONDS]\n", argv[0]);
     return 2;
   }
-  std::signal(SIGALRM, too_long);
+  std::signal(SIGPROF, too_long);
   std::set_terminate([] {
     save_current();
     std::abort();

@@ -47,10 +47,10 @@ def fuzz(name: str, runs: int, seconds: int) -> None:
 
     with atheris.instrument_imports(include=INSTRUMENTED, exclude=NOT_INSTRUMENTED):
         find_by_path()
-        from .targets import CORPUS, TARGETS, accepts, memory
+        from .targets import CORPUS, TARGETS, accepts
     logging.getLogger("deepmd_tf").setLevel(logging.CRITICAL)
     target = TARGETS[name]
-    scratch = Path(tempfile.mkdtemp(dir=memory(), prefix="deepmd_tf_fuzz_"))
+    scratch = Path(tempfile.mkdtemp())
     corpus = CORPUS / (target.corpus or name)
     limits = [f"-runs={runs}", f"-max_total_time={seconds}", f"-timeout={_SECONDS}", f"-rss_limit_mb={_MEGABYTES}"]
     atheris.Setup(
@@ -72,20 +72,22 @@ def main() -> int:
     options = parser.parse_args()
     if options.here:
         fuzz(options.names[0], options.runs, options.seconds)  # imports the readers instrumented, so nothing before it
-    from .targets import TARGETS
+    from .targets import TARGETS, memory
 
     print("| reader | inputs | seconds | inputs a second | features | defects |\n|---|--:|--:|--:|--:|---|", flush=True)
     defects = 0
     for name in options.names or TARGETS:
         limits = ["--runs", str(options.runs), "--seconds", str(options.seconds)]
         begin = time.monotonic()
-        done = subprocess.run(
-            [sys.executable, "-m", __spec__.name.removesuffix(".__main__"), name, "--here", *limits],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-        )
+        with tempfile.TemporaryDirectory(dir=memory(), prefix="deepmd_tf_fuzz_") as scratch:
+            done = subprocess.run(
+                [sys.executable, "-m", __spec__.name.removesuffix(".__main__"), name, "--here", *limits],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                env={**os.environ, "TMPDIR": scratch},
+            )
         seconds = time.monotonic() - begin
         counts = re.findall(r"^#(\d+)\s.*?ft: (\d+)", done.stdout, re.MULTILINE)
         runs, features = counts[-1] if counts else (0, 0)
