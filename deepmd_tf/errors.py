@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Iterator
 from contextvars import ContextVar
 
@@ -13,6 +14,24 @@ class InputError(ValueError):
     The message says what is wrong, where (file, key, frame, atom), what was expected, what was found, and how to mend
     it. The command line prints it as one line and exits with status 2; Python callers may catch it as a `ValueError`.
     """
+
+
+def said(error: BaseException) -> str | None:
+    """Return the one message about an error that lies outside the program; None for any other.
+
+    These are what `InputError` and the system say, and memory that runs out, on the processor or the GPU.
+    """
+    if isinstance(error, (InputError, OSError)):
+        return str(error)
+    tf = sys.modules.get("tensorflow")
+    if not isinstance(error, MemoryError if tf is None else (MemoryError, tf.errors.ResourceExhaustedError)):
+        return None
+    reason = (str(error).splitlines() or [""])[0][:200]
+    return (
+        f"out of memory{f' ({reason})' if reason else ''}: take fewer atoms at a time (a smaller batch_size, smaller "
+        "frames), fewer ranks of a node, or data in .npy or HDF5 files, which are read in parts while extended XYZ "
+        "files are read whole; or ask for more memory"
+    )
 
 
 _problems: ContextVar[list[str] | None] = ContextVar("problems", default=None)

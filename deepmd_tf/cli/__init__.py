@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from rich.logging import RichHandler
 
 from deepmd_tf import __version__
-from deepmd_tf.errors import InputError
+from deepmd_tf.errors import said
 from deepmd_tf.train.report import CONSOLE
 
 COMMANDS = {
@@ -105,7 +105,7 @@ def _fail(command: str, message: str) -> int:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run `dp`; return its exit status: 0, 2 when the input or the installation is wrong, 130 when interrupted."""
+    """Run `dp`; return its exit status: 0, 2 when input, installation or machine will not do, 130 when interrupted."""
     parsed = _parser().parse_args(arguments)
     _configure_log(parsed.log_level)
     # TensorFlow imports Keras, which imports matplotlib, unless told to look for another: half a second and 46 MiB for
@@ -116,12 +116,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (InputError, OSError) as error:
-        return _fail(parsed.command, str(error))
     except ImportError as error:
         hint = ": pip install tensorflow-cpu (or 'tensorflow[and-cuda]')" if error.name == "tensorflow" else ""
         return _fail(parsed.command, f"{error}{hint}")
     except KeyboardInterrupt:
         print(f"dp {parsed.command}: interrupted", file=sys.stderr)
         return 130
+    except Exception as error:
+        message = said(error)
+        if message is None:
+            raise
+        return _fail(parsed.command, message)
     return 0

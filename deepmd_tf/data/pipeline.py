@@ -98,6 +98,35 @@ def dataset(
     return packed.unbatch().map(_unpack).prefetch(prefetch)
 
 
+class Stream:
+    """The batches of the steps from `start_step` on, one after another for ever, prepared in the background.
+
+    One that could not be prepared there is prepared again when its turn comes: all batches before it are seen, and what
+    is raised is what went wrong, not what the `tf.data` runtime makes of it.
+
+    Parameters
+    ----------
+    systems, sampler, start_step
+        As for `dataset`.
+    """
+
+    def __init__(self, systems: Sequence[System], sampler: Batches, start_step: int) -> None:
+        self._systems, self._sampler, self._step = systems, sampler, start_step
+        self._prepared: Iterator[dict[str, tf.Tensor]] | None = None
+
+    def __next__(self) -> dict[str, tf.Tensor]:
+        """Return the next batch."""
+        try:
+            if self._prepared is None:
+                self._prepared = iter(dataset(self._systems, self._sampler, self._step))
+            batch = next(self._prepared)
+        except tf.errors.OpError:
+            self._prepared = None
+            batch = batch_at(self._systems, self._sampler, self._step)
+        self._step += 1
+        return batch
+
+
 @tf.autograph.experimental.do_not_convert
 def _unpack(vector: tf.Tensor) -> dict[str, tf.Tensor]:
     """Undo `packing.pack` in the graph; `vector` may have zeros at its end."""

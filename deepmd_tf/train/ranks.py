@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from deepmd_tf.errors import InputError
+from deepmd_tf.errors import InputError, said
 
 if TYPE_CHECKING:
     from mpi4py import MPI
@@ -126,13 +126,13 @@ class MpiRanks(Ranks):
             return
         if not self.leads:
             time.sleep(_GRACE)
-        if isinstance(error, (InputError, OSError)):
-            said, status = str(error), 2
+        if (message := said(error)) is not None:
+            status = 2
         elif isinstance(error, KeyboardInterrupt):
-            said, status = "interrupted", 130
+            message, status = "interrupted", 130
         else:
-            said, status = "".join(traceback.format_exception(kind, error, trace)), 1
-        self._end(f"error: {said}", status)
+            message, status = "".join(traceback.format_exception(kind, error, trace)), 1
+        self._end(f"error: {message}", status)
 
     def sum(self, values: np.ndarray) -> np.ndarray:
         """Return the sum over ranks of float64 arrays of one shape, the same bits on all."""

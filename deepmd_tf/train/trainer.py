@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import logging
 import signal
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +16,9 @@ import tensorflow as tf
 from deepmd_tf import ops
 from deepmd_tf.config import Config, ModelConfig, config_to_dict
 from deepmd_tf.data import validation_batches
-from deepmd_tf.data.pipeline import batch_at, dataset, signature
+from deepmd_tf.data.pipeline import Stream, batch_at, signature
 from deepmd_tf.data.share import SharedBatches
-from deepmd_tf.errors import InputError
+from deepmd_tf.errors import InputError, said
 from deepmd_tf.loss import METRICS, EnergyLoss, rmse
 from deepmd_tf.model.energy_model import EnergyModel
 from deepmd_tf.model.type_embedding import with_distinct_types
@@ -112,6 +113,8 @@ class Trainer:
         self._reset_sums()
         self._max_neighbors = np.zeros(len(config.model.descriptor.members) * len(config.model.type_map), int)
         self._sel_reported = False
+        self._failure: str | None = None
+        self._interrupted = False
         self._functions = self._new_functions()
 
     def _reset_sums(self) -> None:
@@ -165,29 +168,62 @@ class Trainer:
         last = options.numb_steps
         keys = ("rmse", *(f"rmse_{term.key}" for term in self._loss.active))
         mine = SharedBatches(self._training.sampler, ranks.rank, ranks.size)
-        self._batches = iter(dataset(self._training.systems, mine, self.step))
+        self._batches = Stream(self._training.systems, mine, self.step)
         self._take_parameters_of_rank_0()
-        saved = None
+        saved, begun = None, self.step
         with (
             self._outputs(keys) as outputs,
             Interruption() as interruption,
             Reporter(self.step, last, show_time=options.time_training) as reporter,
         ):
             ranks.begin()
-            requested = False
-            while self.step < last and not requested:
+            while self._go_on(interruption):
                 saved = None
-                self._train_one(outputs)
-                reporter.advance(self.step)
-                if self.step % options.disp_freq == 0 or self.step == last:
-                    self._display(outputs, reporter, keys)
-                if self.step % options.save_freq == 0:
+                with self._sparing_what_was_learnt():
+                    self._train_one(outputs)
+                    reporter.advance(self.step)
+                    if self.step % options.disp_freq == 0 or self.step == last:
+                        self._display(outputs, reporter, keys)
+                if self.step % options.save_freq == 0 and self.step > begun:
                     saved = outputs.save(self.step, self._stored_metadata())
-                requested = ranks.any(interruption.requested)
-            if saved is None:
+            failure = next(filter(None, ranks.gather(self._failure)), None)
+            if saved is None and (failure is None or self.step > begun):
                 saved = outputs.save(self.step, self._stored_metadata())
-        self._summarise(reporter, saved, requested)
+        if failure is not None:
+            kept = "; the checkpoint of this step has all that was learnt, --restart goes on from it"
+            raise InputError(f"after step {self.step}: {failure}{kept if self.step > begun else ''}")
+        self._summarise(reporter, saved, self._interrupted)
         return saved
+
+    def _go_on(self, interruption: Interruption) -> bool:
+        """Take the next batch; return whether all ranks have theirs, no rank was told to stop, and steps are left."""
+        left = self.step < self.config.training.numb_steps
+        if left and self._failure is None:
+            with self._noting_failure():
+                self._batch = next(self._batches)
+        flags = np.array([interruption.requested, self._failure is not None], float)
+        self._interrupted, failed = map(bool, self._ranks.largest(flags))
+        return left and not (self._interrupted or failed)
+
+    @contextlib.contextmanager
+    def _noting_failure(self) -> Iterator[None]:
+        """Keep what is said of data that cannot be read, so that all ranks end together, after saving."""
+        try:
+            yield
+        except Exception as error:
+            self._failure = said(error)
+            if self._failure is None:
+                raise
+
+    @contextlib.contextmanager
+    def _sparing_what_was_learnt(self) -> Iterator[None]:
+        """Keep what is said of memory that runs out where it leaves everything as after a step; ranks would wait."""
+        try:
+            yield
+        except (MemoryError, tf.errors.ResourceExhaustedError) as error:
+            if self._ranks.size > 1 or self._adam.updates.numpy() != self.step:
+                raise
+            self._failure = said(error)
 
     def _outputs(self, keys: tuple[str, ...]) -> NoOutputs:
         """Open what this rank writes."""
@@ -204,11 +240,10 @@ class Trainer:
             self.parameters.by_name[name].assign(value)
 
     def _train_one(self, outputs: NoOutputs) -> None:
-        """Take one step; raises `InputError` when loss or gradients are not finite."""
+        """Take one step with the batch at hand; raises `InputError` when loss or gradients are not finite."""
         rate = self._schedule(self.step)
-        batch = next(self._batches)
         outcome = self._outcome(
-            self._training, self.step, lambda step: step.train(batch, rate, rate / self._schedule(0))
+            self._training, self.step, lambda step: step.train(self._batch, rate, rate / self._schedule(0))
         )
         if not outcome.finite:
             advice = "loss or gradient is not finite; look at these frames, or lower learning_rate.start_lr"
@@ -258,8 +293,11 @@ class Trainer:
 
         self._check_that_ranks_agree()
         training = shown(rmse(self._sums, self._summed))
-        validation = None if self._validation is None else shown(self._validate(rate))
+        errors = None if self._validation is None else self._validate(rate)
         self._reset_sums()
+        if self._validation is not None and errors is None:
+            return
+        validation = None if errors is None else shown(errors)
         outputs.line(self.step, training, validation, rate)
         reporter.display(self.step, training, validation, rate)
         if validation is None:
@@ -281,8 +319,11 @@ class Trainer:
                 "other ranks; restart from the last checkpoint, with another library or on one rank"
             )
 
-    def _validate(self, rate: float) -> dict[str, float]:
-        """Errors over the next batches of the validation data, of which ranks evaluate one each at a time."""
+    def _validate(self, rate: float) -> dict[str, float] | None:
+        """Errors over the next batches of the validation data, of which ranks evaluate one each at a time.
+
+        None on all ranks when one of them cannot read its batch.
+        """
         source, options, ranks = self._validation, self.config.training, self._ranks
         sampler = source.sampler
         count = validation_batches(
@@ -291,7 +332,11 @@ class Trainer:
         start = self.step // options.disp_freq * count
         sums = np.zeros(len(METRICS))
         for number in range(start + ranks.rank, start + ranks.rank + count, ranks.size):
-            batch = batch_at(source.systems, sampler, number) if number < start + count else None
+            batch = None
+            with self._noting_failure():
+                batch = batch_at(source.systems, sampler, number) if number < start + count else None
+            if ranks.any(self._failure is not None):
+                return None
             outcome = self._outcome(source, number, lambda step, b=batch: step.evaluate(b, rate / self._schedule(0)))
             if not outcome.finite:
                 raise self._bad_batch(source, number, "the error on these validation frames is not finite")
