@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("deepmd_tf")
 
-# Forces of this many atoms and all models are held at a time.
-_ATOMS_AT_ONCE = 2**18
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
@@ -111,13 +108,9 @@ def _deviation(system: System, models: list[DeepPot], arguments: argparse.Namesp
 
     from deepmd_tf.infer.model_devi import calc_model_devi
 
-    first, size, tables = models[0], max(1, _ATOMS_AT_ONCE // system.natoms), []
-    parts = (
-        (begin + frames, batch)
-        for begin in range(0, system.nframes, size)
-        for frames, batch in system.frames(slice(begin, begin + size)).without_padding()
-    )
-    for frames, batch in parts:
+    first, tables = models[0], []
+    compared = ("energy", "force", "virial") if arguments.real_error else ()
+    for frames, batch in system.parts(np.arange(system.nframes), [*compared, "fparam", "aparam"]):
         labels = {name: getattr(batch, name) for name in ("energy", "force", "virial")}
         table = calc_model_devi(
             batch.coord,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 import numpy as np
 
@@ -11,6 +11,9 @@ from deepmd_tf.data.checks import single_precision_rounding
 from deepmd_tf.data.labels import BOX, BY_NAME, ENERGY
 from deepmd_tf.data.rows import ChosenRows, RaggedRows, Rows
 from deepmd_tf.data.species import FixedTypes, FrameTypes
+
+ATOMS_AT_ONCE = 2**18
+"""Atoms, padding included, of which everything is held at a time where all frames are gone through."""
 
 
 class System:
@@ -132,6 +135,23 @@ class System:
         else:
             chosen = np.asarray(indices)
         return self._batch(chosen, self._rows)
+
+    def parts(self, indices: np.ndarray, labels: Collection[str] = ()) -> Iterator[tuple[np.ndarray, Batch]]:
+        """Yield the frames `indices` `[n]` in parts of one number of atoms: which frames, and these without padding.
+
+        Parameters
+        ----------
+        indices
+            The frames.
+        labels
+            Labels and parameters that are read too, those that there are.
+        """
+        names = [name for name in self._rows if name not in self.labels or name in labels]
+        size = max(1, ATOMS_AT_ONCE // self.natoms)
+        for start in range(0, len(indices), size):
+            chosen = indices[start : start + size]
+            for places, batch in self._batch(chosen, names).without_padding():
+                yield chosen[places], batch
 
     def geometry(self, indices: np.ndarray) -> Batch:
         """Return the frames `indices` `[n]`, in that order, without labels and parameters."""

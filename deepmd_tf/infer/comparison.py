@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -150,18 +151,20 @@ def compare(
 
 
 def _compare(potential: DeepPot, system: System, labels: Sequence[str], nframes: int) -> Comparison:
-    """Evaluate the first frames of a system, those of the same size together; padding atoms are left out."""
-    parts = list(system.frames(np.arange(nframes)).without_padding())
+    """Evaluate the first frames of a system, some at a time, those of one size together; padding atoms are left out."""
     data: dict[str, list[np.ndarray]] = {label: [] for label in labels}
     predicted: dict[str, list[np.ndarray]] = {label: [] for label in labels}
-    for _, part in parts:
-        found = dict(zip(("energy", "force", "virial"), evaluate(potential, part), strict=True))
+    frames, sizes = [], []
+    for chosen, part, results in evaluate(potential, system, np.arange(nframes), labels):
+        found = dict(zip(("energy", "force", "virial"), results, strict=True))
         for label in labels:
             width = WIDTHS[label]
             data[label].append(getattr(part, label).reshape(-1, width))
             predicted[label].append(found[label].reshape(-1, width))
-    order = np.argsort(np.concatenate([frames for frames, _ in parts]), kind="stable")
-    natoms = np.concatenate([np.full(part.nframes, part.natoms) for _, part in parts])
+        frames.append(chosen)
+        sizes.append(np.full(part.nframes, part.natoms))
+    order = np.argsort(np.concatenate(frames), kind="stable")
+    natoms = np.concatenate(sizes)
     atoms = _atoms_in_order(natoms, order)
 
     def joined(arrays: dict[str, list[np.ndarray]]) -> dict[str, np.ndarray]:
@@ -172,15 +175,32 @@ def _compare(potential: DeepPot, system: System, labels: Sequence[str], nframes:
     return Comparison(system.path, natoms[order], joined(data), joined(predicted))
 
 
-def evaluate(potential: DeepPot, part: Batch) -> tuple[np.ndarray, ...]:
-    """Energy, force and virial of frames of one size."""
-    return potential.eval(
-        part.coord,
-        part.box,
-        part.type,
-        fparam=part.fparam if potential.get_dim_fparam() else None,
-        aparam=part.aparam if potential.get_dim_aparam() else None,
-    )
+def evaluate(
+    potential: DeepPot, system: System, indices: np.ndarray, labels: Sequence[str]
+) -> Iterator[tuple[np.ndarray, Batch, tuple[np.ndarray, ...]]]:
+    """Evaluate frames of a system, some at a time, those of one size together.
+
+    Yields
+    ------
+    tuple
+        Which frames, these with some of their labels, and their energy, force and virial.
+
+    Raises
+    ------
+    InputError
+        Naming the first frame that cannot be evaluated.
+    """
+    parameters = {"fparam": potential.get_dim_fparam(), "aparam": potential.get_dim_aparam()}
+    taken = [name for name, width in parameters.items() if width]
+    for frames, part in system.parts(indices, [*labels, *taken]):
+        try:
+            results = potential.eval(part.coord, part.box, part.type, **{name: getattr(part, name) for name in taken})
+        except InputError as error:
+            message = re.sub(
+                r"\bframe (\d+)", lambda found, of=frames: f"frame {of[int(found[1])]}", str(error), count=1
+            )
+            raise InputError(f"{system.path}: {message}") from error
+        yield frames, part, results
 
 
 def _atoms_in_order(natoms: np.ndarray, order: np.ndarray) -> np.ndarray:

@@ -39,8 +39,8 @@ def residuals(
         if "energy" not in system.labels or not len(frames):
             continue
         difference = np.zeros(len(frames))
-        for places, part in system.frames(frames).without_padding():
-            difference[places] = part.energy - evaluate(potential, part)[0][:, 0]
+        for chosen, part, (energy, *_) in evaluate(potential, system, frames, ["energy"]):
+            difference[np.searchsorted(frames, chosen)] = part.energy - energy[:, 0]
         times = of_frame[frames].astype(int)
         differences.append(np.repeat(difference, times))
         compositions.append(np.repeat(system.compositions(frames), times, axis=0))

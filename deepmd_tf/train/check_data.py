@@ -220,7 +220,7 @@ def _check_energies(purpose: str, systems: Sequence[System], findings: Findings)
     labelled = [system for system in systems if "energy" in system.labels]
     if not labelled:
         return
-    energies = np.concatenate([system.frames().energy for system in labelled])
+    energies = np.concatenate([system.rows("energy", np.arange(system.nframes))[:, 0] for system in labelled])
     compositions = np.concatenate([_composition(system) for system in labelled])
     places = [(system.path, index) for system in labelled for index in range(system.nframes)]
     deviation, spread = energy_deviations(energies, compositions)

@@ -155,7 +155,7 @@ class TestModelDevi:
         assert (finished / "model_devi.out").read_text() == "".join(texts)
 
     def test_frames_are_read_some_at_a_time(self, finished, monkeypatch):
-        monkeypatch.setattr("deepmd_tf.cli.model_devi._ATOMS_AT_ONCE", 9)
+        monkeypatch.setattr("deepmd_tf.data.system.ATOMS_AT_ONCE", 9)
         self.run("-s", "data_2", "-f", "3")
         table = self.expected("data_2", frequency=3)
         np.testing.assert_allclose(np.loadtxt(finished / "model_devi.out"), table, rtol=2e-6)

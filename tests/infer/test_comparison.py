@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from deepmd_tf.data.rows import Rows
 from deepmd_tf.errors import InputError
 from deepmd_tf.infer.comparison import Error, compare, pooled
 from deepmd_tf.infer.plots import lcurve_plot, parity_plot, save_figure
@@ -72,6 +73,29 @@ def test_pooled_errors_weigh_by_components(systems):
     first, second = (differences(system) for system in systems)
     expected = {name: np.concatenate([first[name], second.get(name, np.zeros(0))]) for name in first}
     assert_errors(pooled(compare(potential("two_sides"), systems)), expected)
+
+
+@pytest.mark.parametrize("most", [1, 6, 9])
+def test_frames_are_read_and_evaluated_some_at_a_time(systems, monkeypatch, most):
+    """With the same numbers to rounding, and never more atoms than there is room for, but for one frame."""
+    whole = compare(potential("two_sides"), systems)
+    monkeypatch.setattr("deepmd_tf.data.system.ATOMS_AT_ONCE", most)
+    taken, frames = [], Rows.take
+    monkeypatch.setattr(Rows, "take", lambda self, indices: taken.append(len(indices)) or frames(self, indices))
+    for one, other in zip(compare(potential("two_sides"), systems), whole, strict=True):
+        assert max(taken) * 2 <= max(most, 2)  # the smaller system's
+        for name in other.data:
+            np.testing.assert_array_equal(one.data[name], other.data[name])
+            np.testing.assert_allclose(one.predicted[name], other.predicted[name], rtol=1e-13, atol=1e-13)
+
+
+def test_frames_that_cannot_be_evaluated_are_named(systems, tmp_path, monkeypatch):
+    monkeypatch.setattr("deepmd_tf.data.system.ATOMS_AT_ONCE", 4)
+    coord = np.zeros((4, 2, 3))
+    coord[:3, 1] = 1.0
+    bad = save_system(tmp_path / "bad", [0, 1], coord, type_map=TYPE_MAP, energy=np.zeros(4))
+    with pytest.raises(InputError, match=r"bad: coords: frame 3: atoms 0 and 1 are at the same position"):
+        compare(potential("two_sides"), [bad])
 
 
 @pytest.mark.parametrize("nframes", [1, 2, 100])
