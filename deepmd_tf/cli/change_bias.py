@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-from pathlib import Path
 
 from rich.table import Table
 
@@ -41,7 +40,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="the first N frames of each system; default all",
     )
-    parser.add_argument("--output", "-o", required=True, metavar="OUT", help="the new graph, or the new checkpoint")
+    parser.add_argument(
+        "--output",
+        "-o",
+        required=True,
+        metavar="OUT",
+        help="the new graph, or the new checkpoint, a directory that is not there yet",
+    )
 
 
 def _count(text: str) -> int:
@@ -55,12 +60,10 @@ def run(arguments: argparse.Namespace) -> None:
     import numpy as np
 
     from deepmd_tf.data import check_labels, load_systems
-    from deepmd_tf.files import make_directory
     from deepmd_tf.infer.change_bias import open_model
     from deepmd_tf.infer.energy_bias import residuals, shift
 
-    make_directory(Path(arguments.output).absolute().parent, "--output")
-    with open_model(arguments.model) as model:
+    with open_model(arguments.model, arguments.output) as model:
         potential = model.potential
         paths = arguments.system[0] if len(arguments.system) == 1 else arguments.system
         systems = load_systems(paths, potential.get_type_map(), xyz_keys(arguments.xyz_keys))
@@ -68,7 +71,7 @@ def run(arguments: argparse.Namespace) -> None:
         weights = [(np.arange(s.nframes) < (arguments.numb_frames or s.nframes)).astype(float) for s in systems]
         differences, compositions = residuals(potential, systems, weights)
         by_type = shift(differences, compositions, rcond=model.rcond, kept=model.kept)
-        model.write(arguments.output, by_type)
+        model.write(by_type)
     natoms = compositions.sum(axis=1)
     table = Table(title=f"{arguments.output}: energies fitted to {len(natoms)} frames", title_justify="left")
     for name in ("species", "atoms", "before (eV)", "shift (eV)", "after (eV)"):

@@ -15,9 +15,10 @@ from deepmd_tf.errors import InputError
 from deepmd_tf.export.change_bias import BIAS, shift_graph
 from deepmd_tf.export.graph_def import constants, read_graph_def
 from deepmd_tf.export.native import native_graph
-from deepmd_tf.files import atomic_write
+from deepmd_tf.files import atomic_write, check_writable, make_directory
 from deepmd_tf.infer.deep_pot import DeepPot
 from deepmd_tf.train.checkpoint import StoredCheckpoint
+from deepmd_tf.train.places import check_free
 
 _AGREEMENT = 1e-8
 """How exactly the energies of a changed graph must have the shift, relative to the largest number in it."""
@@ -38,14 +39,14 @@ class ChangeableModel:
     kept : tuple of int
         Types whose energies its input gives (``atom_ener``).
     write : callable
-        Called with a path and the shift (eV) ``[ntypes]``.
+        Called with the shift (eV) ``[ntypes]``.
     """
 
     potential: DeepPot
     bias: np.ndarray
     rcond: float | None
     kept: tuple[int, ...]
-    write: Callable[[str, np.ndarray], None]
+    write: Callable[[np.ndarray], None]
 
 
 @contextlib.contextmanager
@@ -58,23 +59,32 @@ def potential_of(config: Config, values: Mapping[str, np.ndarray]) -> Iterator[D
 
 
 @contextlib.contextmanager
-def open_model(path: str) -> Iterator[ChangeableModel]:
+def open_model(path: str, output: str) -> Iterator[ChangeableModel]:
     """Open a graph (a file) or a checkpoint.
+
+    Parameters
+    ----------
+    path : str
+        The model.
+    output : str
+        Where the changed one goes: a graph may take the place of a file, a checkpoint of nothing.
 
     Raises
     ------
     InputError
-        When it is neither, or damaged.
+        When the model is neither, or damaged, or the other cannot be written.
     """
     if Path(path).is_file():
-        yield _open_graph(path)
+        make_directory(Path(output).absolute().parent, "--output")
+        check_writable(output, "--output")
+        yield _open_graph(path, output)
         return
     stored = StoredCheckpoint(path)
+    check_free(Path(output), "--output")
+    make_directory(Path(output).absolute().parent, "--output")
     values, config = stored.values(), parse_config(stored.config)
 
-    def write(output: str, shift: np.ndarray) -> None:
-        if Path(output).resolve() == stored.path.resolve() or Path(output).is_file():
-            raise InputError(f"--output: {output} is {'a file' if Path(output).is_file() else 'the checkpoint itself'}")
+    def write(shift: np.ndarray) -> None:
         stored.write_changed(output, {BIAS: values[BIAS] + shift})
 
     with potential_of(config, values) as potential:
@@ -82,14 +92,14 @@ def open_model(path: str) -> Iterator[ChangeableModel]:
         yield ChangeableModel(potential, values[BIAS], fitting.rcond, _given(fitting.atom_ener), write)
 
 
-def _open_graph(path: str) -> ChangeableModel:
+def _open_graph(path: str, output: str) -> ChangeableModel:
     graph, potential = read_graph_def(path), DeepPot(path)
     values = constants(graph, path)
     bias = np.zeros(potential.get_ntypes())
     fitting = potential.facts.script.get("model", {}).get("fitting_net", {})
     rcond, assigned = fitting.get("rcond"), fitting.get("atom_ener") or ()
 
-    def write(output: str, shift: np.ndarray) -> None:
+    def write(shift: np.ndarray) -> None:
         changed = shift_graph(graph, shift, path)
         with tempfile.TemporaryDirectory() as place:
             file = Path(place) / "graph.pb"

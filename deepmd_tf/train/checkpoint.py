@@ -9,11 +9,9 @@ meanwhile and still counts when a kill falls between the two renames. The text f
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import re
-import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -24,12 +22,24 @@ from deepmd_tf.errors import InputError
 from deepmd_tf.files import atomic_write, make_directory, sync_directory
 from deepmd_tf.ops.messages import said_by_op
 from deepmd_tf.train.bundle import check_bundle
-
-FORMAT = 1
-_POINTER = "checkpoint"
-_STATE = "state"
-_MANIFEST = "manifest.json"
-_PARTIAL, _OLD = ".partial", ".old"
+from deepmd_tf.train.manifest import read_manifest, read_table, sha256_of, write_manifest
+from deepmd_tf.train.places import (
+    CONFIG,
+    MANIFEST,
+    PARTIAL,
+    POINTER,
+    STATE,
+    check_free,
+    clean,
+    discard_partial,
+    find_checkpoint,
+    hidden,
+    next_serial,
+    numbered,
+    prefix_of,
+    remove,
+    replace_directory,
+)
 
 
 class CheckpointWriter:
@@ -74,18 +84,18 @@ class CheckpointWriter:
         target = self.prefix.with_name(f"{self.prefix.name}-{step if label is None else label}")
         manifest = {"step": step, "metadata": metadata}
         try:
-            _clean(self.prefix)
-            manifest["serial"] = 1 + max((_serial(path) for path in _numbered(self.prefix)), default=0)
+            clean(self.prefix)
+            manifest["serial"] = next_serial(self.prefix)
             _write(target, self._checkpoint.write, self._config, manifest)
         except (OSError, tf.errors.OpError) as error:
             with contextlib.suppress(OSError):
-                _clean(self.prefix)
+                clean(self.prefix)
             raise InputError(f"training.save_ckpt: cannot write checkpoint {target}: {_reason(error)}") from error
         if label is None:
-            atomic_write(self.prefix.with_name(_POINTER), f"{target.name}\n")
-            for old in _numbered(self.prefix)[: -self.keep]:
+            atomic_write(self.prefix.with_name(POINTER), f"{target.name}\n")
+            for old in numbered(self.prefix)[: -self.keep]:
                 with contextlib.suppress(OSError):
-                    _remove(old)
+                    remove(old)
         return target
 
 
@@ -103,57 +113,20 @@ def _write(target: Path, write_state: Callable[[str], object], config: dict, fac
     facts : dict
         Of the list of files, beside format and checksums.
     """
-    temporary = _hidden(target, _PARTIAL)
+    temporary = hidden(target, PARTIAL)
     temporary.mkdir()
-    write_state(str(temporary / _STATE))
-    (temporary / "config.json").write_text(json.dumps(config, indent=1), encoding="utf-8")
-    checksums = {file.name: _sha256(file) for file in sorted(temporary.iterdir())}
-    manifest = {"format": FORMAT, **facts, "sha256": checksums}
-    (temporary / _MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+    write_state(str(temporary / STATE))
+    (temporary / CONFIG).write_text(json.dumps(config, indent=1), encoding="utf-8")
+    checksums = {file.name: sha256_of(file) for file in sorted(temporary.iterdir())}
+    write_manifest(temporary / MANIFEST, {**facts, "sha256": checksums})
     for file in temporary.iterdir():
         _sync(file)
     sync_directory(temporary)
-    _replace_directory(temporary, target)
+    replace_directory(temporary, target)
 
 
 def _reason(error: OSError | tf.errors.OpError) -> str:
     return said_by_op(error) if isinstance(error, tf.errors.OpError) else str(error)
-
-
-def _hidden(path: Path, suffix: str) -> Path:
-    return path.with_name(f".{path.name}{suffix}")
-
-
-def _clean(prefix: Path) -> None:
-    """Tidy up after saves that were killed: half-written directories go, one that had stepped aside comes back."""
-    pattern = re.compile(rf"\.({re.escape(prefix.name)}-\w+)({re.escape(_PARTIAL)}|{re.escape(_OLD)})")
-    for path in list(prefix.parent.iterdir()):
-        match = pattern.fullmatch(path.name)
-        if match is None:
-            continue
-        owner = path.with_name(match[1])
-        if match[2] == _OLD and not owner.exists():
-            os.rename(path, owner)
-        else:
-            shutil.rmtree(path)
-
-
-def _replace_directory(source: Path, target: Path) -> None:
-    """Rename `source` to `target`; an older `target` steps aside first and is then removed."""
-    aside = _hidden(target, _OLD)
-    if target.exists():
-        os.rename(target, aside)
-    os.rename(source, target)
-    sync_directory(target.parent)
-    if aside.exists():
-        shutil.rmtree(aside)
-
-
-def _remove(path: Path) -> None:
-    """Remove a checkpoint so that a kill on the way leaves nothing that looks like one."""
-    doomed = _hidden(path, _PARTIAL)
-    os.rename(path, doomed)
-    shutil.rmtree(doomed)
 
 
 def _sync(file: Path) -> None:
@@ -161,108 +134,9 @@ def _sync(file: Path) -> None:
         os.fsync(handle.fileno())
 
 
-def _sha256(file: Path) -> str:
-    digest = hashlib.sha256()
-    with file.open("rb") as handle:
-        while block := handle.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
-
-
-def _where(path: Path) -> Path | None:
-    """Return where the checkpoint `path` lies: there, or aside when a kill fell between two renames."""
-    places = (path, _hidden(path, _OLD)) if path.name else (path,)
-    return next((place for place in places if (place / _MANIFEST).is_file()), None)
-
-
-def _serial(path: Path) -> int:
-    """Count of saves at which a checkpoint was written; 0 when its manifest does not tell."""
-    try:
-        return int(json.loads((path / _MANIFEST).read_text(encoding="utf-8"))["serial"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return 0
-
-
-def _numbered(prefix: Path) -> list[Path]:
-    """Checkpoints ``{prefix}-{step}`` in the order in which they were written.
-
-    Not in the order of steps: a run that starts anew, or again from an older checkpoint, goes on beside later steps of
-    the run that was given up.
-    """
-    pattern = re.compile(rf"\.?({re.escape(prefix.name)}-(\d+))(?:{re.escape(_OLD)})?")
-    steps = {}
-    if prefix.parent.is_dir():
-        for path in prefix.parent.iterdir():
-            match = pattern.fullmatch(path.name)
-            if match:
-                steps[prefix.with_name(match[1])] = int(match[2])
-    places = {path: _where(path) for path in steps}
-    found = [(_serial(place), steps[path], place) for path, place in places.items() if place is not None]
-    return [place for *_, place in sorted(found)]
-
-
-def _prefixes(directory: Path) -> list[Path]:
-    """Prefixes of the checkpoints in a directory, the one saved last first."""
-    matches = [re.fullmatch(r"\.?(.+)-\d+(\.old)?", path.name) for path in sorted(directory.iterdir())]
-    names = [match[1] for match in matches if match]
-    pointer = directory / _POINTER
-    if pointer.is_file():
-        names.insert(0, pointer.read_text(encoding="utf-8", errors="replace").strip().rpartition("-")[0])
-    return [directory / name for name in dict.fromkeys(names) if name and Path(name).name == name]
-
-
-def find_checkpoint(place: str | Path) -> Path:
-    """Find the checkpoint that a user means.
-
-    Parameters
-    ----------
-    place : str or Path
-        A checkpoint (``model.ckpt-1000``), a prefix (``model.ckpt``: the one written last), or a directory of
-        checkpoints (the one written last, of the prefix that the file ``checkpoint`` names).
-
-    Raises
-    ------
-    InputError
-        When there is none.
-    """
-    place = Path(place)
-    if exact := _where(place):
-        return exact
-    for prefix in _prefixes(place) if place.is_dir() else [place]:
-        if numbered := _numbered(prefix):
-            return numbered[-1]
-    raise InputError(
-        f"{place}: no checkpoint there; give a checkpoint directory such as model.ckpt-1000, its prefix model.ckpt, "
-        "or the directory in which training ran"
-    )
-
-
 def _key_of(name: str) -> str:
     """Return the key of a parameter in TensorFlow's checkpoint."""
     return f"parameters/{name.replace('.', '..').replace('/', '.S')}/.ATTRIBUTES/VARIABLE_VALUE"
-
-
-class _Table(dict):
-    """A table of a checkpoint; `InputError` for a key that is not there, whose checksum may be right all the same."""
-
-    origin = ""
-
-    def __missing__(self, key: str) -> None:
-        raise InputError(f"{self.origin}: lacks the key {key}")
-
-
-def _read_table(path: Path) -> _Table:
-    """Read a JSON file that holds a table; raises `ValueError` for anything else."""
-
-    def table(pairs: list[tuple[str, object]]) -> _Table:
-        result = _Table(pairs)
-        result.origin = str(path)
-        return result
-
-    result = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=table)
-    if not isinstance(result, _Table):
-        raise ValueError(f"expected a table, got {type(result).__name__}")
-    return result
 
 
 class StoredCheckpoint:
@@ -281,25 +155,23 @@ class StoredCheckpoint:
 
     def __init__(self, place: str | Path):
         self.path = find_checkpoint(place)
+        manifest = read_manifest(self.path / MANIFEST)
         try:
-            manifest = _read_table(self.path / _MANIFEST)
             self.step, self.metadata = int(manifest["step"]), manifest["metadata"]
-            checksums, version = dict(manifest["sha256"]), manifest["format"]
-        except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
-            raise InputError(f"{self.path / _MANIFEST}: not a checkpoint's list of files ({error})") from error
-        if version != FORMAT:
-            raise InputError(f"{self.path}: checkpoint format {version}, this program reads format {FORMAT}")
-        if unlisted := sorted({f"{_STATE}.index", "config.json"} - set(checksums)):
-            raise InputError(f"{self.path / _MANIFEST}: does not list {', '.join(unlisted)}")
+            checksums = dict(manifest["sha256"])
+        except (ValueError, TypeError, OverflowError) as error:
+            raise InputError(f"{self.path / MANIFEST}: not a checkpoint's list of files ({error})") from error
+        if unlisted := sorted({f"{STATE}.index", CONFIG} - set(checksums)):
+            raise InputError(f"{self.path / MANIFEST}: does not list {', '.join(unlisted)}")
         for name, expected in checksums.items():
             file = self.path / Path(name).name
-            if not file.is_file() or _sha256(file) != expected:
+            if not file.is_file() or sha256_of(file) != expected:
                 raise InputError(
                     f"{file}: missing or damaged (its checksum is not the one recorded); use an older "
                     "checkpoint beside it"
                 )
         try:
-            self.config = _read_table(self.path / "config.json")
+            self.config = read_table(self.path / CONFIG)
         except (OSError, ValueError, TypeError, RecursionError) as error:
             raise InputError(f"{self.path / 'config.json'}: not the input of a run ({error})") from error
 
@@ -315,11 +187,11 @@ class StoredCheckpoint:
             return self._values()
         except (tf.errors.OpError, ValueError, KeyError, UnicodeDecodeError) as error:
             reason = str(getattr(error, "message", error)).splitlines() or [type(error).__name__]
-            raise InputError(f"{self.path / _STATE}: cannot be read ({reason[0][:200]})") from error
+            raise InputError(f"{self.path / STATE}: cannot be read ({reason[0][:200]})") from error
 
     def _values(self) -> dict[str, np.ndarray]:
-        check_bundle(self.path / _STATE)
-        reader = tf.train.load_checkpoint(str(self.path / _STATE))
+        check_bundle(self.path / STATE)
+        reader = tf.train.load_checkpoint(str(self.path / STATE))
         prefix, suffix = "parameters/", "/.ATTRIBUTES/VARIABLE_VALUE"
         return {
             re.sub(
@@ -335,12 +207,20 @@ class StoredCheckpoint:
         Parameters
         ----------
         target : str or Path
-            The directory of the new checkpoint; another checkpoint there is replaced.
+            The directory of the new checkpoint, which must not be there; as ``{prefix}-{step}`` it is the latest of
+            the prefix.
         changed : mapping of str to ndarray
             By parameter name.
+
+        Raises
+        ------
+        InputError
+            When something is there, or cannot be written.
         """
         target = Path(target)
-        reader = tf.train.load_checkpoint(str(self.path / _STATE))
+        check_free(target, "checkpoint")
+        facts = {"serial": next_serial(prefix_of(target)), "step": self.step, "metadata": self.metadata}
+        reader = tf.train.load_checkpoint(str(self.path / STATE))
         tensors = {key: reader.get_tensor(key) for key in sorted(reader.get_variable_to_shape_map())}
         for name, value in changed.items():
             key = _key_of(name)
@@ -353,18 +233,19 @@ class StoredCheckpoint:
             )
 
         try:
-            shutil.rmtree(_hidden(target, _PARTIAL), ignore_errors=True)
-            _write(target, write_state, self.config, {"serial": 1, "step": self.step, "metadata": self.metadata})
+            discard_partial(target)
+            _write(target, write_state, self.config, facts)
         except (OSError, tf.errors.OpError) as error:
-            shutil.rmtree(_hidden(target, _PARTIAL), ignore_errors=True)
+            with contextlib.suppress(OSError):
+                discard_partial(target)
             raise InputError(f"cannot write checkpoint {target}: {_reason(error)}") from error
         return target
 
     def restore(self, trackables: Mapping) -> None:
         """Put the stored state into variables."""
         try:
-            check_bundle(self.path / _STATE)
-            tf.train.Checkpoint(**trackables).read(str(self.path / _STATE)).assert_consumed()
+            check_bundle(self.path / STATE)
+            tf.train.Checkpoint(**trackables).read(str(self.path / STATE)).assert_consumed()
         except (AssertionError, ValueError, tf.errors.OpError) as error:
             reason = str(error).splitlines()[0]
             raise InputError(

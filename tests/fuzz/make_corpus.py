@@ -17,6 +17,7 @@ import yaml
 
 from deepmd_tf.data import load_systems
 from deepmd_tf.statistics import StoredSurveys, survey
+from deepmd_tf.train.manifest import FORMAT
 
 from ..mixed import write_hdf5
 from ..models import VARIANTS, model_config, model_input, native_graph, portable_graph, random_parameters
@@ -176,13 +177,16 @@ def checkpoints() -> None:
         (place / "config.json").write_text(json.dumps({"model": {"type_map": ["O", "H"]}}))
         files = [(place / name).read_bytes() for name in CHECKPOINT_FILES]
     manifest = {
-        "format": 1,
+        "format": FORMAT,
         "serial": 1,
         "step": 1,
         "metadata": {"best": 1.5},
         "sha256": {name: f"<{name}>" for name in CHECKPOINT_FILES},
+        "checksum": "<manifest>",
     }
     save("checkpoint", "good", join([json.dumps(manifest).encode(), *files]))
+    first = {key: value for key, value in manifest.items() if key != "checksum"} | {"format": 1}
+    save("checkpoint", "first_format", join([json.dumps(first).encode(), *files]))
     del manifest["sha256"]["state.index"]
     save("checkpoint", "unlisted", join([json.dumps(manifest).encode(), *files]))
 

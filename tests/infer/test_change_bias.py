@@ -17,7 +17,7 @@ from deepmd_tf.infer.energy_bias import residuals, shift
 from deepmd_tf.train.checkpoint import CheckpointWriter, StoredCheckpoint
 
 from ..models import graph_file, native_file, variant_config, variant_values
-from ..train.runs import dp, write_system
+from ..train.runs import contents, dp, write_system
 
 OFFSET = np.array([3.25, -120.5])
 COMPOSITIONS = {"a": (0, 1, 1, 0), "b": (0, 1, 1), "c": (0, 0, 0, 1, 0)}
@@ -73,15 +73,20 @@ def test_offsets_of_graphs_are_found(form, tmp_path, monkeypatch, request):
     assert all("folded" in name for name in others)
 
 
-def test_offsets_of_checkpoints_are_found_and_the_optimiser_stays(tmp_path, monkeypatch):
+@pytest.fixture
+def writer(tmp_path, monkeypatch):
+    """Of checkpoints ``model.ckpt-N`` of a model with a moment of the optimiser; the first is there."""
     monkeypatch.chdir(tmp_path)
-    config, values = variant_config("one_side"), variant_values("one_side")
-    variables = {name: tf.Variable(value) for name, value in values.items()}
+    variables = {name: tf.Variable(value) for name, value in variant_values("one_side").items()}
     moment = tf.Variable([1.5, 2.5], dtype=tf.float64)
-    writer = CheckpointWriter(
-        tmp_path / "model.ckpt", 2, config_to_dict(config), {"parameters": variables, "adam": {"first": {"x": moment}}}
-    )
-    writer.save(7, {"data": {"min_nbor_dist": 0.9}, "best": 1.0})
+    trackables = {"parameters": variables, "adam": {"first": {"x": moment}}}
+    result = CheckpointWriter(tmp_path / "model.ckpt", 2, config_to_dict(variant_config("one_side")), trackables)
+    result.save(7, {"data": {"min_nbor_dist": 0.9}, "best": 1.0})
+    return result
+
+
+def test_offsets_of_checkpoints_are_found_and_the_optimiser_stays(tmp_path, writer):
+    values = variant_values("one_side")
     old = DeepPot(native_file("one_side"))
     systems = write_labelled(tmp_path, old)
     result = dp("change-bias", "model.ckpt", "-s", *systems, "-o", "changed")
@@ -91,13 +96,55 @@ def test_offsets_of_checkpoints_are_found_and_the_optimiser_stays(tmp_path, monk
     for name, value in stored.values().items():
         expected = values[name] + OFFSET if name == BIAS else values[name]
         np.testing.assert_allclose(value, expected, rtol=1e-9 if name == BIAS else 0)
-    restored = {name: tf.Variable(tf.zeros_like(v)) for name, v in variables.items()}
+    restored = {name: tf.Variable(tf.zeros_like(v)) for name, v in values.items()}
     first = tf.Variable([0.0, 0.0], dtype=tf.float64)
     stored.restore({"parameters": restored, "adam": {"first": {"x": first}}})
-    np.testing.assert_array_equal(first.numpy(), moment.numpy())
+    np.testing.assert_array_equal(first.numpy(), [1.5, 2.5])
     assert dp("freeze", "-c", "changed", "-o", "new.pb").status == 0
     assert_shifted(DeepPot("new.pb"), old, systems)
-    assert dp("change-bias", "changed", "-s", *systems, "-o", "changed").status == 2
+
+
+@pytest.mark.parametrize("target", ["results", "file", ".", "..", "", "model.ckpt-7", "set.000/..", "no/..", "aside"])
+def test_nothing_that_is_there_gives_way_to_a_checkpoint(tmp_path, writer, target):
+    """Refused before any work: the data need not even be there."""
+    (tmp_path / "results" / "set.000").mkdir(parents=True)
+    (tmp_path / "results" / "thesis.txt").write_text("years of work")
+    (tmp_path / "file").write_text("more of it")
+    writer.prefix = tmp_path / "other"
+    writer.save(1, {}).rename(tmp_path / ".aside.old")
+    before = contents(tmp_path)
+    result = dp("change-bias", "model.ckpt-7", "-s", "nowhere", "-o", target)
+    assert result.status == 2
+    assert "--output: " in result.message and "is there already; name a new directory" in result.message
+    assert contents(tmp_path) == before
+    assert not (tmp_path / "no").exists()
+    if target:
+        with pytest.raises(InputError, match="is there already"):
+            StoredCheckpoint("model.ckpt-7").write_changed(target, {})
+        assert contents(tmp_path) == before
+
+
+@pytest.mark.parametrize("target", ["results", "no/graph.pb/x"])
+def test_a_graph_that_cannot_be_written_is_refused_before_any_work(tmp_path, monkeypatch, target):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "results").mkdir()
+    (tmp_path / "no").mkdir()
+    (tmp_path / "no" / "graph.pb").touch()
+    result = dp("change-bias", graph_file("one_side"), "-s", "nowhere", "-o", target)
+    assert result.status == 2
+    assert result.message.startswith("--output: cannot write")
+
+
+def test_a_changed_checkpoint_with_a_number_is_the_latest(tmp_path, writer):
+    """So that --restart of the prefix goes on from it, and the saves that follow do not remove it first."""
+    writer.save(9, {"data": {}})
+    systems = write_labelled(tmp_path, DeepPot(native_file("one_side")))
+    result = dp("change-bias", "model.ckpt-7", "-s", *systems, "-o", "model.ckpt-2000")
+    assert result.status == 0, result.err
+    assert StoredCheckpoint("model.ckpt").path.name == "model.ckpt-2000"
+    assert StoredCheckpoint("model.ckpt").step == 7
+    writer.save(10, {})
+    assert sorted(path.name for path in tmp_path.glob("model.ckpt-*")) == ["model.ckpt-10", "model.ckpt-2000"]
 
 
 def test_some_frames_only(tmp_path, monkeypatch):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import shutil
 
@@ -12,38 +10,11 @@ import pytest
 import tensorflow as tf
 
 from deepmd_tf.errors import InputError
-from deepmd_tf.train.checkpoint import CheckpointWriter, StoredCheckpoint, find_checkpoint
+from deepmd_tf.train.checkpoint import CheckpointWriter, StoredCheckpoint
+from deepmd_tf.train.places import find_checkpoint
 
+from .checkpoints import Run, names, value_of
 from .kills import Killed, watched
-
-
-class Run:
-    """A run whose one parameter, ``net/matrix``, holds the number that was saved last."""
-
-    def __init__(self, directory, keep=3, prefix="model.ckpt"):
-        self.prefix = directory / prefix
-        self.variable = tf.Variable(0.0, dtype=tf.float64)
-        self.trackables = {"parameters": {"net/matrix": self.variable}, "adam": {"updates": tf.Variable(0)}}
-        self.writer = CheckpointWriter(self.prefix, keep, {"model": {}}, self.trackables)
-
-    def save(self, step, value=None, label=None):
-        self.variable.assign(step if value is None else value)
-        return self.writer.save(step, {"best": 1.5, "value": float(self.variable)}, label)
-
-
-def value_of(place) -> float:
-    """The parameter in a checkpoint, read in both ways that there are, which must agree with its metadata."""
-    stored = StoredCheckpoint(place)
-    run = Run.__new__(Run)
-    run.variable = tf.Variable(-1.0, dtype=tf.float64)
-    stored.restore({"parameters": {"net/matrix": run.variable}, "adam": {"updates": tf.Variable(0)}})
-    assert stored.values() == {"net/matrix": run.variable.numpy()}
-    assert stored.metadata["value"] == run.variable.numpy()
-    return float(run.variable)
-
-
-def names(directory) -> set[str]:
-    return {path.name for path in directory.iterdir()}
 
 
 def test_what_is_saved_is_read(tmp_path):
@@ -68,6 +39,43 @@ def test_best_is_replaced_in_place(tmp_path):
     run.save(7, label="best")
     assert value_of(tmp_path / "model.ckpt-best") == 7
     assert names(tmp_path) == {"model.ckpt-best"}
+
+
+@pytest.mark.parametrize("what", ["directory", "file", "link", "checkpoint with notes"])
+def test_what_is_no_checkpoint_is_kept_when_its_name_is_needed(tmp_path, what):
+    run, place = Run(tmp_path, keep=1), tmp_path / "model.ckpt-best"
+    (tmp_path / "mine").mkdir()
+    if what == "file":
+        place.write_text("work")
+    elif what == "link":
+        (tmp_path / "mine" / "notes.txt").write_text("work")
+        place.symlink_to(tmp_path / "mine")
+    else:
+        if what == "directory":
+            place.mkdir()
+        else:
+            run.save(3, label="best")
+        (place / "notes.txt").write_text("work")
+    run.save(5, label="best")
+    assert value_of(place) == 5
+    kept = tmp_path / "model.ckpt-best.kept-1"
+    assert (kept if what == "file" else kept / "notes.txt").read_text() == "work"
+    run.save(6, label="best")
+    assert value_of(place) == 6
+    assert names(tmp_path) == {"mine", "model.ckpt-best", "model.ckpt-best.kept-1"}
+
+
+def test_a_checkpoint_into_which_somebody_wrote_is_never_removed(tmp_path):
+    run = Run(tmp_path, keep=1)
+    (run.save(1) / "notes.txt").write_text("work")
+    for hidden in (".model.ckpt-8.old", ".model.ckpt-9.partial"):
+        (tmp_path / hidden).mkdir()
+        (tmp_path / hidden / "notes.txt").write_text("work")
+    for step in (2, 3):
+        run.save(step)
+    others = {"model.ckpt-1", ".model.ckpt-8.old", ".model.ckpt-9.partial"}
+    assert names(tmp_path) == {"model.ckpt-3", "checkpoint", *others}
+    assert all((tmp_path / name / "notes.txt").read_text() == "work" for name in others)
 
 
 @pytest.mark.parametrize("later", [[], [20, 30, 40, 50]])
@@ -137,46 +145,6 @@ class TestFind:
     def test_an_empty_directory(self, tmp_path):
         with pytest.raises(InputError, match="no checkpoint there"):
             find_checkpoint(tmp_path)
-
-
-class TestDamage:
-    """A checkpoint that is not as it was written is refused, with the file that is to blame."""
-
-    @pytest.fixture
-    def path(self, tmp_path):
-        return Run(tmp_path).save(5)
-
-    def refused(self, path, *words):
-        with pytest.raises(InputError) as caught:
-            StoredCheckpoint(path)
-        assert all(word in str(caught.value) for word in words)
-
-    @pytest.mark.parametrize("name", ["state.index", "state.data-00000-of-00001", "config.json"])
-    @pytest.mark.parametrize("damage", ["removed", "cut", "flipped"])
-    def test_in_a_listed_file(self, path, name, damage):
-        file = path / name
-        content = bytearray(file.read_bytes())
-        content[len(content) // 2] ^= 1
-        if damage == "removed":
-            file.unlink()
-        else:
-            file.write_bytes(content if damage == "flipped" else content[:-1])
-        self.refused(path, str(file), "missing or damaged", "checksum", "older checkpoint")
-
-    @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"format": 1, "step": "x", "metadata": {}, "sha256": {}}'])
-    def test_in_the_list(self, path, text):
-        (path / "manifest.json").write_text(text)
-        self.refused(path, "manifest.json", "not a checkpoint's list of files")
-
-    def test_another_format(self, path):
-        manifest = json.loads((path / "manifest.json").read_text())
-        (path / "manifest.json").write_text(json.dumps(manifest | {"format": 2}))
-        self.refused(path, "checkpoint format 2", "reads format 1")
-
-    def test_other_parameters(self, path):
-        other = {"parameters": {"net/matrix": tf.Variable([1.0, 2.0], dtype=tf.float64)}, "adam": {}}
-        with pytest.raises(InputError, match="does not fit the model in the input file"):
-            StoredCheckpoint(path).restore(other)
 
 
 SAVES = {
@@ -300,78 +268,3 @@ def test_values_of_all_shapes_survive(tmp_path, rng):
     assert stored.keys() == arrays.keys()
     for name, value in arrays.items():
         np.testing.assert_array_equal(stored[name], value)
-
-
-class TestSomebodyWhoWantsHarm:
-    """Files that were changed together with their checksums."""
-
-    @pytest.fixture
-    def path(self, tmp_path):
-        return Run(tmp_path).save(5)
-
-    def forge(self, path, name, change):
-        file = path / name
-        file.write_bytes(change(file.read_bytes()))
-        manifest = json.loads((path / "manifest.json").read_text())
-        manifest["sha256"] = {n: hashlib.sha256((path / n).read_bytes()).hexdigest() for n in manifest["sha256"]}
-        (path / "manifest.json").write_text(json.dumps(manifest))
-
-    def refused(self, path, *words):
-        stored = StoredCheckpoint(path)
-        for read in (stored.values, lambda: stored.restore(Run(path.parent / "other").trackables)):
-            with pytest.raises(InputError) as caught:
-                read()
-            assert all(word in str(caught.value) for word in words), str(caught.value)
-
-    @pytest.mark.parametrize("size", [0, 7, 47, 48, 100])
-    def test_an_index_cut_short(self, path, size):
-        self.forge(path, "state.index", lambda data: data[:size])
-        self.refused(path, "model.ckpt-5")
-
-    def test_data_cut_short(self, path):
-        self.forge(path, "state.data-00000-of-00001", lambda data: data[:3])
-        self.refused(path, "beyond the end")
-
-    def test_an_index_with_a_byte_changed_never_ends_the_process(self, path):
-        """It is refused, or read as it was: the footer has bytes that mean nothing."""
-        whole = (path / "state.index").read_bytes()
-        refusals = 0
-        for place in range(0, len(whole), 3):
-            changed = whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :]
-            self.forge(path, "state.index", lambda data, changed=changed: changed)
-            try:
-                assert StoredCheckpoint(path).values() == {"net/matrix": 5.0}
-            except InputError as error:
-                assert "model.ckpt-5" in str(error)
-                refusals += 1
-        assert refusals > len(whole) / 3 * 0.8
-
-    def test_tensors_that_no_run_writes(self, path):
-        prefix = path / "state"
-        reader = tf.train.load_checkpoint(str(prefix))
-        keys = sorted(reader.get_variable_to_shape_map())
-        bad = {key: np.zeros(3, np.uint16) if "matrix" in key else reader.get_tensor(key) for key in keys}
-        tf.raw_ops.SaveV2(
-            prefix=str(prefix), tensor_names=keys, shape_and_slices=[""] * len(keys), tensors=list(bad.values())
-        )
-        self.forge(path, "state.index", lambda data: data)
-        self.refused(path, "expected numbers, got a tensor of type")
-
-    @pytest.mark.parametrize("text", ["[]", "3", '"x"', "{", "[" * 100_000])
-    def test_a_configuration_that_is_none(self, path, text):
-        self.forge(path, "config.json", lambda data: text.encode())
-        with pytest.raises(InputError, match=r"config.json: not the input of a run"):
-            StoredCheckpoint(path)
-
-    def test_keys_that_are_not_there(self, path):
-        stored = StoredCheckpoint(path)
-        for table in (stored.metadata, stored.config["model"]):
-            with pytest.raises(InputError, match=r"model.ckpt-5/\w+.json: lacks the key panels"):
-                table["panels"]
-
-    def test_a_list_without_the_state(self, path):
-        manifest = json.loads((path / "manifest.json").read_text())
-        del manifest["sha256"]["state.index"]
-        (path / "manifest.json").write_text(json.dumps(manifest))
-        with pytest.raises(InputError, match=r"does not list state.index"):
-            StoredCheckpoint(path)

@@ -1,0 +1,172 @@
+"""Where checkpoints are: their names, finding what a user means, and taking the place of another or giving it up.
+
+Nothing is ever removed but directories that hold the files of a checkpoint and nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import shutil
+from pathlib import Path
+
+from deepmd_tf.errors import InputError
+from deepmd_tf.files import sync_directory
+
+log = logging.getLogger("deepmd_tf")
+
+POINTER = "checkpoint"
+MANIFEST = "manifest.json"
+CONFIG = "config.json"
+STATE = "state"
+BEST = "best"
+PARTIAL, OLD = ".partial", ".old"
+
+
+def hidden(path: Path, suffix: str) -> Path:
+    """Return the name beside a checkpoint under which it is written (`PARTIAL`) or steps aside (`OLD`)."""
+    return path.with_name(f".{path.name}{suffix}")
+
+
+def is_checkpoint(path: Path) -> bool:
+    """Whether a directory, whole, half-written or half-removed, holds files of a checkpoint and nothing else."""
+    if path.is_symlink() or not path.is_dir():
+        return False
+    return all(file.name in (MANIFEST, CONFIG) or file.name.startswith(STATE) for file in path.iterdir())
+
+
+def check_free(target: Path, key: str) -> None:
+    """Raise `InputError`, whose message begins with `key`, when something is where a new checkpoint is to be."""
+    if target.name in ("", "..") or os.path.lexists(target) or where(target) is not None:
+        raise InputError(f"{key}: {target} is there already; name a new directory, or remove that one first")
+
+
+def clean(prefix: Path) -> None:
+    """Tidy up after saves that were killed: half-written directories go, one that had stepped aside comes back."""
+    pattern = re.compile(rf"\.({re.escape(prefix.name)}-\w+)({re.escape(PARTIAL)}|{re.escape(OLD)})")
+    for path in list(prefix.parent.iterdir()):
+        match = pattern.fullmatch(path.name)
+        if match is None or not is_checkpoint(path):
+            continue
+        owner = path.with_name(match[1])
+        if match[2] == OLD and not owner.exists():
+            os.rename(path, owner)
+        else:
+            shutil.rmtree(path)
+
+
+def discard_partial(target: Path) -> None:
+    """Remove a checkpoint `target` that is half-written."""
+    if is_checkpoint(partial := hidden(target, PARTIAL)):
+        shutil.rmtree(partial)
+
+
+def replace_directory(source: Path, target: Path) -> None:
+    """Rename `source` to `target`; what is there steps aside first, and is then removed if it is a checkpoint."""
+    aside = hidden(target, OLD)
+    if os.path.lexists(target):
+        if not is_checkpoint(target):
+            aside = free_name(target)
+            log.warning("%s is no checkpoint, or holds other files as well; it is kept as %s", target, aside)
+        os.rename(target, aside)
+    os.rename(source, target)
+    sync_directory(target.parent)
+    if aside == hidden(target, OLD) and is_checkpoint(aside):
+        shutil.rmtree(aside)
+
+
+def free_name(path: Path) -> Path:
+    """Return ``{path}.kept-N`` with the first N that nothing has."""
+    number = 1
+    while os.path.lexists(name := path.with_name(f"{path.name}.kept-{number}")):
+        number += 1
+    return name
+
+
+def remove(path: Path) -> None:
+    """Remove a checkpoint so that a kill on the way leaves nothing that looks like one; what else is there stays."""
+    if not is_checkpoint(path):
+        return
+    doomed = hidden(path, PARTIAL)
+    os.rename(path, doomed)
+    shutil.rmtree(doomed)
+
+
+def where(path: Path) -> Path | None:
+    """Return where the checkpoint `path` lies: there, or aside when a kill fell between two renames."""
+    places = (path, hidden(path, OLD)) if path.name else (path,)
+    return next((place for place in places if (place / MANIFEST).is_file()), None)
+
+
+def serial(path: Path) -> int:
+    """Count of saves at which a checkpoint was written; 0 when its manifest does not tell."""
+    try:
+        return int(json.loads((path / MANIFEST).read_text(encoding="utf-8"))["serial"])
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
+        return 0
+
+
+def prefix_of(path: Path) -> Path:
+    """Return the prefix of a checkpoint ``{prefix}-{step}``; a name without a number is taken for a prefix."""
+    return path.with_name(re.sub(r"(?<=.)-\d+$", "", path.name))
+
+
+def next_serial(prefix: Path) -> int:
+    """Return the count of saves for a checkpoint that is written after all others of a prefix."""
+    return 1 + max((serial(path) for path in numbered(prefix)), default=0)
+
+
+def numbered(prefix: Path) -> list[Path]:
+    """Checkpoints ``{prefix}-{step}`` in the order in which they were written.
+
+    Not in the order of steps: a run that starts anew, or again from an older checkpoint, goes on beside later steps of
+    the run that was given up.
+    """
+    pattern = re.compile(rf"\.?({re.escape(prefix.name)}-(\d+))(?:{re.escape(OLD)})?")
+    steps = {}
+    if prefix.parent.is_dir():
+        for path in prefix.parent.iterdir():
+            match = pattern.fullmatch(path.name)
+            if match:
+                steps[prefix.with_name(match[1])] = int(match[2])
+    places = {path: where(path) for path in steps}
+    found = [(serial(place), steps[path], place) for path, place in places.items() if place is not None]
+    return [place for *_, place in sorted(found)]
+
+
+def _prefixes(directory: Path) -> list[Path]:
+    """Prefixes of the checkpoints in a directory, the one saved last first."""
+    matches = [re.fullmatch(r"\.?(.+)-\d+(\.old)?", path.name) for path in sorted(directory.iterdir())]
+    names = [match[1] for match in matches if match]
+    pointer = directory / POINTER
+    if pointer.is_file():
+        names.insert(0, pointer.read_text(encoding="utf-8", errors="replace").strip().rpartition("-")[0])
+    return [directory / name for name in dict.fromkeys(names) if name and Path(name).name == name]
+
+
+def find_checkpoint(place: str | Path) -> Path:
+    """Find the checkpoint that a user means.
+
+    Parameters
+    ----------
+    place : str or Path
+        A checkpoint (``model.ckpt-1000``), a prefix (``model.ckpt``: the one written last), or a directory of
+        checkpoints (the one written last, of the prefix that the file ``checkpoint`` names).
+
+    Raises
+    ------
+    InputError
+        When there is none.
+    """
+    place = Path(place)
+    if exact := where(place):
+        return exact
+    for prefix in _prefixes(place) if place.is_dir() else [place]:
+        if found := numbered(prefix):
+            return found[-1]
+    raise InputError(
+        f"{place}: no checkpoint there; give a checkpoint directory such as model.ckpt-1000, its prefix model.ckpt, "
+        "or the directory in which training ran"
+    )
