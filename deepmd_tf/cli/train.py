@@ -82,9 +82,10 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _train(arguments: argparse.Namespace, ranks) -> None:
     """Carry out the command on one rank."""
-    from deepmd_tf.config import config_to_dict, load_config
-    from deepmd_tf.files import atomic_write, check_writable
+    from deepmd_tf.config import load_config
+    from deepmd_tf.files import check_writable
     from deepmd_tf.train import prepare
+    from deepmd_tf.train.lock import only_run
 
     config = load_config(arguments.input)
     if arguments.check_data:
@@ -92,6 +93,16 @@ def _train(arguments: argparse.Namespace, ranks) -> None:
     if ranks.leads:
         check_writable(arguments.output, "--output")
         prepare.check_outputs(config)
+    with only_run(config.training.save_ckpt) if ranks.leads else contextlib.nullcontext():
+        _train_alone(config, arguments, ranks)
+
+
+def _train_alone(config, arguments: argparse.Namespace, ranks) -> None:
+    """Prepare and train, where no other run writes to the same places."""
+    from deepmd_tf.config import config_to_dict
+    from deepmd_tf.files import atomic_write
+    from deepmd_tf.train import prepare
+
     prepare.advise(config)
     stored = _stored(arguments)
     trainer = _prepare(config, stored, arguments, ranks)
@@ -204,7 +215,7 @@ def _start(stored, arguments: argparse.Namespace):
             tuple(model["type_map"]),
             tuple(tuple(member["sel"]) for member in members_of(model)),
             stored.values(),
-            stored.metadata["data"],
+            stored.data,
             model,
         )
     if graph := arguments.init_frz_model or arguments.finetune:

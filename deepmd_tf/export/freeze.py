@@ -39,6 +39,6 @@ def freeze(checkpoint: str | Path, output: str | Path, *, portable: bool = False
         raise InputError(f"{output}: the directory {output.parent} does not exist")
     stored = StoredCheckpoint(checkpoint)
     write = portable_graph if portable else native_graph
-    graph = write(parse_config(stored.config), stored.values(), stored.metadata["data"]["min_nbor_dist"])
+    graph = write(parse_config(stored.config), stored.values(), stored.data["min_nbor_dist"])
     atomic_write(output, graph.SerializeToString(deterministic=True))
     return stored

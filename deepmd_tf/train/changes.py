@@ -9,6 +9,7 @@ from typing import Any
 from deepmd_tf.config import Config, config_to_dict, parse_config
 from deepmd_tf.errors import InputError
 from deepmd_tf.train.checkpoint import StoredCheckpoint
+from deepmd_tf.train.prepare import batches_per_step
 from deepmd_tf.train.schedule import make_schedule
 
 log = logging.getLogger("deepmd_tf")
@@ -25,15 +26,22 @@ def report_changes(checkpoint: StoredCheckpoint, config: Config, facts: dict) ->
         Of the run.
     facts : dict
         Number of ranks and what the training data are, as in the metadata of a checkpoint.
+
+    Raises
+    ------
+    InputError
+        When the metadata are not what a run writes.
     """
     found = list(_changed(checkpoint.config, config_to_dict(config), ""))
     for each in found:
         log.warning("restart: %s was %s, is %s", *each)
     stored, now = checkpoint.metadata, facts["training_data"]
     ranks, data = stored.get("ranks", facts["ranks"]), stored.get("training_data", now)
+    if not isinstance(ranks, int) or ranks < 1:
+        raise InputError(f"{checkpoint.path}: its ranks, {str(ranks)[:80]!r}, are not what a run writes")
     if ranks != facts["ranks"]:
         log.warning("restart: the run was on %s ranks, is on %d", ranks, facts["ranks"])
-    if data != now and isinstance(data, dict):
+    if isinstance(data, dict) and (other := [key for key in now if data.get(key, now[key]) != now[key]]):
         log.warning(
             "restart: the training data were %s systems with %s frames, are %d with %d%s; from here on frames are "
             "drawn from these",
@@ -41,18 +49,21 @@ def report_changes(checkpoint: StoredCheckpoint, config: Config, facts: dict) ->
             data.get("frames"),
             now["systems"],
             now["frames"],
-            " of other sizes" if data.get("frames") == now["frames"] else "",
+            {"sizes": " of other sizes", "content": " of other content"}.get(other[0], ""),
         )
-    _report_rate(checkpoint, config)
+    _report_rate(checkpoint, config, ranks, facts["ranks"])
 
 
-def _report_rate(checkpoint: StoredCheckpoint, config: Config) -> None:
-    """Log when the learning rate jumps."""
+def _report_rate(checkpoint: StoredCheckpoint, config: Config, *ranks: int) -> None:
+    """Log when the learning rate jumps, given the numbers of ranks before and now."""
     try:
         before = parse_config(checkpoint.config)
     except InputError:  # of another version
         return
-    rates = [make_schedule(c.learning_rate, c.training.numb_steps)(checkpoint.step) for c in (before, config)]
+    rates = [
+        make_schedule(each.learning_rate, each.training.numb_steps, batches_per_step(each, size))(checkpoint.step)
+        for each, size in zip((before, config), ranks, strict=True)
+    ]
     if rates[0] != rates[1]:
         log.warning("restart: the learning rate at step %d was %.3e, is %.3e", checkpoint.step, *rates)
 

@@ -22,7 +22,7 @@ from deepmd_tf.errors import InputError
 from deepmd_tf.files import atomic_write, make_directory, sync_directory
 from deepmd_tf.ops.messages import said_by_op
 from deepmd_tf.train.bundle import check_bundle
-from deepmd_tf.train.manifest import read_manifest, read_table, sha256_of, write_manifest
+from deepmd_tf.train.manifest import Table, read_manifest, read_table, sha256_of, write_manifest
 from deepmd_tf.train.places import (
     CONFIG,
     MANIFEST,
@@ -156,11 +156,10 @@ class StoredCheckpoint:
     def __init__(self, place: str | Path):
         self.path = find_checkpoint(place)
         manifest = read_manifest(self.path / MANIFEST)
-        try:
-            self.step, self.metadata = int(manifest["step"]), manifest["metadata"]
-            checksums = dict(manifest["sha256"])
-        except (ValueError, TypeError, OverflowError) as error:
-            raise InputError(f"{self.path / MANIFEST}: not a checkpoint's list of files ({error})") from error
+        self.step, self.metadata, checksums = (manifest[key] for key in ("step", "metadata", "sha256"))
+        whole = isinstance(self.step, int) and self.step >= 0
+        if not whole or not isinstance(self.metadata, Table) or not isinstance(checksums, Table):
+            raise InputError(f"{self.path / MANIFEST}: not a checkpoint's list of files (step, metadata or sha256)")
         if unlisted := sorted({f"{STATE}.index", CONFIG} - set(checksums)):
             raise InputError(f"{self.path / MANIFEST}: does not list {', '.join(unlisted)}")
         for name, expected in checksums.items():
@@ -174,6 +173,14 @@ class StoredCheckpoint:
             self.config = read_table(self.path / CONFIG)
         except (OSError, ValueError, TypeError, RecursionError) as error:
             raise InputError(f"{self.path / 'config.json'}: not the input of a run ({error})") from error
+
+    @property
+    def data(self) -> dict:
+        """What the frozen graph will carry on about the training data."""
+        data = self.metadata["data"]
+        if not isinstance(data, Table):
+            raise InputError(f"{self.path}: its data, {str(data)[:80]!r}, are not what a run writes")
+        return data
 
     def values(self) -> dict[str, np.ndarray]:
         """All parameters by name.

@@ -8,10 +8,8 @@ import logging
 import math
 import operator
 import time
-import zlib
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -31,34 +29,13 @@ from deepmd_tf.statistics import (
 )
 from deepmd_tf.train.ranks import Ranks
 from deepmd_tf.train.schedule import worker_factor
+from deepmd_tf.train.source import DataSource
 
 log = logging.getLogger("deepmd_tf")
 
 ALONE = Ranks()
 
 Progress = Callable[[int], AbstractContextManager[Callable[[int], None]]]
-
-
-@dataclass(frozen=True)
-class DataSource:
-    """Systems and the order in which their frames are drawn."""
-
-    systems: list[System]
-    sampler: Sampler
-
-    @property
-    def nframes(self) -> int:
-        """Number of frames in all systems."""
-        return sum(system.nframes for system in self.systems)
-
-    def fingerprint(self) -> dict:
-        """What the data are, in short: numbers of systems and frames, and a checksum of the sizes of all systems."""
-        sizes = np.array([(system.nframes, system.natoms) for system in self.systems])
-        return {
-            "systems": len(sizes),
-            "frames": int(sizes[:, 0].sum()),
-            "sizes": zlib.crc32(sizes.astype("<i8").tobytes()),
-        }
 
 
 def check_outputs(config: Config) -> None:

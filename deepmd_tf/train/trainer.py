@@ -27,12 +27,16 @@ from deepmd_tf.statistics import ModelStatistics
 from deepmd_tf.train.adam import Adam
 from deepmd_tf.train.changes import report_changes
 from deepmd_tf.train.checkpoint import CheckpointWriter, StoredCheckpoint
+from deepmd_tf.train.earlier import bring_back, set_aside
 from deepmd_tf.train.outputs import NoOutputs, Outputs
-from deepmd_tf.train.prepare import ALONE, DataSource, batches_per_step, report_sel
+from deepmd_tf.train.places import BEST
+from deepmd_tf.train.prepare import ALONE, batches_per_step, report_sel
+from deepmd_tf.train.progress import Progress, read_progress
 from deepmd_tf.train.ranks import Ranks
 from deepmd_tf.train.report import Reporter
 from deepmd_tf.train.schedule import make_schedule
 from deepmd_tf.train.shared_step import SharedStep, make_step
+from deepmd_tf.train.source import DataSource
 from deepmd_tf.train.start import Start
 from deepmd_tf.train.step import Outcome, TrainingStep
 
@@ -108,7 +112,7 @@ class Trainer:
         batches = batches_per_step(config, ranks.size)
         self._schedule = make_schedule(config.learning_rate, config.training.numb_steps, batches)
         self._facts = dict(facts or {}) if start is None else start.facts
-        self.step = 0
+        self.step, self._continued = 0, None
         self._best = np.inf
         self._reset_sums()
         self._max_neighbors = np.zeros(len(config.model.descriptor.members) * len(config.model.type_map), int)
@@ -139,28 +143,20 @@ class Trainer:
                 "ask for more steps, or restart from an earlier checkpoint"
             )
         checkpoint.restore(self._trackables)
-        stored = checkpoint.metadata
-        self.step = checkpoint.step
-        self._best = stored["best"]
-        self._sums, self._summed = np.array(stored["sums"]), stored["summed"]
-        self._facts = stored["data"]
-        self._model.descriptor.panels = stored["panels"]
+        stored = read_progress(checkpoint, self._model.descriptor.panels)
+        self.step, self._continued = checkpoint.step, checkpoint.path
+        self._best, self._sums, self._summed, self._facts = stored.best, stored.sums, stored.summed, stored.data
+        self._model.descriptor.panels = stored.panels
         self._functions = self._new_functions()
         report_changes(checkpoint, self.config, self._run_facts())
 
     def _run_facts(self) -> dict:
         """What a run is made of beside its input file."""
-        return {"ranks": self._ranks.size, "training_data": self._training.fingerprint()}
+        return {"ranks": self._ranks.size, "training_data": self._training.fingerprint}
 
     def _stored_metadata(self) -> dict:
-        return {
-            "best": self._best,
-            "sums": self._sums.tolist(),
-            "summed": self._summed,
-            "panels": self._model.descriptor.panels,
-            "data": self._facts,
-            **self._run_facts(),
-        }
+        progress = Progress(self._best, self._sums, self._summed, self._model.descriptor.panels, self._facts)
+        return progress.metadata() | self._run_facts()
 
     def run(self) -> Path:
         """Train to the last step, or until interrupted; return the last checkpoint."""
@@ -170,6 +166,7 @@ class Trainer:
         mine = SharedBatches(self._training.sampler, ranks.rank, ranks.size)
         self._batches = Stream(self._training.systems, mine, self.step)
         self._take_parameters_of_rank_0()
+        ranks.begin()  # what rank 0 moves out of its way, all have read
         saved, begun = None, self.step
         with (
             self._outputs(keys) as outputs,
@@ -226,12 +223,16 @@ class Trainer:
             self._failure = said(error)
 
     def _outputs(self, keys: tuple[str, ...]) -> NoOutputs:
-        """Open what this rank writes."""
+        """Open what this rank writes, where no other run is."""
         if not self._ranks.leads:
             return NoOutputs()
         options = self.config.training
         config = config_to_dict(self.config)
         writer = CheckpointWriter(options.save_ckpt, options.max_ckpt_keep, config, self._trackables)
+        if self._continued is None:
+            set_aside(options.save_ckpt, options.disp_file)
+        else:
+            bring_back(options.save_ckpt, options.disp_file, self._continued)
         return Outputs(options, (keys, self._validation is not None), self.step, writer)
 
     def _take_parameters_of_rank_0(self) -> None:
@@ -306,7 +307,7 @@ class Trainer:
         score = _score(validation)
         if score < self._best:
             self._best = score
-            outputs.save(self.step, self._stored_metadata(), label="best")
+            outputs.save(self.step, self._stored_metadata(), label=BEST)
 
     def _check_that_ranks_agree(self) -> None:
         """Raise `InputError` when parameters are not the same on all ranks: MPI need not promise it."""
@@ -356,7 +357,7 @@ class Trainer:
             *self._ranks.summary(),
         ]
         if np.isfinite(self._best):
-            rows.append(("best so far", f"{self.config.training.save_ckpt}-best (validation {self._best:.4e})"))
+            rows.append(("best so far", f"{self.config.training.save_ckpt}-{BEST} (validation {self._best:.4e})"))
         command = f"dp train INPUT --restart {saved}" if interrupted else f"dp freeze -c {saved} -o graph.pb"
         rows.append(("next", command))
         reporter.summary(rows)

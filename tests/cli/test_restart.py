@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import resource
 import shutil
@@ -14,6 +15,7 @@ import pytest
 
 from deepmd_tf.train.checkpoint import StoredCheckpoint
 from deepmd_tf.train.lcurve import LearningCurve
+from deepmd_tf.train.manifest import seal
 
 from ..train.kills import watched
 from ..train.runs import dp, stored_state, write_input, write_system
@@ -98,6 +100,21 @@ def test_a_batch_system_that_asks_for_the_end_gets_a_checkpoint(trained, place, 
     assert_same_run(place, trained)
 
 
+@pytest.mark.parametrize(("key", "value"), [("sums", "x"), ("data", []), ("ranks", 0)])
+def test_metadata_that_no_run_writes_are_one_message(finished, key, value):
+    reseal(finished / "model.ckpt-4", lambda metadata: metadata.update({key: value}))
+    message = train("--restart", "model.ckpt-4", status=2).message
+    assert f"model.ckpt-4: its {key}, " in message
+    assert "not what a run writes" in message
+
+
+def reseal(path, change) -> None:
+    """Change the metadata of a checkpoint, and its checksum with them."""
+    facts = json.loads((path / "manifest.json").read_text())
+    change(facts["metadata"])
+    (path / "manifest.json").write_text(json.dumps(facts | {"checksum": seal(facts)}))
+
+
 class TestChanges:
     """What is different from when the checkpoint was made is allowed, and said."""
 
@@ -138,6 +155,39 @@ class TestChanges:
         write_system(finished / "data_1", types=(0, 1), nframes=3, seed=9)
         (line,) = self.changed(finished, {})
         assert "are 2 with 7 of other sizes" in line
+
+    @pytest.mark.parametrize("name", ["coord", "box", "energy", "force", "virial", "type"])
+    def test_data_of_other_content_in_the_same_place(self, finished, name):
+        if name == "type":
+            (finished / "data_1" / "type.raw").write_text("0\n1\n0\n")
+        else:
+            file = finished / "data_1" / "set.000" / f"{name}.npy"
+            values = np.load(file)
+            values[1] += 100 if name == "energy" else 1e-6 * np.abs(values[1])
+            np.save(file, values)
+        (line,) = self.changed(finished, {})
+        assert line.startswith("the training data were 2 systems with 7 frames, are 2 with 7 of other content; ")
+
+    @pytest.mark.parametrize("lacks", ["content", "training_data"])
+    def test_checkpoints_that_do_not_tell_say_nothing(self, finished, lacks):
+        np.save(finished / "data_1" / "set.000" / "energy.npy", np.zeros(3))
+
+        def forget(metadata):
+            (metadata if lacks in metadata else metadata["training_data"]).pop(lacks)
+
+        reseal(finished / "model.ckpt-4", forget)
+        assert self.changed(finished, {}) == []
+
+    def test_fewer_ranks_and_what_becomes_of_the_learning_rate(self, finished):
+        """With scale_by_worker linear two ranks learn twice as fast."""
+        reseal(finished / "model.ckpt-4", lambda metadata: metadata.update(ranks=2))
+        said = self.changed(finished, {})
+        assert said == [
+            "the run was on 2 ranks, is on 1",
+            "the learning rate at step 4 was 9.283e-05, is 4.642e-05",
+        ]
+        (line,) = self.changed(finished, {"training.share_batch": True})[1:-1]
+        assert line == "the run was on 2 ranks, is on 1"
 
     def test_data_that_were_moved_are_the_same_run(self, trained, finished):
         (finished / "data_1").rename(finished / "elsewhere")

@@ -1,0 +1,69 @@
+"""The data of a run, and what they are in short."""
+
+from __future__ import annotations
+
+import functools
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+
+from deepmd_tf.data import Sampler, System
+
+_MOST_BYTES = 64 * 1024**2
+_MOST_SYSTEMS = 4096
+"""How much of the data, energies apart, a fingerprint looks at."""
+
+
+@dataclass(frozen=True)
+class DataSource:
+    """Systems and the order in which their frames are drawn."""
+
+    systems: list[System]
+    sampler: Sampler
+
+    @property
+    def nframes(self) -> int:
+        """Number of frames in all systems."""
+        return sum(system.nframes for system in self.systems)
+
+    @functools.cached_property
+    def fingerprint(self) -> dict:
+        """What the data are, in short: numbers of systems and frames, checksums of all sizes and of the content.
+
+        The latter is of all energies, and of types, geometry and the other labels in 64 MiB of the data at most: of the
+        first and last frame, and of as many between, in up to 4096 systems. Where the data are does not matter.
+        """
+        sizes = np.array([(system.nframes, system.natoms) for system in self.systems])
+        return {
+            "systems": len(sizes),
+            "frames": int(sizes[:, 0].sum()),
+            "sizes": zlib.crc32(sizes.astype("<i8").tobytes()),
+            "content": _content(self.systems),
+        }
+
+
+def _content(systems: list[System]) -> int:
+    """Checksum of energies, and of a sample of all else."""
+    checksum = 0
+    for system in systems:
+        if "energy" in system.labels:
+            checksum = _continued(checksum, system.rows("energy", np.arange(system.nframes)))
+    sampled = [systems[k] for k in _spread(len(systems), _MOST_SYSTEMS)]
+    for system in sampled:
+        bytes_per_frame = 8 * (3 * system.natoms) * (2 + len(system.labels))
+        frames = _spread(system.nframes, max(2, _MOST_BYTES // len(sampled) // bytes_per_frame))
+        checksum = _continued(checksum, system.types(frames))
+        for name in sorted({"coord", *(["box"] if system.periodic else []), *(system.labels - {"energy"})}):
+            checksum = zlib.crc32(name.encode(), checksum)
+            checksum = _continued(checksum, system.rows(name, frames))
+    return checksum
+
+
+def _continued(checksum: int, array: np.ndarray) -> int:
+    return zlib.crc32(np.ascontiguousarray(array), checksum)
+
+
+def _spread(count: int, most: int) -> np.ndarray:
+    """Return at most so many of the indices below `count`, the first and the last among them."""
+    return np.arange(count) if count <= most else np.linspace(0, count - 1, most).astype(int)
