@@ -2,7 +2,7 @@
 
 Writes the learning curve (lcurve.out), checkpoints (model.ckpt-STEP, and model.ckpt-best by validation error) and the
 complete input with all defaults (out.json). Ctrl-C, SIGTERM and SIGUSR1 save a checkpoint and end; --restart continues
-from it with the same numbers as an uninterrupted run.
+from it with the same numbers as an uninterrupted run. Before the first step they end it and change no file.
 
   dp train input.json
   dp train input.json --restart model.ckpt
@@ -21,6 +21,7 @@ import numpy as np
 from rich.progress import Progress
 from rich.table import Table
 
+from deepmd_tf.train.interruption import Interruption, Stopped
 from deepmd_tf.train.report import CONSOLE
 
 log = logging.getLogger("deepmd_tf")
@@ -72,15 +73,20 @@ def run(arguments: argparse.Namespace) -> None:
     """Carry out the command."""
     from deepmd_tf.train.ranks import start_ranks, use_one_gpu
 
-    with start_ranks() as ranks:
-        if not ranks.leads:
-            CONSOLE.quiet = True
-            log.setLevel(logging.CRITICAL)
-        use_one_gpu(ranks)
-        _train(arguments, ranks)
+    interruption = Interruption()
+    try:  # data are not said to be checked when that was cut short
+        with contextlib.nullcontext() if arguments.check_data else interruption, start_ranks() as ranks:
+            interruption.watch(ranks)
+            if not ranks.leads:
+                CONSOLE.quiet = True
+                log.setLevel(logging.CRITICAL)
+            use_one_gpu(ranks)
+            _train(arguments, ranks, interruption)
+    except Stopped as stopped:
+        log.warning("%s", stopped)
 
 
-def _train(arguments: argparse.Namespace, ranks) -> None:
+def _train(arguments: argparse.Namespace, ranks, interruption: Interruption) -> None:
     """Carry out the command on one rank."""
     from deepmd_tf.config import load_config
     from deepmd_tf.files import check_writable
@@ -94,10 +100,10 @@ def _train(arguments: argparse.Namespace, ranks) -> None:
         check_writable(arguments.output, "--output")
         prepare.check_outputs(config)
     with only_run(config.training.save_ckpt) if ranks.leads else contextlib.nullcontext():
-        _train_alone(config, arguments, ranks)
+        _train_alone(config, arguments, ranks, interruption)
 
 
-def _train_alone(config, arguments: argparse.Namespace, ranks) -> None:
+def _train_alone(config, arguments: argparse.Namespace, ranks, interruption: Interruption) -> None:
     """Prepare and train, where no other run writes to the same places."""
     from deepmd_tf.config import config_to_dict
     from deepmd_tf.files import atomic_write
@@ -109,9 +115,10 @@ def _train_alone(config, arguments: argparse.Namespace, ranks) -> None:
     if arguments.restart:
         trainer.restore(stored)
         log.info("restarting from %s at step %d", stored.path, trainer.step)
+    interruption.begin(ranks)
     if ranks.leads:
         atomic_write(arguments.output, json.dumps(config_to_dict(trainer.config, common=True), indent=2) + "\n")
-    trainer.run()
+    trainer.run(interruption)
 
 
 def _check_data(source: str, config) -> None:

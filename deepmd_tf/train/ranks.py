@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from deepmd_tf.errors import InputError, said
+from deepmd_tf.train.interruption import Stopped
 
 if TYPE_CHECKING:
     from mpi4py import MPI
@@ -68,6 +69,10 @@ class Ranks:
 
     def __exit__(self, *exception) -> None:
         """End; a run of several ranks ends as a whole when this one fails."""
+
+    def stop(self, message: str) -> None:
+        """Say something and end all ranks with status 0, from any thread; for several ranks only."""
+        raise NotImplementedError
 
     def sum(self, values: np.ndarray) -> np.ndarray:
         """Return the sum over ranks of float64 arrays of one shape, the same bits on all."""
@@ -126,13 +131,19 @@ class MpiRanks(Ranks):
             return
         if not self.leads:
             time.sleep(_GRACE)
-        if (message := said(error)) is not None:
-            status = 2
+        if isinstance(error, Stopped):
+            message, status = str(error), 0
+        elif (message := said(error)) is not None:
+            message, status = f"error: {message}", 2
         elif isinstance(error, KeyboardInterrupt):
-            message, status = "interrupted", 130
+            message, status = "error: interrupted", 130
         else:
-            message, status = "".join(traceback.format_exception(kind, error, trace)), 1
-        self._end(f"error: {message}", status)
+            message, status = "error: " + "".join(traceback.format_exception(kind, error, trace)), 1
+        self._end(message, status)
+
+    def stop(self, message: str) -> None:
+        """Say something and end all ranks with status 0, from any thread."""
+        self._end(message, 0)
 
     def sum(self, values: np.ndarray) -> np.ndarray:
         """Return the sum over ranks of float64 arrays of one shape, the same bits on all."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import logging
-import signal
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -28,6 +27,7 @@ from deepmd_tf.train.adam import Adam
 from deepmd_tf.train.changes import report_changes
 from deepmd_tf.train.checkpoint import CheckpointWriter, StoredCheckpoint
 from deepmd_tf.train.earlier import bring_back, set_aside
+from deepmd_tf.train.interruption import Interruption
 from deepmd_tf.train.outputs import NoOutputs, Outputs
 from deepmd_tf.train.places import BEST
 from deepmd_tf.train.prepare import ALONE, batches_per_step, report_sel
@@ -41,30 +41,6 @@ from deepmd_tf.train.start import Start
 from deepmd_tf.train.step import Outcome, TrainingStep
 
 log = logging.getLogger("deepmd_tf")
-
-
-class Interruption:
-    """Turns SIGINT, SIGTERM and SIGUSR1 into a request to stop after this step; a second SIGINT stops at once."""
-
-    def __init__(self):
-        self.requested = False
-        self._previous: dict[int, object] = {}
-
-    def __enter__(self) -> Interruption:
-        """Install the handlers."""
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
-            self._previous[number] = signal.signal(number, self._request)
-        return self
-
-    def __exit__(self, *exception) -> None:
-        """Put the old handlers back."""
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)
-
-    def _request(self, number, frame) -> None:
-        self.requested = True
-        signal.signal(signal.SIGINT, self._previous[signal.SIGINT])
-        log.warning("%s: saving a checkpoint after this step", signal.Signals(number).name)
 
 
 class Trainer:
@@ -158,7 +134,7 @@ class Trainer:
         progress = Progress(self._best, self._sums, self._summed, self._model.descriptor.panels, self._facts)
         return progress.metadata() | self._run_facts()
 
-    def run(self) -> Path:
+    def run(self, interruption: Interruption) -> Path:
         """Train to the last step, or until interrupted; return the last checkpoint."""
         options, ranks = self.config.training, self._ranks
         last = options.numb_steps
@@ -170,7 +146,6 @@ class Trainer:
         saved, begun = None, self.step
         with (
             self._outputs(keys) as outputs,
-            Interruption() as interruption,
             Reporter(self.step, last, show_time=options.time_training) as reporter,
         ):
             ranks.begin()

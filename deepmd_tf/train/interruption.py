@@ -1,0 +1,104 @@
+"""What signals do to a run: end it while there is nothing to save, and afterwards let it save first."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from deepmd_tf.train.ranks import Ranks
+
+log = logging.getLogger("deepmd_tf")
+
+_PATIENCE = 5.0
+"""Seconds that the main thread has to come back from other ranks, longer than a rank that ends gives to rank 0."""
+
+
+class Stopped(BaseException):
+    """SIGTERM or SIGUSR1 came before the first step; no `Exception`, so that nothing on the way takes it for one."""
+
+    def __init__(self, number: int):
+        super().__init__(
+            f"{signal.Signals(number).name} before the first step: there is nothing to save, and the files of earlier "
+            "runs are as they were"
+        )
+
+
+class Interruption:
+    """A context that takes the signals by which schedulers and people end a run.
+
+    Before the first step, SIGTERM and SIGUSR1 raise `Stopped` in the main thread, and SIGINT is Python's. After `begin`
+    all three are a request to stop after the step, and a second SIGINT stops at once.
+
+    Attributes
+    ----------
+    requested : int
+        The signal that came, 0 before.
+    """
+
+    def __init__(self):
+        self.requested = 0
+        self._stepping = False
+        self._previous: dict[int, object] = {}
+        self._wakeup: tuple[int, int] | None = None
+
+    def __enter__(self) -> Interruption:
+        """Take SIGTERM and SIGUSR1."""
+        for number in (signal.SIGTERM, signal.SIGUSR1):
+            self._take(number)
+        return self
+
+    def __exit__(self, *exception) -> None:
+        """Put the old handlers back."""
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+        if self._wakeup is not None:
+            writer, previous = self._wakeup
+            signal.set_wakeup_fd(previous)
+            os.close(writer)  # and the thread that reads ends
+
+    def watch(self, ranks: Ranks) -> None:
+        """End a run of several ranks also where this one waits in a call of MPI, and Python runs no handlers."""
+        if ranks.size == 1 or not self._previous:
+            return
+        reader, writer = os.pipe()
+        os.set_blocking(writer, False)
+        self._wakeup = writer, signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+        threading.Thread(target=self._look, args=(reader, ranks), daemon=True, name="watch over signals").start()
+
+    def begin(self, ranks: Ranks) -> None:
+        """Steps begin, on all ranks; nothing is written before.
+
+        Raises
+        ------
+        Stopped
+            When a signal had come to any rank.
+        """
+        self._stepping = True
+        number = max(ranks.gather(self.requested))
+        if number:
+            raise Stopped(number)
+        self._take(signal.SIGINT)
+
+    def _take(self, number: int) -> None:
+        self._previous[number] = signal.signal(number, self._request)
+
+    def _request(self, number, frame) -> None:
+        first, self.requested = not self.requested, self.requested or int(number)
+        if signal.SIGINT in self._previous:
+            signal.signal(signal.SIGINT, self._previous[signal.SIGINT])
+            log.warning("%s: saving a checkpoint after this step", signal.Signals(number).name)
+        elif first and not self._stepping:
+            raise Stopped(number)
+
+    def _look(self, reader: int, ranks: Ranks) -> None:
+        with os.fdopen(reader, "rb", buffering=0) as file:
+            while numbers := file.read(1):
+                if numbers[0] in (signal.SIGTERM, signal.SIGUSR1) and not self._stepping:
+                    time.sleep(_PATIENCE)
+                    if not self._stepping:
+                        ranks.stop(str(Stopped(numbers[0])))
