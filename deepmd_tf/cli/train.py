@@ -156,6 +156,7 @@ def _prepare(config, stored, arguments: argparse.Namespace, ranks):
     """Data, statistics and parameters, from wherever the arguments say."""
     from deepmd_tf.statistics import ModelStatistics
     from deepmd_tf.train import prepare
+    from deepmd_tf.train.notices import warn_of_oddities
     from deepmd_tf.train.trainer import Trainer
     from deepmd_tf.train.transfer import complete, for_types, report_parameters
 
@@ -168,6 +169,9 @@ def _prepare(config, stored, arguments: argparse.Namespace, ranks):
     _show_data("training", training)
     if validation is not None:
         _show_data("validation", validation)
+    if ranks.leads:
+        both = {"training": training, "validation": validation}
+        warn_of_oddities({name: source.systems for name, source in both.items() if source}, config.model.type_map)
     prepare.report_ranks(config, training, ranks)
     common = {"progress": _counted, "ranks": ranks}
     if start is None or start.species is not None:

@@ -77,7 +77,11 @@ def check_cells(rows: np.ndarray, path: str | Path) -> None:
         refuse(f"{path}: {len(flat) - _MOST_SHOWN} more frames with cell vectors that span no volume")
 
 
-def single_precision_rounding(energy: np.ndarray, natoms: int) -> float:
-    """Return by how much float32 rounds these energies (eV) at most, in eV per atom of a frame of `natoms` atoms."""
-    largest = np.float32(np.abs(energy).max(initial=0.0))
-    return float(np.spacing(largest)) / 2 / natoms
+def single_precision_rounding(energy: np.ndarray, natoms: np.ndarray) -> float:
+    """Return by how much float32 rounds energies `[nframes]` (eV) of frames of `natoms` `[nframes]` atoms at most.
+
+    In eV per atom; energies that are not finite are left to `check_finite`.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        rounding = np.spacing(np.abs(energy).astype(np.float32)) / 2 / natoms
+    return float(np.fmax.reduce(rounding, initial=0.0))

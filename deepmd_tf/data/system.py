@@ -126,7 +126,7 @@ class System:
         energies = self._rows.get("energy")
         if energies is None or not energies.single_precision:
             return 0.0
-        return single_precision_rounding(energies.take(np.arange(self.nframes)), self.natoms)
+        return single_precision_rounding(energies.take(np.arange(self.nframes))[:, 0], self.frame_sizes)
 
     def frames(self, indices: np.ndarray | list[int] | slice | None = None) -> Batch:
         """Return the frames `indices` (all of them by default), in that order, as new float64 arrays."""

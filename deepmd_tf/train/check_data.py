@@ -12,8 +12,9 @@ import numpy as np
 from deepmd_tf.config import Config
 from deepmd_tf.data import Sampler, System, check_labels, load_systems
 from deepmd_tf.errors import collecting, going_on, refuse
-from deepmd_tf.statistics.inspection import SPREADS, FrameView, energy_deviations, view_frames
-from deepmd_tf.train.prepare import Progress, report_sel, require_labels, warn_of_rounding
+from deepmd_tf.statistics.inspection import FrameView, view_frames
+from deepmd_tf.train import notices
+from deepmd_tf.train.prepare import Progress, report_sel, require_labels
 
 log = logging.getLogger("deepmd_tf")
 
@@ -65,7 +66,7 @@ def check_data(config: Config, progress: Progress) -> Findings:
                 if counts is not None:
                     seen[purpose] = counts
     findings.problems = list(dict.fromkeys(problems))
-    _compare_species(seen, config.model.type_map)
+    notices.warn_of_species(seen, config.model.type_map)
     return findings
 
 
@@ -84,18 +85,15 @@ def _check_set(purpose: str, section, config: Config, progress: Progress, findin
         require_labels(purpose, systems, config)
     with going_on():
         Sampler.from_config(systems, section, config.training.seed, purpose)
-    warn_of_rounding(purpose, systems)
+    notices.warn_of_rounding(purpose, systems)
     rows = findings.tables[purpose] = []
-    counts = sum(_composition(system).sum(axis=0) for system in systems)
+    counts = notices.type_counts(systems)
     rows.extend(_sizes(systems, counts, config.model.type_map))
     _check_geometry(purpose, systems, config, progress, findings)
-    _check_energies(purpose, systems, findings)
+    spread = notices.warn_of_energies(purpose, systems)
+    if spread is not None:
+        rows.append(("spread of energies", f"{spread:.3g} eV per atom, composition taken out"))
     return counts
-
-
-def _composition(system: System) -> np.ndarray:
-    """Number of atoms of each type of every frame ``[nframes, ntypes]``."""
-    return system.compositions(np.arange(system.nframes))
 
 
 def _sizes(systems: Sequence[System], counts: np.ndarray, type_map: Sequence[str]) -> list[tuple[str, str]]:
@@ -213,44 +211,3 @@ def _notice_cells(purpose: str, views: Views, rcut: float) -> None:
             system.path,
             index,
         )
-
-
-def _check_energies(purpose: str, systems: Sequence[System], findings: Findings) -> None:
-    """Point out energies far from what the composition lets one expect."""
-    labelled = [system for system in systems if "energy" in system.labels]
-    if not labelled:
-        return
-    energies = np.concatenate([system.rows("energy", np.arange(system.nframes))[:, 0] for system in labelled])
-    compositions = np.concatenate([_composition(system) for system in labelled])
-    places = [(system.path, index) for system in labelled for index in range(system.nframes)]
-    deviation, spread = energy_deviations(energies, compositions)
-    findings.tables[purpose].append(("spread of energies", f"{spread:.3g} eV per atom, composition taken out"))
-    far = np.flatnonzero(np.abs(deviation) > SPREADS * spread)
-    for frame in far[np.argsort(-np.abs(deviation[far]), kind="stable")][:MOST_SHOWN]:
-        path, index = places[frame]
-        log.warning(
-            "training.%s_data: %s: frame %d: an energy of %.6f eV is %+.3g eV per atom away from that of its "
-            "composition, where %.3g is usual; look at it",
-            purpose,
-            path,
-            index,
-            energies[frame],
-            deviation[frame],
-            spread,
-        )
-    if len(far) > MOST_SHOWN:
-        log.warning("training.%s_data: %d more frames with such energies", purpose, len(far) - MOST_SHOWN)
-
-
-def _compare_species(seen: dict[str, np.ndarray], type_map: Sequence[str]) -> None:
-    """Point out species that nothing is learnt of."""
-    if "training" not in seen:
-        return
-    absent = [name for name, count in zip(type_map, seen["training"], strict=True) if not count]
-    if absent:
-        log.warning(
-            "model.type_map: the training data have no atom of %s; nothing is learnt of them", ", ".join(absent)
-        )
-    tested = [name for name, count in zip(type_map, seen.get("validation", ()), strict=False) if count]
-    if unknown := [name for name in tested if name in absent]:
-        log.warning("training.validation_data: has atoms of %s, which the training data lack", ", ".join(unknown))

@@ -16,7 +16,6 @@ import numpy as np
 
 from deepmd_tf.config import Config
 from deepmd_tf.data import Sampler, System, check_labels, kept_systems, load_systems
-from deepmd_tf.data.checks import ENERGY_ROUNDING
 from deepmd_tf.errors import InputError
 from deepmd_tf.files import check_writable, make_directory
 from deepmd_tf.statistics import (
@@ -68,7 +67,6 @@ def advise(config: Config) -> None:
 def _source(section, config: Config, stream: str, batches: int = 1) -> DataSource:
     systems = load_systems(section.systems, config.model.type_map, section.xyz_keys)
     systems = kept_systems(section.batch_size, systems)
-    warn_of_rounding(stream, systems)
     fitting = config.model.fitting_net
     check_labels(systems, numb_fparam=fitting.numb_fparam, numb_aparam=fitting.numb_aparam)
     return DataSource(systems, Sampler.from_config(systems, section, config.training.seed, stream, batches))
@@ -163,23 +161,6 @@ def require_labels(purpose: str, systems: Sequence[System], config: Config) -> N
                 len(systems),
                 name,
             )
-
-
-def warn_of_rounding(purpose: str, systems: Sequence[System]) -> None:
-    """Warn when energies are stored in fewer digits than learning from them takes."""
-    rounding = [system.energy_rounding for system in systems]
-    coarse = sum(each > ENERGY_ROUNDING for each in rounding)
-    if coarse:
-        worst = int(np.argmax(rounding))
-        log.warning(
-            "training.%s_data: %d of %d systems have energies in float32, whose rounding is up to %.2g eV per atom "
-            "(%s); write energy.npy in float64, or subtract the energies of isolated atoms first",
-            purpose,
-            coarse,
-            len(systems),
-            rounding[worst],
-            systems[worst].path,
-        )
 
 
 def resolve_seed(config: Config, stored: dict | None = None) -> Config:

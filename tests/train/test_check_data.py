@@ -9,9 +9,12 @@ import sys
 import numpy as np
 import pytest
 
+from deepmd_tf.data import load_systems
 from deepmd_tf.errors import InputError, collecting, going_on, refuse
 from deepmd_tf.statistics.inspection import energy_deviations, view_frame
+from deepmd_tf.train import notices
 
+from ..mixed import make_frames, write_mixed
 from .runs import EDGE, contents, dp, write_data, write_input, write_system
 
 
@@ -111,11 +114,11 @@ def test_energies_out_of_line_are_reported_and_allowed(place):
     write_system(place / "data_3", nframes=40, seed=4)
     write_input(place, {"training.training_data.systems": ["data_0", "data_1", "data_3"]})
     edit("data_3/set.000/energy.npy", lambda a: a.__setitem__(17, a[17] + 100.0))
-    result = check(place)
-    assert result.status == 0
-    (line,) = [line for line in result.err.splitlines() if "away from that of its composition" in line]
-    assert "data_3: frame 17" in line
-    assert "+25 eV per atom" in line
+    for result in (check(place), dp("train", "input.json")):
+        assert result.status == 0
+        (line,) = [line for line in result.err.splitlines() if "away from that of its composition" in line]
+        assert "data_3: frame 17" in line
+        assert "+25 eV per atom" in line
 
 
 def test_cells_of_either_hand_and_thinner_than_the_cutoff(place):
@@ -134,10 +137,47 @@ def test_a_cell_that_would_take_all_memory_is_refused(place):
 
 def test_small_sel_and_absent_species(place):
     write_input(place, {"model.descriptor.sel": [1, 1, 1], "model.type_map": ["O", "H", "Na"]})
-    result = check(place)
-    assert result.status == 0
-    assert "model.descriptor.sel is smaller than the data needs" in result.err
-    assert "the training data have no atom of Na" in result.err
+    for result in (check(place), dp("train", "input.json")):
+        assert result.status == 0
+        assert "model.descriptor.sel is smaller than the data needs" in result.err
+        assert "the training data have no atom of Na" in result.err
+        assert "which the training data lack" not in result.err
+
+
+def test_frames_of_all_kinds_are_counted_and_found(tmp_path, caplog):
+    """Ordinary systems before, between and after one of mixed type; an outlier in each is named with its frame."""
+    frames = make_frames(40, labels=["energy"], seed=3)
+    for frame in frames:
+        frame["energy"] = np.bincount(frame["type"], minlength=2) @ [1.0, -3.0]
+    frames[12]["energy"] = frames[12]["energy"] + 50.0 * len(frames[12]["type"])
+    paths = [write_mixed(tmp_path / "mixed", frames, sets=(25, 15))]
+    for number, atoms in enumerate(([0, 1, 1], [1, 0])):
+        folder = write_system(tmp_path / f"s{number}", types=atoms, nframes=6, labels=[]) / "set.000"
+        energy = np.full(6, np.bincount(atoms, minlength=2) @ [-3.0, 1.0])
+        energy[4 - number] -= (30.0 - 10.0 * number) * len(atoms)
+        np.save(folder / "energy.npy", energy)
+        paths.insert(2 * number, str(folder.parent))
+    systems = load_systems(paths, ["H", "O", "C"])
+    expected = [sum(np.sum(system.types(np.arange(system.nframes)) == k) for system in systems) for k in range(3)]
+    assert notices.type_counts(systems).tolist() == expected
+    notices.warn_of_oddities({"training": systems, "validation": systems[1:2]}, ["H", "O", "C"])
+    found = [re.findall(r"(\w+): frame (\d+).* is ([+-]\d+)", record.message) for record in caplog.records]
+    assert found[:3] == [[("mixed", "12", "+50")], [("s0", "4", "-30")], [("s1", "3", "-20")]]
+    assert found[3] == found[0]
+    assert "no atom of C" in caplog.records[4].message
+    assert len(found) == 5
+    caplog.clear()
+    notices.warn_of_species({"training": np.array([1, 0]), "validation": np.array([1, 2])}, ["H", "O"])
+    assert "validation_data: has atoms of O, which the training data lack" in caplog.records[1].message
+
+
+def test_rounding_counts_real_atoms(tmp_path):
+    """Energies of 2^20 eV are rounded by 1/32 eV; frames of two atoms among columns for eight."""
+    place = write_system(tmp_path / "s", types=[0] * 8, nframes=2, labels=["energy"])
+    np.save(place / "set.000/energy.npy", np.array([2.0**20, 1.0], dtype=np.float32))
+    np.save(place / "set.000/real_atom_types.npy", np.array([[0, 0] + 6 * [-1], [0] * 8]))
+    (system,) = load_systems([place], ["O", "H"])
+    assert system.energy_rounding == 2.0**-4 / 2
 
 
 def test_energies_in_single_precision(place):

@@ -1,0 +1,119 @@
+"""What is odd about data and yet allowed, said before training: it costs no more than reading energies and types."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from deepmd_tf.data import System
+from deepmd_tf.data.checks import ENERGY_ROUNDING
+from deepmd_tf.statistics.inspection import SPREADS, energy_deviations
+
+log = logging.getLogger("deepmd_tf")
+
+MOST_SHOWN = 5
+
+
+def warn_of_oddities(data: Mapping[str, Sequence[System]], type_map: Sequence[str]) -> None:
+    """Warn of everything here.
+
+    Parameters
+    ----------
+    data
+        The systems by purpose: training and, where there are any, validation.
+    type_map
+        The model's names of the species.
+    """
+    for purpose, systems in data.items():
+        warn_of_rounding(purpose, systems)
+        warn_of_energies(purpose, systems)
+    warn_of_species({purpose: type_counts(systems) for purpose, systems in data.items()}, type_map)
+
+
+def type_counts(systems: Sequence[System]) -> np.ndarray:
+    """Return the number of atoms of each type in all frames, `[ntypes]`."""
+    compositions, times = _compositions(systems)
+    return times @ compositions
+
+
+def warn_of_rounding(purpose: str, systems: Sequence[System]) -> None:
+    """Warn when energies are stored in fewer digits than learning from them takes."""
+    rounding = [system.energy_rounding for system in systems]
+    coarse = sum(each > ENERGY_ROUNDING for each in rounding)
+    if coarse:
+        worst = int(np.argmax(rounding))
+        log.warning(
+            "training.%s_data: %d of %d systems have energies in float32, whose rounding is up to %.2g eV per atom "
+            "(%s); write energy.npy in float64, or subtract the energies of isolated atoms first",
+            purpose,
+            coarse,
+            len(systems),
+            rounding[worst],
+            systems[worst].path,
+        )
+
+
+def warn_of_energies(purpose: str, systems: Sequence[System]) -> float | None:
+    """Warn of energies far from what the composition lets one expect.
+
+    Returns
+    -------
+    float or None
+        How far is usual, in eV per atom; None without energies.
+    """
+    labelled = [system for system in systems if "energy" in system.labels]
+    if not labelled:
+        return None
+    energies = np.concatenate([system.rows("energy", np.arange(system.nframes))[:, 0] for system in labelled])
+    deviation, spread = energy_deviations(energies, np.repeat(*_compositions(labelled), axis=0))
+    ends = np.cumsum([system.nframes for system in labelled])
+    far = np.flatnonzero(np.abs(deviation) > SPREADS * spread)
+    for frame in far[np.argsort(-np.abs(deviation[far]), kind="stable")][:MOST_SHOWN]:
+        owner = int(np.searchsorted(ends, frame, side="right"))
+        log.warning(
+            "training.%s_data: %s: frame %d: an energy of %.6f eV is %+.3g eV per atom away from that of its "
+            "composition, where %.3g is usual; look at it",
+            purpose,
+            labelled[owner].path,
+            frame - ends[owner] + labelled[owner].nframes,
+            energies[frame],
+            deviation[frame],
+            spread,
+        )
+    if len(far) > MOST_SHOWN:
+        log.warning("training.%s_data: %d more frames with such energies", purpose, len(far) - MOST_SHOWN)
+    return spread
+
+
+def _compositions(systems: Sequence[System]) -> tuple[np.ndarray, np.ndarray]:
+    """Return what frames are made of, in their order, where those of a system are alike once for all.
+
+    Returns
+    -------
+    tuple of ndarray
+        Number of atoms of each type `[n, ntypes]`, and of how many frames `[n]`.
+    """
+    ntypes = systems[0].ntypes
+    alike = [system for system in systems if not system.mixed]
+    numbers = np.repeat(np.arange(len(alike)), [system.natoms for system in alike])
+    types = np.concatenate([np.zeros(0, np.int64), *(system.type for system in alike)])
+    of_alike = iter(np.bincount(types + ntypes * numbers, minlength=len(alike) * ntypes).reshape(-1, 1, ntypes))
+    rows = [system.compositions(np.arange(system.nframes)) if system.mixed else next(of_alike) for system in systems]
+    times = [1 if system.mixed else system.nframes for system in systems]
+    return np.concatenate(rows), np.repeat(times, [len(each) for each in rows])
+
+
+def warn_of_species(seen: Mapping[str, np.ndarray], type_map: Sequence[str]) -> None:
+    """Warn of species that nothing is learnt of, given the number of atoms of each type by purpose."""
+    if "training" not in seen:
+        return
+    absent = [name for name, count in zip(type_map, seen["training"], strict=True) if not count]
+    if absent:
+        log.warning(
+            "model.type_map: the training data have no atom of %s; nothing is learnt of them", ", ".join(absent)
+        )
+    tested = [name for name, count in zip(type_map, seen.get("validation", ()), strict=False) if count]
+    if unknown := [name for name in tested if name in absent]:
+        log.warning("training.validation_data: has atoms of %s, which the training data lack", ", ".join(unknown))
