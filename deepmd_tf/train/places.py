@@ -22,6 +22,9 @@ MANIFEST = "manifest.json"
 CONFIG = "config.json"
 STATE = "state"
 BEST = "best"
+_STATE_FILES = tuple(f"{STATE}{rest}" for rest in (".index", ".data-", "_temp"))
+"""How the names begin that TensorFlow writes, the last while it writes."""
+
 PARTIAL, OLD = ".partial", ".old"
 
 
@@ -34,7 +37,7 @@ def is_checkpoint(path: Path) -> bool:
     """Whether a directory, whole, half-written or half-removed, holds files of a checkpoint and nothing else."""
     if path.is_symlink() or not path.is_dir():
         return False
-    return all(file.name in (MANIFEST, CONFIG) or file.name.startswith(STATE) for file in path.iterdir())
+    return all(file.name in (MANIFEST, CONFIG) or file.name.startswith(_STATE_FILES) for file in path.iterdir())
 
 
 def check_free(target: Path, key: str) -> None:

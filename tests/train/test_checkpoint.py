@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from deepmd_tf.errors import InputError
 from deepmd_tf.train.checkpoint import CheckpointWriter, StoredCheckpoint
-from deepmd_tf.train.places import find_checkpoint
+from deepmd_tf.train.places import find_checkpoint, is_checkpoint
 
 from .checkpoints import Run, names, value_of
 from .kills import Killed, watched
@@ -76,6 +76,26 @@ def test_a_checkpoint_into_which_somebody_wrote_is_never_removed(tmp_path):
     others = {"model.ckpt-1", ".model.ckpt-8.old", ".model.ckpt-9.partial"}
     assert names(tmp_path) == {"model.ckpt-3", "checkpoint", *others}
     assert all((tmp_path / name / "notes.txt").read_text() == "work" for name in others)
+
+
+@pytest.mark.parametrize(
+    ("files", "ours"),
+    [
+        ((), True),
+        (("state.index", "state.data-00000-of-00001", "config.json", "manifest.json"), True),
+        (("state.index.tempstate12", "state_temp"), True),
+        (("state.index", "statement.pdf"), False),
+        (("state.index", "thesis.txt"), False),
+    ],
+)
+def test_what_counts_as_a_checkpoint_that_may_be_removed(tmp_path, files, ours):
+    for name in files:
+        (tmp_path / name).touch()
+    assert is_checkpoint(tmp_path) == ours
+    (tmp_path.parent / "link").unlink(missing_ok=True)
+    (tmp_path.parent / "link").symlink_to(tmp_path)
+    assert not is_checkpoint(tmp_path.parent / "link")
+    assert not is_checkpoint(tmp_path / "nothing")
 
 
 @pytest.mark.parametrize("later", [[], [20, 30, 40, 50]])
