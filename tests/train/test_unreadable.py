@@ -98,9 +98,9 @@ def test_before_the_first_step_nothing_is_written(place, monkeypatch):
     path = place / "data_0" / "set.000" / "force.npy"
     run = Trainer.run
 
-    def begin(self):
+    def begin(self, interruption):
         shorten(path)
-        return run(self)
+        return run(self, interruption)
 
     monkeypatch.setattr(Trainer, "run", begin)
     write_input(place, LONG | {"training.training_data.systems": ["data_0"]})
