@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import sys
 from collections.abc import Iterator
 from contextvars import ContextVar
@@ -21,17 +22,34 @@ def said(error: BaseException) -> str | None:
 
     These are what `InputError` and the system say, and memory that runs out, on the processor or the GPU.
     """
+    if isinstance(error, FileNotFoundError) and "No usable temporary directory" in str(error):
+        return (
+            f"{error.strerror}, which TensorFlow needs: they are closed, or the disk is full. Free space, or name "
+            "another directory in TMPDIR"
+        )
     if isinstance(error, (InputError, OSError)):
         return str(error)
     tf = sys.modules.get("tensorflow")
     if not isinstance(error, MemoryError if tf is None else (MemoryError, tf.errors.ResourceExhaustedError)):
         return None
-    reason = (str(error).splitlines() or [""])[0][:200]
+    reason = first_line(error) if str(error) else ""
     return (
         f"out of memory{f' ({reason})' if reason else ''}: take fewer atoms at a time (a smaller batch_size, smaller "
         "frames), fewer ranks of a node, or data in .npy or HDF5 files, which are read in parts while extended XYZ "
         "files are read whole; or ask for more memory"
     )
+
+
+def without_nodes(text: str) -> str:
+    """Leave out what TensorFlow says of the nodes and functions around an error."""
+    return re.sub(r"\{\{[^{}]*\}\}|\[\[.*?\]\]|\[Op:.*", "", text)
+
+
+def first_line(error: BaseException, most: int = 200) -> str:
+    """Return the first line of what an error says, without nodes and in `most` characters; its kind without any."""
+    text = str(getattr(error, "message", None) or error)
+    lines = (line.strip() for line in without_nodes(text).splitlines())
+    return next(filter(None, lines), type(error).__name__)[:most]
 
 
 _problems: ContextVar[list[str] | None] = ContextVar("problems", default=None)

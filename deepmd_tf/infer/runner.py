@@ -11,7 +11,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf.config_pb2 import CallableOptions
 
 from deepmd_tf import ops
-from deepmd_tf.errors import InputError
+from deepmd_tf.errors import InputError, first_line
 from deepmd_tf.export.graph_def import constants, read_graph_def, with_counts
 
 log = logging.getLogger("deepmd_tf")
@@ -53,7 +53,7 @@ class GraphRunner:
             with self._graph.as_default():
                 tf.import_graph_def(with_counts(graph_def), name="")
         except (ValueError, KeyError, tf.errors.OpError) as error:
-            raise InputError(f"{self.path}: the graph is inconsistent: {str(error).splitlines()[0]}") from error
+            raise InputError(f"{self.path}: the graph is inconsistent: {first_line(error)}") from error
         kinds = {op.name: op.type for op in self._graph.get_operations()}
         self.feed_names = tuple(name for name in FEEDS if name in kinds)
         self.any_order = "FlatFrames" in kinds.values()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
+
+from deepmd_tf.errors import without_nodes
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -11,5 +12,5 @@ if TYPE_CHECKING:
 
 def said_by_op(error: tf.errors.OpError) -> str:
     """Return what an op says of its input, without the trace before and the nodes around it."""
-    text = re.sub(r"\{\{[^{}]*\}\}|\[\[.*?\]\]|\[Op:.*", "", error.message)
-    return ([line.strip() for line in text.splitlines() if line.strip()] or [type(error).__name__])[-1]
+    lines = [line.strip() for line in without_nodes(error.message).splitlines()]
+    return next(filter(None, reversed(lines)), type(error).__name__)

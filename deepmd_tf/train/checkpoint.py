@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from deepmd_tf.errors import InputError
+from deepmd_tf.errors import InputError, first_line
 from deepmd_tf.files import atomic_write, make_directory, sync_directory
 from deepmd_tf.ops.messages import said_by_op
 from deepmd_tf.train.bundle import check_bundle
@@ -193,8 +193,7 @@ class StoredCheckpoint:
         try:
             return self._values()
         except (tf.errors.OpError, ValueError, KeyError, UnicodeDecodeError) as error:
-            reason = str(getattr(error, "message", error)).splitlines() or [type(error).__name__]
-            raise InputError(f"{self.path / STATE}: cannot be read ({reason[0][:200]})") from error
+            raise InputError(f"{self.path / STATE}: cannot be read ({first_line(error)})") from error
 
     def _values(self) -> dict[str, np.ndarray]:
         check_bundle(self.path / STATE)
@@ -254,8 +253,7 @@ class StoredCheckpoint:
             check_bundle(self.path / STATE)
             tf.train.Checkpoint(**trackables).read(str(self.path / STATE)).assert_consumed()
         except (AssertionError, ValueError, tf.errors.OpError) as error:
-            reason = str(error).splitlines()[0]
             raise InputError(
-                f"{self.path}: does not fit the model in the input file ({reason}); restart with the input "
+                f"{self.path}: does not fit the model in the input file ({first_line(error)}); restart with the input "
                 "it was made from"
             ) from error

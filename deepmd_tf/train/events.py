@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 
 import tensorflow as tf
+
+from deepmd_tf.errors import InputError, first_line
 
 
 class EventLog:
@@ -17,12 +20,14 @@ class EventLog:
     """
 
     def __init__(self, directory: str):
-        self._writer = tf.summary.create_file_writer(directory)
+        self._directory, self._failed = directory, False
+        with self._refusal():
+            self._writer = tf.summary.create_file_writer(directory)
 
     def write(self, step: int, scalars: Mapping[str, float]) -> None:
-        """Add one point to each named curve."""
+        """Add one point to each named curve; raises `InputError` when that is impossible."""
         values = [tf.compat.v1.Summary.Value(tag=name, simple_value=value) for name, value in scalars.items()]
-        with self._writer.as_default(step):
+        with self._refusal(), self._writer.as_default(step):
             tf.summary.experimental.write_raw_pb(tf.compat.v1.Summary(value=values).SerializeToString())
 
     def __enter__(self) -> EventLog:
@@ -35,4 +40,17 @@ class EventLog:
 
     def close(self) -> None:
         """Flush and close."""
-        self._writer.close()
+        with self._refusal():
+            self._writer.close()
+
+    @contextlib.contextmanager
+    def _refusal(self) -> Iterator[None]:
+        """Say once what is wrong with the directory."""
+        try:
+            yield
+        except tf.errors.OpError as error:
+            if not self._failed:
+                self._failed = True
+                raise InputError(
+                    f"training.tensorboard_log_dir: cannot write events in {self._directory}: {first_line(error)}"
+                ) from error

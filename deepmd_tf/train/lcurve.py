@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -42,29 +44,41 @@ class LearningCurve:
         header = "#  " + "".join(f"{name:>{6 if name == 'step' else 14}}" for name in names)
         kept = _kept_lines(self.path, names, first_step) if first_step else []
         atomic_write(self.path, "".join(line + "\n" for line in [header, NOTE, *kept]))
-        self._file = self.path.open("a", encoding="utf-8", buffering=1)
+        with self._refusal():
+            self._file = self.path.open("a", encoding="utf-8", buffering=1)
 
     def __enter__(self) -> LearningCurve:
         """Begin."""
         return self
 
-    def __exit__(self, *exception) -> None:
-        """Close the file."""
-        self.close()
+    def __exit__(self, kind, *exception) -> None:
+        """Close the file; what has gone wrong before is said, not that this fails as well."""
+        with contextlib.suppress(InputError) if kind else contextlib.nullcontext():
+            self.close()
 
     def write(self, step: int, training: dict[str, float], validation: dict[str, float] | None, lr: float) -> None:
-        """Add a line."""
+        """Add a line; raises `InputError` when that is impossible."""
         source = {"trn": training, "val": validation or {}}
         values = [source[part].get(key, math.nan) for key, part in self._columns]
-        self._file.write(f"{step:9d}" + "".join(f"{value:14.4e}" for value in [*values, lr]) + "\n")
+        with self._refusal():
+            self._file.write(f"{step:9d}" + "".join(f"{value:14.4e}" for value in [*values, lr]) + "\n")
 
     def sync(self) -> None:
         """Make the lines so far survive a power failure."""
-        os.fsync(self._file.fileno())
+        with self._refusal():
+            os.fsync(self._file.fileno())
 
     def close(self) -> None:
         """Flush and close the file."""
-        self._file.close()
+        with self._refusal():
+            self._file.close()
+
+    @contextlib.contextmanager
+    def _refusal(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise InputError(f"training.disp_file: cannot write {self.path}: {error.strerror}") from error
 
 
 def _kept_lines(path: Path, names: list[str], last_step: int) -> list[str]:

@@ -55,7 +55,7 @@ class Outputs(NoOutputs):
 
     def __exit__(self, *exception) -> None:
         """Close the files."""
-        self._open.close()
+        self._open.__exit__(*exception)
 
     def save(self, step: int, metadata: dict, label: str | None = None) -> Path:
         """Write a checkpoint, see `CheckpointWriter.save`; the learning curve up to it is on disk before it."""

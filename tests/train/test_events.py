@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import resource
+
 import pytest
 import tensorflow as tf
 
+from deepmd_tf.errors import InputError
 from deepmd_tf.train.events import EventLog
 
 
@@ -32,3 +35,17 @@ def test_a_second_run_adds_to_the_directory(tmp_path):
         with EventLog(str(tmp_path)) as log:
             log.write(step, {"lr": 1.0})
     assert sorted(step for step, *_ in scalars(tmp_path)) == [1, 2]
+
+
+def test_events_that_cannot_be_written_are_said_once(tmp_path):
+    log = EventLog(str(tmp_path / "log"))
+    log.write(1, {"lr": 1.0})
+    (events,) = (tmp_path / "log").iterdir()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (events.stat().st_size, hard))
+    try:
+        with pytest.raises(InputError, match=r"training\.tensorboard_log_dir: .*log: .*File too large$") as caught, log:
+            log.write(2, {"lr": 1.0})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert "{{" not in str(caught.value) and "\n" not in str(caught.value)

@@ -138,3 +138,30 @@ def test_read_lcurve_of_no_file(tmp_path):
 def test_a_place_that_cannot_be_written(tmp_path):
     with pytest.raises(InputError, match="cannot write"):
         LearningCurve(tmp_path / "missing" / "lcurve.out", KEYS, True)
+
+
+def full(path):
+    """A learning curve whose disk has filled up since its header was written."""
+    curve = LearningCurve(path, KEYS, validation=False)
+    curve.close()
+    curve._file = open("/dev/full", "a", buffering=1)
+    return curve
+
+
+def test_a_full_disk_is_said_with_the_file(tmp_path):
+    path = tmp_path / "lcurve.out"
+    with (
+        pytest.raises(InputError, match=rf"training\.disp_file: cannot write {path}: No space left on device"),
+        full(path) as curve,
+    ):
+        curve.write(100, errors(100), None, 1e-3)
+
+
+def test_closing_on_a_full_disk_does_not_hide_what_was_wrong_before(tmp_path):
+    with pytest.raises(KeyError), full(tmp_path / "lcurve.out") as curve:
+        curve._file.buffer.write(b"1 2 3")
+        raise KeyError
+    curve = full(tmp_path / "lcurve.out")
+    curve._file.buffer.write(b"1 2 3")
+    with pytest.raises(InputError, match="No space left"):
+        curve.close()

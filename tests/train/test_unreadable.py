@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from types import SimpleNamespace
 
 import pytest
@@ -10,7 +11,8 @@ import tensorflow as tf
 
 from deepmd_tf.cli import freeze, show
 from deepmd_tf.data import memory, pipeline
-from deepmd_tf.errors import InputError, said
+from deepmd_tf.errors import InputError, first_line, said
+from deepmd_tf.ops import said_by_op
 from deepmd_tf.train.trainer import Trainer
 
 from .runs import dp, stored_state, write_data, write_input
@@ -200,6 +202,28 @@ def test_defects_are_not_hidden():
     assert said(tf.errors.InternalError(None, None, "no")) is None
     assert said(InputError("yes")) == "yes"
     assert said(OSError("yes")) == "yes"
+
+
+def test_without_space_for_temporary_files_the_message_says_who_needs_them(monkeypatch, tmp_path):
+    """As TensorFlow does where it is imported; Python raises a bare error."""
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: [str(tmp_path / "nowhere")])
+    with pytest.raises(FileNotFoundError) as caught:
+        tempfile.gettempdir()
+    words = ("No usable temporary directory", str(tmp_path / "nowhere"), "TensorFlow needs", "full", "TMPDIR")
+    message = said(caught.value)
+    assert all(word in message for word in words) and "Errno" not in message
+
+
+def test_no_message_names_nodes_of_tensorflow():
+    where = "{{function_node __wrapped__SaveV2_device_/job:localhost/device:CPU:0}} "
+    error = tf.errors.ResourceExhaustedError(None, None, f"{where}OOM when allocating [[{{{{node a}}}}]] [Op:MatMul]")
+    assert "(OOM when allocating): " in said(error)
+    error = tf.errors.UnknownError(None, None, f"{where}a/b; No space left on device\n\tFailed [Op:SaveV2] name: ")
+    assert first_line(error) == "a/b; No space left on device"
+    assert said_by_op(error) == "Failed"
+    assert first_line(tf.errors.UnknownError(None, None, "")) == "UnknownError"
+    assert first_line(KeyError("name")) == "'name'"
 
 
 def test_a_rank_whose_data_fail_ends_all_after_saving():
