@@ -141,6 +141,6 @@ def _check_references(systems: list[System]) -> None:
 
     check_labels(systems, required=["force"])
     for system in systems:
-        absent = [f"{name}.npy" for name in ("energy", "virial") if name not in system.labels]
+        absent = [system.place_of(name) for name in ("energy", "virial") if name not in system.labels]
         if absent:
             log.warning("%s: no %s to compare with, its columns are nan", system.path, " and no ".join(absent))

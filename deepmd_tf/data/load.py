@@ -130,16 +130,16 @@ def check_labels(
     """
     for system in systems:
         for name in sorted(set(required) - system.labels):
-            raise InputError(f"system {system.path}: expected {name}.npy in every set.*, found none")
+            raise InputError(f"system {system.path}: expected {system.place_of(name)}, found none")
         for name, wanted, found in (
             ("fparam", numb_fparam, system.numb_fparam),
             ("aparam", numb_aparam, system.numb_aparam),
         ):
             if wanted and found != wanted:
-                got = f"{found} per row" if found else f"no {name}.npy"
+                got = f"{found} per row" if found else f"no {system.place_of(name)}"
                 unit = "frame" if name == "fparam" else "atom"
                 raise InputError(
-                    f"system {system.path}: expected {wanted} numbers per {unit} in {name}.npy because "
+                    f"system {system.path}: expected {wanted} numbers per {unit} in {system.place_of(name)} because "
                     f"model.fitting_net.numb_{name} is {wanted}, got {got}"
                 )
 

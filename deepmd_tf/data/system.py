@@ -40,6 +40,7 @@ class System:
         types: FixedTypes | FrameTypes,
         periodic: bool,
         rows: Mapping[str, Rows | RaggedRows | ChosenRows],
+        places: Mapping[str, str] | None = None,
     ) -> None:
         self.path = path
         self.type_map = type_map
@@ -48,9 +49,14 @@ class System:
         self._types = types
         self._rows = dict(rows)
         self.labels = frozenset(self._rows) - {"coord", "box"}
+        self._places = places or {}
 
     def __repr__(self) -> str:
         return f"System({self.path!r}, natoms={self.natoms}, nframes={self.nframes}, labels={sorted(self.labels)})"
+
+    def place_of(self, label: str) -> str:
+        """Say, for messages, where a label is or would be: in a file of every set, or under a key."""
+        return self._places.get(label, f"{label}.npy")
 
     @property
     def mixed(self) -> bool:
@@ -82,7 +88,7 @@ class System:
     def only(self, frames: np.ndarray) -> System:
         """Return the frames `frames` `[n]` of a system whose frames differ in size, as a system of their own."""
         rows = {name: ChosenRows(values, frames) for name, values in self._rows.items()}
-        return System(self.path, self.type_map, self._types.only(frames), self.periodic, rows)
+        return System(self.path, self.type_map, self._types.only(frames), self.periodic, rows, self._places)
 
     @property
     def nframes(self) -> int:

@@ -99,7 +99,20 @@ def read_xyz(path: str, type_map: tuple[str, ...], keys: XyzKeysConfig | None = 
         raise InputError(f"{path}: expected at least one frame, got an empty file")
     _report(path, frames, keys, found)
     kinds = list(dict.fromkeys(frame.kind for frame in frames))
-    return [_system(path, type_map, [frame for frame in frames if frame.kind == kind], len(kinds)) for kind in kinds]
+    return [
+        _system(path, type_map, [frame for frame in frames if frame.kind == kind], len(kinds), _places(keys))
+        for kind in kinds
+    ]
+
+
+def _places(keys: XyzKeysConfig) -> dict[str, str]:
+    """Say for each label under which key it is looked for."""
+    places = {}
+    for label in OPTIONAL:
+        given = [getattr(keys, label.name), keys.stress if label.name == "virial" else None]
+        named = " or ".join(f"'{key}'" for key in given if key)
+        places[label.name] = f"{label.name} ({f'key {named}' if named else f'no key in xyz_keys.{label.name}'})"
+    return places
 
 
 def _images(path: str) -> Iterator:
@@ -177,18 +190,24 @@ def _numbers(values, per_atom: bool, width: int | None, natoms: int, place: str)
         return _matrix(values, place)
     rows = natoms if per_atom else 1
     try:
-        array = np.asarray(values, dtype=np.float64)
-        array = array.reshape(rows, width or -1)
+        array = _floats(values).reshape(rows, width or -1)
     except (TypeError, ValueError):
         expected = f"{width or 'k'} numbers for each of {natoms} atoms" if per_atom else f"{width or 'k'} numbers"
         raise InputError(f"{place}: expected {expected}, got {_shown(values)}") from None
     return array
 
 
+def _floats(values) -> np.ndarray:
+    """Return numbers as float64; what ASE takes for true and false, T and F, is none."""
+    if np.asarray(values).dtype == bool:
+        raise TypeError
+    return np.asarray(values, dtype=np.float64)
+
+
 def _matrix(values, place: str) -> np.ndarray:
     """Return the nine numbers of a symmetric matrix, `[1, 9]`, from nine or from xx, yy, zz, yz, xz, xy."""
     try:
-        array = np.asarray(values, dtype=np.float64).ravel()
+        array = _floats(values).ravel()
     except (TypeError, ValueError):
         array = np.empty(0)
     if array.size not in (6, 9):
@@ -232,7 +251,7 @@ def _report(path: str, frames: list[_Frame], keys: XyzKeysConfig, found: Counter
             log.info("%s: %s of %d of %d frames, key %s", path, name, having, len(frames), key)
 
 
-def _system(path: str, type_map: tuple[str, ...], frames: list[_Frame], nkinds: int) -> System:
+def _system(path: str, type_map: tuple[str, ...], frames: list[_Frame], nkinds: int, places: dict[str, str]) -> System:
     """Put frames with the same labels together."""
     splits = np.cumsum([0, *(len(frame.arrays["coord"]) for frame in frames)])
     first = frames[0].arrays
@@ -253,4 +272,4 @@ def _system(path: str, type_map: tuple[str, ...], frames: list[_Frame], nkinds: 
         labels = " ".join(sorted(name for name in rows if name not in ("coord", "box"))) or "no labels"
         shown = f"{path} ({'periodic' if frames[0].periodic else 'open'} frames with {labels})"
     species = FixedTypes(first["type"][:, 0]) if same else FrameTypes(types, np.arange(len(type_map)))
-    return System(shown, type_map, species, frames[0].periodic, rows)
+    return System(shown, type_map, species, frames[0].periodic, rows, places)

@@ -145,7 +145,8 @@ def compare(
     for system in systems:
         labels = [label for label in ("energy", "force", "virial") if label in system.labels]
         if not labels:
-            raise InputError(f"{system.path}: no energy.npy, force.npy or virial.npy to compare with")
+            energy, force, virial = map(system.place_of, ("energy", "force", "virial"))
+            raise InputError(f"{system.path}: no {energy}, {force} or {virial} to compare with")
         comparisons.append(_compare(potential, system, labels, min(nframes or system.nframes, system.nframes)))
     return comparisons
 

@@ -72,6 +72,6 @@ def shift(
         When there is no frame.
     """
     if not len(differences):
-        raise InputError("the data have no energy.npy, so there is nothing to fit the energies of the species to")
+        raise InputError("the data have no energies, so there is nothing to fit the energies of the species to")
     assigned = [0.0 if k in kept else None for k in range(compositions.shape[1])]
     return energy_bias(differences, compositions.astype(float), rcond=rcond, assigned=assigned)

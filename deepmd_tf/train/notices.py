@@ -46,7 +46,7 @@ def warn_of_rounding(purpose: str, systems: Sequence[System]) -> None:
         worst = int(np.argmax(rounding))
         log.warning(
             "training.%s_data: %d of %d systems have energies in float32, whose rounding is up to %.2g eV per atom "
-            "(%s); write energy.npy in float64, or subtract the energies of isolated atoms first",
+            "(%s); write them in float64, or subtract the energies of isolated atoms first",
             purpose,
             coarse,
             len(systems),

@@ -147,19 +147,14 @@ def require_labels(purpose: str, systems: Sequence[System], config: Config) -> N
         if getattr(loss, f"start_pref_{key}") or getattr(loss, f"limit_pref_{key}")
     ]
     if not any(name in system.labels for system in systems for name in wanted):
-        files = ", ".join(f"{name}.npy" for name in wanted)
-        raise InputError(
-            f"training.{purpose}_data: the loss needs {files}, expected in set.*; no system has any of them"
-        )
+        places = ", ".join(systems[0].place_of(name) for name in wanted)
+        raise InputError(f"training.{purpose}_data: the loss needs {places}; no system has any of them")
     for name in wanted:
-        have = sum(name in system.labels for system in systems)
-        if have < len(systems):
+        lacking = [system for system in systems if name not in system.labels]
+        if lacking:
             log.warning(
-                "training.%s_data: %d of %d systems have no %s.npy; nothing is learnt or reported of it there",
-                purpose,
-                len(systems) - have,
-                len(systems),
-                name,
+                "training.%s_data: %d of %d systems have no %s; nothing is learnt or reported of it there",
+                *(purpose, len(lacking), len(systems), lacking[0].place_of(name)),
             )
 
 

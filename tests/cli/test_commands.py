@@ -8,6 +8,8 @@ import shutil
 import numpy as np
 import pytest
 import yaml
+from ase import Atoms
+from ase.io import write
 
 from deepmd_tf import DeepPot
 from deepmd_tf.data import load_system
@@ -64,6 +66,31 @@ class TestTest:
         found = json.loads(run("test", "-s", "data_0", "-n", "2", "--json"))["total"]
         assert found.pop("nframes") == 2
         assert found == {n: pytest.approx(e) for n, e in errors_of(labels_and_predictions("data_0", 2)).items()}
+
+    def test_keys_of_xyz_files(self, finished):
+        frames, images = load_system("data_0", ["O", "H"]).frames(), []
+        for frame in range(frames.nframes):
+            image = Atoms(
+                np.array(["O", "H"])[frames.type[frame]], frames.coord[frame], cell=frames.box[frame], pbc=True
+            )
+            image.info["E"], image.arrays["F"] = frames.energy[frame], frames.force[frame]
+            images.append(image)
+        write(finished / "data.xyz", images, format="extxyz")
+        result = dp("test", "-s", "data.xyz", "--json", "--xyz-keys", "energy=E", "force=F")
+        assert result.status == 0 and "energy of 4 of 4 frames, key 'E'" in result.err
+        found = json.loads(result.out)["total"]
+        expected = json.loads(run("test", "-s", "data_0", "--json"))["total"]
+        assert found == {name: pytest.approx(expected[name], rel=1e-5) for name in found}
+        assert set(expected) - set(found) == {"virial", "virial_per_atom"}
+        for pair, words in {
+            "energy=G": "xyz_keys.energy: no frame has 'G'",
+            "energies=E": "expected LABEL=KEY",
+        }.items():
+            result = dp("test", "-s", "data.xyz", "--xyz-keys", pair)
+            assert result.status == 2 and words in result.message
+        result = dp("test", "-s", "data.xyz")
+        assert result.status == 2
+        assert "no energy (key 'energy'), force (key 'forces') or virial (key 'virial' or 'stress')" in result.message
 
     def test_tables(self, finished):
         text = run("test", "-m", "graph.pb", "-s", "data_0", "data_1")

@@ -13,7 +13,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import write
 
 from deepmd_tf.config.xyz_keys import XyzKeysConfig
-from deepmd_tf.data import load_systems
+from deepmd_tf.data import check_labels, load_systems
 from deepmd_tf.errors import InputError
 from deepmd_tf.infer.ase import DP
 
@@ -186,6 +186,12 @@ BROKEN = {
     "nan": (f"1\n{HEAD}\nCu 0 nan 0\n", ["frame 0", "atom 0", "coord", "nan"]),
     "infinite energy": (f"1\n{HEAD} energy=inf\n{ATOM}", ["frame 0", "energy", "inf"]),
     "energy in words": (f"1\n{HEAD} energy=low\n{ATOM}", ["frame 0", "energy", "1 numbers", "low"]),
+    "energy true": (f"1\n{HEAD} energy=T\n{ATOM}", ["frame 0", "energy", "1 numbers", "True"]),
+    "stress false": (f'1\n{HEAD} stress="T F F F T F F F T"\n{ATOM}', ["frame 0", "stress", "9-long"]),
+    "forces true": (
+        f"1\n{HEAD.replace('pos:R:3', 'pos:R:3:forces:L:3')}\n{ATOM.strip()} T F T\n",
+        ["frame 0", "forces", "3 numbers for each of 1 atoms", "True"],
+    ),
     "stress of seven": (f'1\n{HEAD} virial="1 2 3 4 5 6 7"\n{ATOM}', ["frame 0", "virial", "9-long"]),
     "partly periodic": (f'1\n{HEAD} pbc="T T F"\n{ATOM}', ["frame 0", "along x and y only", "vacuum"]),
     "flat cell": (
@@ -233,3 +239,19 @@ def test_a_molecule_is_open(tmp_path):
     write(tmp_path / "m.xyz", molecule("H2O"), format="extxyz")
     (system,) = load_systems([tmp_path / "m.xyz"], ("O", "H"))
     assert not system.periodic and system.frames().box is None
+
+
+def test_absent_labels_are_named_by_their_keys(tmp_path):
+    (tmp_path / "bare.xyz").write_text(f"1\n{HEAD}\n{ATOM}")
+    (system,) = load_systems([tmp_path / "bare.xyz"], ALLOY, XyzKeysConfig(virial="W", energy=None))
+    for label, words in {
+        "force": r"bare.xyz: expected force \(key 'forces'\), found none",
+        "virial": r"expected virial \(key 'W' or 'stress'\), found none",
+        "energy": r"expected energy \(no key in xyz_keys.energy\), found none",
+    }.items():
+        with pytest.raises(InputError, match=words):
+            check_labels([system], [label])
+    with pytest.raises(
+        InputError, match=r"expected 2 numbers per frame in fparam .*, got no fparam \(no key in xyz_keys"
+    ):
+        check_labels([system], numb_fparam=2)
