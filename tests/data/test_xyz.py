@@ -188,10 +188,7 @@ BROKEN = {
     "energy in words": (f"1\n{HEAD} energy=low\n{ATOM}", ["frame 0", "energy", "1 numbers", "low"]),
     "energy true": (f"1\n{HEAD} energy=T\n{ATOM}", ["frame 0", "energy", "1 numbers", "True"]),
     "stress false": (f'1\n{HEAD} stress="T F F F T F F F T"\n{ATOM}', ["frame 0", "stress", "9-long"]),
-    "forces true": (
-        f"1\n{HEAD.replace('pos:R:3', 'pos:R:3:forces:L:3')}\n{ATOM.strip()} T F T\n",
-        ["frame 0", "forces", "3 numbers for each of 1 atoms", "True"],
-    ),
+    "parameters false": (f'1\n{HEAD} fp="T F"\n{ATOM}', ["frame 0", "fp", "k numbers", "True"]),
     "stress of seven": (f'1\n{HEAD} virial="1 2 3 4 5 6 7"\n{ATOM}', ["frame 0", "virial", "9-long"]),
     "partly periodic": (f'1\n{HEAD} pbc="T T F"\n{ATOM}', ["frame 0", "along x and y only", "vacuum"]),
     "flat cell": (
@@ -243,10 +240,10 @@ def test_a_molecule_is_open(tmp_path):
 
 def test_absent_labels_are_named_by_their_keys(tmp_path):
     (tmp_path / "bare.xyz").write_text(f"1\n{HEAD}\n{ATOM}")
-    (system,) = load_systems([tmp_path / "bare.xyz"], ALLOY, XyzKeysConfig(virial="W", energy=None))
+    (system,) = load_systems([tmp_path / "bare.xyz"], ALLOY, XyzKeysConfig(energy=None))
     for label, words in {
         "force": r"bare.xyz: expected force \(key 'forces'\), found none",
-        "virial": r"expected virial \(key 'W' or 'stress'\), found none",
+        "virial": r"expected virial \(key 'virial' or 'stress'\), found none",
         "energy": r"expected energy \(no key in xyz_keys.energy\), found none",
     }.items():
         with pytest.raises(InputError, match=words):
