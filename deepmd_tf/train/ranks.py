@@ -242,17 +242,31 @@ class _Watch:
                 return
 
 
-def launched(environment: Mapping[str, str]) -> int:
-    """Number of processes that a launcher says it started; 1 without one.
+_SIZES = {
+    "PMI_SIZE": "",
+    "OMPI_COMM_WORLD_SIZE": "",
+    "MV2_COMM_WORLD_SIZE": "",
+    "JSM_NAMESPACE_SIZE": "",
+    "FLUX_JOB_SIZE": "FLUX_TASK_RANK",
+    "SLURM_STEP_NUM_TASKS": "SLURM_PROCID",
+}
+"""Variables by which launchers say how many processes they started, with another that only such a process has.
 
-    ``PMI_SIZE`` is set by ``mpirun`` of MPICH and its relatives, ``OMPI_COMM_WORLD_SIZE`` by that of Open MPI,
-    ``SLURM_STEP_NUM_TASKS`` by ``srun``. A shell of ``salloc`` and the script of ``sbatch`` have ``SLURM_NTASKS``, but
-    are no step: there ``dp train`` is one process.
-    """
-    for name in ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS"):
-        if environment.get(name, "").isdecimal() and (name != "SLURM_STEP_NUM_TASKS" or "SLURM_PROCID" in environment):
-            return max(1, int(environment[name]))
-    return 1
+In this order, as launchers start others: ``mpirun`` of MPICH, Intel MPI, MVAPICH from 3 and Cray PALS; of Open MPI and
+Spectrum MPI; ``mpirun_rsh`` of MVAPICH2; ``jsrun``; ``flux run``; ``srun``. A shell of ``salloc`` and the script of
+``sbatch`` have ``SLURM_NTASKS``, but are no step: there ``dp train`` is one process.
+"""
+
+_PLACES = ("PMIX_RANK", "PALS_RANKID")
+"""Variables of launchers that say which process this is and not always how many there are."""
+
+
+def launched(environment: Mapping[str, str]) -> int | None:
+    """Number of processes that a launcher says it started; 1 without one, None when there is one that does not say."""
+    for size, rank in _SIZES.items():
+        if environment.get(size, "").isdecimal() and (not rank or rank in environment):
+            return max(1, int(environment[size]))
+    return None if any(environment.get(name, "").isdecimal() for name in _PLACES) else 1
 
 
 def start_ranks(environment: Mapping[str, str] = os.environ) -> Ranks:
@@ -266,18 +280,25 @@ def start_ranks(environment: Mapping[str, str] = os.environ) -> Ranks:
     count = launched(environment)
     if count == 1:
         return Ranks()
+    first = all(environment.get(name, "0") == "0" for name in _PLACES)
+    started = f"{count} processes" if count else "more than one process"
     try:
         from mpi4py import MPI
     except (ImportError, RuntimeError) as error:
+        if count is None and first:
+            return Ranks()  # perhaps the only one; any other is refused
         raise InputError(
-            f"the launcher started {count} processes, and joining them needs mpi4py and an MPI library ({error}): "
+            f"the launcher started {started}, and joining them needs mpi4py and an MPI library ({error}): "
             "pip install 'deepmd_tf[mpi]', and mpich where the machine has no MPI of its own"
         ) from error
     communicator = MPI.COMM_WORLD
-    if communicator.Get_size() != count:
+    size = communicator.Get_size()
+    if count is None and size == 1 and first:
+        return Ranks()
+    if size != count and (count is not None or size == 1):
         library = MPI.Get_library_version().splitlines()[0].strip("\0 ")
         raise InputError(
-            f"the launcher started {count} processes, but the MPI library of mpi4py sees {communicator.Get_size()} "
+            f"the launcher started {started}, but the MPI library of mpi4py sees {size} "
             f"({library}): launch with its own mpirun, or with srun --mpi=pmi2"
         )
     return MpiRanks(communicator, _use_threads(communicator))

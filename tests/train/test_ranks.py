@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -21,28 +23,50 @@ from deepmd_tf.train.trainer import Trainer
 from .runs import INPUT, changed, write_data
 from .threaded import on_ranks
 
+LAUNCHERS = {
+    "none": ({}, 1),
+    "mpich": ({"PMI_SIZE": "4", "PMI_RANK": "0"}, 4),
+    "mpich alone": ({"PMI_SIZE": "1"}, 1),
+    "intel": ({"PMI_SIZE": "4", "PMI_RANK": "2", "MPI_LOCALNRANKS": "4", "I_MPI_ROOT": "/opt"}, 4),
+    "mvapich 2": ({"MV2_COMM_WORLD_SIZE": "4", "MV2_COMM_WORLD_RANK": "1", "MV2_COMM_WORLD_LOCAL_RANK": "1"}, 4),
+    "cray pals": ({"PMI_SIZE": "8", "PMI_RANK": "1", "PALS_RANKID": "1", "PALS_LOCAL_RANKID": "1"}, 8),
+    "cray pals, of pmix": ({"PMIX_RANK": "1", "PALS_RANKID": "1"}, None),
+    "jsrun": ({"JSM_NAMESPACE_SIZE": "6", "JSM_NAMESPACE_RANK": "0", "PMIX_RANK": "0"}, 6),
+    "flux": ({"FLUX_JOB_SIZE": "4", "FLUX_TASK_RANK": "3", "FLUX_JOB_NNODES": "1"}, 4),
+    "shell of flux": ({"FLUX_JOB_SIZE": "4", "FLUX_URI": "local:///run"}, 1),
+    "open mpi": ({"OMPI_COMM_WORLD_SIZE": "8"}, 8),
+    "open mpi in a step": (
+        {"OMPI_COMM_WORLD_SIZE": "8", "PMIX_RANK": "0", "SLURM_STEP_NUM_TASKS": "2", "SLURM_PROCID": "0"},
+        8,
+    ),
+    "prte": ({"PMIX_RANK": "0"}, None),
+    "srun": ({"SLURM_NTASKS": "4", "SLURM_STEP_NUM_TASKS": "4", "SLURM_PROCID": "3"}, 4),
+    "srun, of pmix": ({"SLURM_STEP_NUM_TASKS": "4", "SLURM_PROCID": "3", "PMIX_RANK": "3"}, 4),
+    "salloc": ({"SLURM_NTASKS": "4"}, 1),
+    "sbatch": ({"SLURM_NTASKS": "4", "SLURM_PROCID": "0"}, 1),
+    "interactive step": ({"SLURM_NTASKS": "4", "SLURM_STEP_NUM_TASKS": "1", "SLURM_PROCID": "0"}, 1),
+    "nonsense": ({"PMI_SIZE": "many"}, 1),
+}
 
-@pytest.mark.parametrize(
-    ("environment", "count"),
-    [
-        ({}, 1),
-        ({"PMI_SIZE": "4", "PMI_RANK": "0"}, 4),
-        ({"PMI_SIZE": "1"}, 1),
-        ({"OMPI_COMM_WORLD_SIZE": "8"}, 8),
-        ({"SLURM_NTASKS": "4", "SLURM_STEP_NUM_TASKS": "4", "SLURM_PROCID": "3"}, 4),
-        ({"SLURM_NTASKS": "4"}, 1),
-        ({"SLURM_NTASKS": "4", "SLURM_PROCID": "0"}, 1),
-        ({"SLURM_NTASKS": "4", "SLURM_STEP_NUM_TASKS": "1", "SLURM_PROCID": "0"}, 1),
-        ({"PMI_SIZE": "many"}, 1),
-    ],
-    ids=["none", "mpich", "mpich alone", "open mpi", "srun", "salloc", "sbatch", "interactive step", "nonsense"],
-)
+
+@pytest.mark.parametrize(("environment", "count"), LAUNCHERS.values(), ids=LAUNCHERS)
 def test_launchers(environment, count):
     assert launched(environment) == count
 
 
+@pytest.mark.parametrize("there", [True, False], ids=["mpi of another launcher", "no mpi"])
+def test_a_launcher_that_does_not_say_how_many(monkeypatch, there):
+    """The first process may be the only one; any other, which MPI does not see as such, is refused."""
+    alone = SimpleNamespace(COMM_WORLD=SimpleNamespace(Get_size=lambda: 1), Get_library_version=lambda: "Some MPI 1.0")
+    monkeypatch.setitem(sys.modules, "mpi4py", SimpleNamespace(MPI=alone) if there else None)
+    assert type(start_ranks({"PMIX_RANK": "0"})) is Ranks
+    reason = "sees 1 \\(Some MPI 1.0\\)" if there else "needs mpi4py"
+    with pytest.raises(InputError, match=f"the launcher started more than one process, .*{reason}"):
+        start_ranks({"PMIX_RANK": "1"})
+
+
 def test_without_a_launcher_there_is_one_rank_and_mpi_is_not_imported(monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "mpi4py", None)
+    monkeypatch.setitem(sys.modules, "mpi4py", None)
     ranks = start_ranks({})
     assert type(ranks) is Ranks
     assert (ranks.rank, ranks.size, ranks.leads, ranks.summary()) == (0, 1, True, [])
