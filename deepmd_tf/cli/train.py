@@ -165,7 +165,7 @@ def _prepare(config, stored, arguments: argparse.Namespace, ranks):
     if start is not None:
         start = start if arguments.restart else for_types(start, config)
         config = start.adopt(config)
-    training, validation = prepare.load_data(config, ranks.size)
+    training, validation = prepare.load_data(config, ranks.size, ranks.local_size)
     _show_data("training", training)
     if validation is not None:
         _show_data("validation", validation)

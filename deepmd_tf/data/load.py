@@ -30,7 +30,10 @@ _MANY, _THREADS = 1000, 4
 
 
 def load_systems(
-    paths: str | Path | Sequence[str | Path], type_map: Sequence[str], xyz_keys: XyzKeysConfig | None = None
+    paths: str | Path | Sequence[str | Path],
+    type_map: Sequence[str],
+    xyz_keys: XyzKeysConfig | None = None,
+    memory: Memory | None = None,
 ) -> list[System]:
     """Load systems and check every number in them.
 
@@ -43,12 +46,14 @@ def load_systems(
         The model's names of the species; the types of the systems are mapped onto it.
     xyz_keys
         Under which names extended XYZ files have their labels.
+    memory
+        What may be kept and mapped; by default what `Memory` says for one set of data.
 
     Notes
     -----
     Where problems are collected (`errors.collecting`) all of them are noted, and systems that cannot be used left out.
     """
-    memory, names, context = Memory(), tuple(type_map), copy_context()
+    memory, names, context = memory or Memory(), tuple(type_map), copy_context()
     with Files() as files:
 
         def load(path: str) -> list[System]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from deepmd_tf.config import Config
 from deepmd_tf.data import Sampler, System, check_labels, load_systems
+from deepmd_tf.data.memory import Memory
 from deepmd_tf.errors import collecting, going_on, refuse
 from deepmd_tf.statistics.inspection import FrameView, view_frames
 from deepmd_tf.train import notices
@@ -58,11 +59,12 @@ def check_data(config: Config, progress: Progress) -> Findings:
     if config.training.seed is None:  # the order of the frames is not looked at
         config = dataclasses.replace(config, training=dataclasses.replace(config.training, seed=0))
     seen: dict[str, np.ndarray] = {}
+    memory = Memory()
     with collecting() as problems:
         for purpose in ("training", "validation"):
             section = getattr(config.training, f"{purpose}_data")
             if section is not None:
-                counts = _check_set(purpose, section, config, progress, findings)
+                counts = _check_set(purpose, section, config, memory, progress, findings)
                 if counts is not None:
                     seen[purpose] = counts
     findings.problems = list(dict.fromkeys(problems))
@@ -70,11 +72,13 @@ def check_data(config: Config, progress: Progress) -> Findings:
     return findings
 
 
-def _check_set(purpose: str, section, config: Config, progress: Progress, findings: Findings) -> np.ndarray | None:
+def _check_set(
+    purpose: str, section, config: Config, memory: Memory, progress: Progress, findings: Findings
+) -> np.ndarray | None:
     """Check one data set; return its number of atoms of each type, None when nothing of it can be read."""
     systems: list[System] = []
     with going_on():
-        systems = load_systems(section.systems, config.model.type_map, section.xyz_keys)
+        systems = load_systems(section.systems, config.model.type_map, section.xyz_keys, memory)
     if not systems:
         return None
     fitting = config.model.fitting_net

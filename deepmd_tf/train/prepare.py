@@ -16,6 +16,7 @@ import numpy as np
 
 from deepmd_tf.config import Config
 from deepmd_tf.data import Sampler, System, check_labels, kept_systems, load_systems
+from deepmd_tf.data.memory import Memory
 from deepmd_tf.errors import InputError
 from deepmd_tf.files import check_writable, make_directory
 from deepmd_tf.statistics import (
@@ -64,8 +65,8 @@ def advise(config: Config) -> None:
         )
 
 
-def _source(section, config: Config, stream: str, batches: int = 1) -> DataSource:
-    systems = load_systems(section.systems, config.model.type_map, section.xyz_keys)
+def _source(section, config: Config, memory: Memory, stream: str, batches: int = 1) -> DataSource:
+    systems = load_systems(section.systems, config.model.type_map, section.xyz_keys, memory)
     systems = kept_systems(section.batch_size, systems)
     fitting = config.model.fitting_net
     check_labels(systems, numb_fparam=fitting.numb_fparam, numb_aparam=fitting.numb_aparam)
@@ -112,7 +113,7 @@ def report_ranks(config: Config, training: DataSource, ranks: Ranks) -> None:
     )
 
 
-def load_data(config: Config, ranks: int = 1) -> tuple[DataSource, DataSource | None]:
+def load_data(config: Config, ranks: int = 1, sharing: int = 1) -> tuple[DataSource, DataSource | None]:
     """Open the training and validation data.
 
     Parameters
@@ -121,19 +122,22 @@ def load_data(config: Config, ranks: int = 1) -> tuple[DataSource, DataSource | 
         The run.
     ranks : int
         Processes that train together.
+    sharing : int
+        How many of them share this machine's memory.
 
     Raises
     ------
     InputError
         When files are missing or malformed, or hold none of the labels that the loss asks for.
     """
-    training = _source(config.training.training_data, config, "training", batches_per_step(config, ranks))
+    memory = Memory(sharing=sharing)
+    training = _source(config.training.training_data, config, memory, "training", batches_per_step(config, ranks))
     check_share(config, training, ranks)
     require_labels("training", training.systems, config)
     section = config.training.validation_data
     if section is None:
         return training, None
-    validation = _source(section, config, "validation")
+    validation = _source(section, config, memory, "validation")
     require_labels("validation", validation.systems, config)
     return training, validation
 

@@ -1,7 +1,7 @@
 """The processes of a run: one, or several that a launcher started and MPI joins (``mpirun -n N dp train input.json``).
 
 `Ranks` is a run of one process, `MpiRanks` of several; both answer the same calls, so what trains knows no difference.
-Every call but `rank`, `size` and `leads` is collective: all ranks make it, in the same order.
+Every call but the attributes and `leads` is collective: all ranks make it, in the same order.
 """
 
 from __future__ import annotations
@@ -50,13 +50,14 @@ class Ranks:
         Number of this process, from 0.
     size : int
         Number of processes.
-    local_rank : int
-        Number of this process among those of its node.
+    local_rank, local_size : int
+        Number of this process among those of its node, and how many these are.
     """
 
     rank = 0
     size = 1
     local_rank = 0
+    local_size = 1
 
     @property
     def leads(self) -> bool:
