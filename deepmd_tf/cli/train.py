@@ -71,7 +71,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Carry out the command."""
-    from deepmd_tf.train.ranks import start_ranks, use_one_gpu
+    from deepmd_tf.train.gpus import use_one_gpu
+    from deepmd_tf.train.ranks import start_ranks
 
     interruption = Interruption()
     try:  # data are not said to be checked when that was cut short

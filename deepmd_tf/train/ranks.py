@@ -6,7 +6,6 @@ Every call but the attributes and `leads` is collective: all ranks make it, in t
 
 from __future__ import annotations
 
-import logging
 import os
 import socket
 import sys
@@ -23,8 +22,6 @@ from deepmd_tf.train.interruption import Stopped
 
 if TYPE_CHECKING:
     from mpi4py import MPI
-
-log = logging.getLogger("deepmd_tf")
 
 Value = TypeVar("Value")
 
@@ -334,20 +331,6 @@ def threads_of_rank(processors: list[list[int]], rank: int, environment: Mapping
         if environment.get(name, "").isdecimal() and int(environment[name]) > 0:
             return int(environment[name])
     return max(1, len(processors[rank]) // processors.count(processors[rank]))
-
-
-def use_one_gpu(ranks: Ranks) -> None:
-    """Leave a rank among several on a node one GPU; to be called before TensorFlow uses one."""
-    if ranks.size == 1:
-        return
-    import tensorflow as tf
-
-    devices = tf.config.list_physical_devices("GPU")
-    if not devices:
-        return
-    tf.config.set_visible_devices(devices[ranks.local_rank % len(devices)], "GPU")
-    if ranks.local_rank >= len(devices):
-        log.warning("rank %d shares a GPU with another: the node has %d", ranks.rank, len(devices))
 
 
 def _counted(number: int, noun: str) -> str:

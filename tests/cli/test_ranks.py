@@ -189,6 +189,26 @@ def test_an_error_on_one_rank_ends_all_with_its_message(place):
     assert "of 2 on" in log and "are at the same position" in log
 
 
+SIMULATED = """
+import os, sys
+import tensorflow as tf
+from deepmd_tf.train import gpus
+tf.config.list_physical_devices = lambda kind: ["a GPU"]
+tf.config.set_visible_devices = lambda device, kind: None
+gpus.identity = lambda number: os.environ["UUID"] or os.environ["PMI_RANK"]
+from deepmd_tf.cli import main
+sys.exit(main(["train", "input.json", "--check-data"]))
+"""
+
+
+@pytest.mark.parametrize(("uuid", "said"), [("one", 1), ("", 0)], ids=["one GPU", "a GPU each, which each calls 0"])
+def test_ranks_that_share_a_gpu_are_said_once(place, uuid, said):
+    command = [BIN / "mpirun", "-n", "2", sys.executable, "-c", SIMULATED]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, env={**os.environ, "UUID": uuid})
+    assert done.returncode == 0, done.stderr
+    assert (done.stdout + done.stderr).count("2 ranks share a GPU: ") == said
+
+
 def test_without_mpi4py_the_message_says_what_to_install(place):
     write_input(place, LONG)
     code = "import sys; sys.modules['mpi4py'] = None; from deepmd_tf.cli import main; sys.exit(main(sys.argv[1:]))"

@@ -9,14 +9,13 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from deepmd_tf.config import parse_config
 from deepmd_tf.data import Sampler, load_systems
 from deepmd_tf.data.share import share
 from deepmd_tf.errors import InputError
 from deepmd_tf.nn.parameters import TrainableParameters
-from deepmd_tf.train.ranks import Ranks, _Watch, launched, start_ranks, threads_of_rank, use_one_gpu
+from deepmd_tf.train.ranks import Ranks, _Watch, launched, start_ranks, threads_of_rank
 from deepmd_tf.train.schedule import make_schedule
 from deepmd_tf.train.trainer import Trainer
 
@@ -90,21 +89,6 @@ def test_threads(processors, environment, threads):
     assert [threads_of_rank(processors, rank, environment) for rank in range(len(processors))] == (
         [threads] * len(processors)
     )
-
-
-@pytest.mark.parametrize(("gpus", "expected"), [(0, None), (1, ["0", "0"]), (2, ["0", "1"]), (4, ["0", "1"])])
-def test_each_rank_of_a_node_takes_one_gpu(monkeypatch, logged, gpus, expected):
-    visible = []
-    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [str(k) for k in range(gpus)])
-    monkeypatch.setattr(tf.config, "set_visible_devices", lambda device, kind: visible.append(device))
-    for rank in range(2):
-        ranks = Ranks()
-        ranks.rank, ranks.local_rank, ranks.size = rank, rank, 2
-        use_one_gpu(ranks)
-    assert visible == (expected or [])
-    assert any("shares a GPU" in message for message in logged) == (gpus == 1)
-    use_one_gpu(Ranks())
-    assert visible == (expected or []), "one process keeps all"
 
 
 def test_ranks_whose_parameters_differ_stop(monkeypatch):
