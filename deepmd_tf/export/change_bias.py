@@ -46,4 +46,4 @@ def _constant(nodes: Mapping, name: str, path: str):
 
 def _add(node, shift: np.ndarray) -> None:
     value = tf.make_ndarray(node.attr["value"].tensor)
-    node.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(value + shift.reshape(value.shape).astype(value.dtype)))
+    node.attr["value"].tensor.CopyFrom(tf.make_tensor_proto((value + shift.reshape(value.shape)).astype(value.dtype)))

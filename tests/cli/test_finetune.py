@@ -87,6 +87,29 @@ def test_a_new_species_in_a_larger_type_map(pretrained, place):
     assert abs(compositions[:, 1] @ left) > 1e-6
 
 
+@pytest.mark.parametrize("source", ["model.ckpt-6", "graph.pb"])
+def test_another_order_of_species_is_the_same_model(pretrained, place, source):
+    """Forces stay, and energies differ by what was fitted for each species; data are mapped by name."""
+    shift_data(place)
+    write_input(place, LONG | MODEL | STILL | {"model.type_map": ["H", "O"]})
+    train("--finetune", str(pretrained / source))
+    assert dp("freeze", "-o", "new.pb").status == 0
+    old, new = DeepPot(pretrained / "graph.pb"), DeepPot("new.pb")
+    assert (old.get_type_map(), new.get_type_map()) == (["O", "H"], ["H", "O"])
+    biases = (StoredCheckpoint(path).values()[BIAS] for path in (place / "model.ckpt-2", pretrained / "model.ckpt-6"))
+    shift = next(biases)[::-1] - next(biases)
+    for name in SYSTEMS:
+        (system,) = load_systems([name], ["O", "H"])
+        batch = system.frames()
+        before = old.eval(batch.coord, batch.box, batch.type[0])
+        after = new.eval(batch.coord, batch.box, 1 - batch.type[0])
+        np.testing.assert_allclose(after[1], before[1], atol=1e-9 * np.abs(before[1]).max())
+        expected = before[0][:, 0] + system.compositions(np.arange(system.nframes)) @ shift
+        np.testing.assert_allclose(after[0][:, 0], expected, rtol=1e-9)
+    left, compositions = residuals("new.pb")
+    np.testing.assert_allclose(compositions.T @ left, 0, atol=1e-8)
+
+
 def test_training_goes_on_in_another_order_of_species(pretrained, place):
     keys = {"model.type_map": ["H", "O"], "model.descriptor.sel": "auto", "training.numb_steps": 2}
     write_input(place, LONG | MODEL | keys)

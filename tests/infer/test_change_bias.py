@@ -16,7 +16,7 @@ from deepmd_tf.infer import DeepPot
 from deepmd_tf.infer.energy_bias import residuals, shift
 from deepmd_tf.train.checkpoint import CheckpointWriter, StoredCheckpoint
 
-from ..models import graph_file, native_file, variant_config, variant_values
+from ..models import graph_file, native_file, portable_graph, variant_config, variant_values
 from ..train.runs import contents, dp, write_system
 
 OFFSET = np.array([3.25, -120.5])
@@ -71,6 +71,29 @@ def test_offsets_of_graphs_are_found(form, tmp_path, monkeypatch, request):
     np.testing.assert_allclose(after[BIAS] - before[BIAS], OFFSET, rtol=1e-9)
     others = {name for name in before if name != BIAS and not np.array_equal(before[name], after[name])}
     assert all("folded" in name for name in others)
+
+
+@pytest.mark.parametrize("offset", [0.0, -2042.3456789, -54321.0987654])
+def test_energies_kept_in_float32_change_to_its_rounding(tmp_path, monkeypatch, offset):
+    """As a program may write them that computes in float32: the constant, and a cast where the graph reads it."""
+    monkeypatch.chdir(tmp_path)
+    config, values = variant_config("float32"), dict(variant_values("float32"))
+    graph = portable_graph(config, values | {BIAS: values[BIAS] + offset}, 0.9)
+    nodes = {node.name: node for node in graph.node}
+    single = tf.make_ndarray(nodes[BIAS].attr["value"].tensor).astype(np.float32)
+    nodes[BIAS].attr["value"].tensor.CopyFrom(tf.make_tensor_proto(single))
+    nodes[BIAS].attr["dtype"].type = tf.float32.as_datatype_enum
+    read = nodes[f"{BIAS}/read"]
+    read.op = "Cast"
+    read.attr.clear()
+    read.attr["SrcT"].type, read.attr["DstT"].type = tf.float32.as_datatype_enum, tf.float64.as_datatype_enum
+    (tmp_path / "single.pb").write_bytes(graph.SerializeToString())
+    systems = write_labelled(tmp_path, DeepPot("single.pb"))
+    result = dp("change-bias", "single.pb", "-s", *systems, "-o", "new.pb")
+    assert result.status == 0, result.err
+    after = constants(read_graph_def("new.pb"))[BIAS]
+    assert after.dtype == np.float32
+    np.testing.assert_allclose(after, single + OFFSET, rtol=2e-7)
 
 
 @pytest.fixture
