@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import shutil
 from pathlib import Path
@@ -98,6 +99,16 @@ def _others(files: dict[str, bytes]) -> dict[str, bytes]:
     return {name: data for name, data in files.items() if name not in _OUTPUTS and not name.startswith(f"{_RUN}/")}
 
 
+def _must_be_refused(path: Path, content: bytes, damaged: bytes) -> bool:
+    """Whether a file is of a checkpoint and holds something else now; the 17th digit of a number may mean nothing."""
+    if path.parent.name != LAST:
+        return False
+    try:
+        return json.loads(content) != json.loads(damaged)
+    except ValueError:
+        return True
+
+
 def files(place: Path) -> Section:
     """Damage each file in turn and run a command that reads it."""
     section = Section("files cut short or with a bit flipped")
@@ -108,13 +119,13 @@ def files(place: Path) -> Section:
         for name, arguments in KINDS.items():
             path = Path(name)
             content = path.read_bytes()
-            refused, accepted, shown, sealed = 0, 0, "", path.parent.name == LAST
+            refused, accepted, shown = 0, 0, ""
             for what, damaged in _damaged(content, chance):
                 path.write_bytes(damaged)
                 before = contents(Path())
                 result = run(*arguments)
                 same = _others(contents(Path())) == _others(before)
-                good = same and answered(result, 2 if result.status or sealed else 0)
+                good = same and answered(result, 2 if result.status or _must_be_refused(path, content, damaged) else 0)
                 section.count(f"{name}: {what}: {result.err[-300:]}", good)
                 refused += result.status == 2
                 accepted += result.status == 0
@@ -127,7 +138,7 @@ def files(place: Path) -> Section:
     shutil.rmtree(place)
     section.summary = (
         f"{section.cases} damaged files; no other file changed. Accepted are those that still mean something: another "
-        "digit of a coordinate, another letter of a comment. Checkpoints are under checksums, and no change of them is "
-        "accepted; data in the format of the field have none."
+        "digit of a coordinate, another letter of a comment. Checkpoints are under checksums, and no change of "
+        "what they hold is accepted; data in the format of the field have none."
     )
     return section
