@@ -90,6 +90,12 @@ class _Loader(yaml.SafeLoader):
     YAML 1.1 reads `1e-3` as a string and the symbol of nobelium, `No`, as false.
     """
 
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Take in the tables that `<<` names; what several of them have is kept once, or tables of tables explode."""
+        _check_keys(node)
+        super().flatten_mapping(node)
+        node.value = list({key.value: (key, value) for key, value in node.value}.values())
+
 
 _Loader.yaml_implicit_resolvers = {}
 for _tag, _pattern, _first in (
@@ -110,14 +116,20 @@ def _construct_float(loader: _Loader, node: yaml.ScalarNode) -> float:
     return float(loader.construct_scalar(node))
 
 
-def _construct_table(loader: _Loader, node: yaml.MappingNode) -> dict[str, Any]:
+def _check_keys(node: yaml.MappingNode) -> None:
+    """Raise `InputError` for keys that are tables or lists, or given twice."""
     seen: set[str] = set()
     for key_node, _ in node.value:
-        key = str(key_node.value)
+        mark, key = key_node.start_mark, key_node.value
+        place = f"{mark.name}:{mark.line + 1}:{mark.column + 1}"
+        if not isinstance(key_node, yaml.ScalarNode):
+            raise InputError(f"{place}: expected a word as a key, got a {key_node.id}")
         if key in seen and not key.startswith("_"):
-            mark = key_node.start_mark
-            raise InputError(f"{mark.name}:{mark.line + 1}:{mark.column + 1}: key '{key}' is given twice; remove one")
+            raise InputError(f"{place}: key '{_begin(key)}' is given twice; remove one")
         seen.add(key)
+
+
+def _construct_table(loader: _Loader, node: yaml.MappingNode) -> dict[str, Any]:
     loader.flatten_mapping(node)
     return {str(key): value for key, value in loader.construct_mapping(node, deep=True).items()}
 

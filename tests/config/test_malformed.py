@@ -190,6 +190,14 @@ FILES = {
     "deep": ("input.json", "[" * 100_000, ["input.json", "nested too deeply"]),
     "yaml syntax": ("input.yaml", "model:\n  type_map: [O, H\n", ["input.yaml:3:1", "not valid YAML"]),
     "yaml twice": ("input.yaml", "loss:\n  type: ener\n  type: ener\n", ["input.yaml:3:3", "'type'", "given twice"]),
+    "yaml key": ("input.yaml", "? [1, 2]\n: 3\n", ["input.yaml:1:3", "expected a word as a key", "sequence"]),
+    "yaml key of many": (
+        "input.yaml",
+        "\n".join(
+            ["a0: &a0 [1]", *(f"a{k}: &a{k} [{', '.join([f'*a{k - 1}'] * 9)}]" for k in range(1, 12)), "*a11 : 1"]
+        ),
+        ["input.yaml:12:", "expected a word as a key"],
+    ),
     "yaml empty": ("input.yml", "", ["input.yml", "table of keys", "nothing"]),
     "yaml object": ("input.yaml", "model: !!python/object/apply:os.getcwd []\n", ["input.yaml:1:8", "not valid YAML"]),
     "yaml two documents": ("input.yaml", "a: 1\n---\nb: 1\n", ["input.yaml:2:1", "not valid YAML"]),

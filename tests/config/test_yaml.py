@@ -48,3 +48,11 @@ def test_words(tmp_path):
 def test_anchors(tmp_path):
     text = "net: &net {neuron: [8], resnet_dt: true}\nother: {<<: *net, resnet_dt: false}\n"
     assert read(tmp_path, text)["other"] == {"neuron": [8], "resnet_dt": False}
+
+
+def test_merges_of_merges(tmp_path):
+    """Nine times nine times nine ... tables that say the same are that table."""
+    many = [f"a{k}: &a{k} {{<<: [{', '.join([f'*a{k - 1}'] * 9)}], y{k}: {k}}}" for k in range(1, 20)]
+    (tmp_path / "input.yaml").write_text("\n".join(["a0: &a0 {x: 1}", *many]))
+    table = read_mapping(tmp_path / "input.yaml")["a19"]
+    assert table == {"x": 1} | {f"y{k}": k for k in range(1, 20)}

@@ -117,6 +117,9 @@ def inputs() -> None:
     save("yaml", "aliases", b"a: &a [1, 1]\n" + aliases.encode())
     save("yaml", "itself", b"model: &m {type_map: *m}\n")
     save("yaml", "merge", b"a: &a {b: 1}\nmodel: {<<: *a, type_map: [No, 1e-3]}\n")
+    many = [f"a{k}: &a{k} {{<<: [{', '.join([f'*a{k - 1}'] * 9)}]}}" for k in range(1, 12)]
+    save("yaml", "merges", "\n".join(["a0: &a0 {x: 1}", *many]).encode())
+    save("yaml", "key_of_many", b"a: &a [1, 1]\n" + aliases.encode() + b"*i : 1\n")
     save("yaml", "digits", b"model: " + b"9" * 5000)
 
 
