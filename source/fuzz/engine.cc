@@ -1,4 +1,4 @@
-// A fuzzer guided by coverage, for compilers without libFuzzer: fuzz_X CORPUS_DIRECTORY RUNS [SECONDS].
+// A fuzzer guided by coverage, for compilers without libFuzzer: fuzz_X CORPUS_DIRECTORY RUNS [SECONDS [SEED]].
 //
 // Inputs that take a branch another number of times than all before join the corpus in memory; new ones are made of
 // them by chance. A sanitizer's report, an exception or ten seconds of the processor without an end write the input to
@@ -161,7 +161,7 @@ extern "C" void __sanitizer_cov_trace_pc() {
 
 int main(int argc, char** argv) {
   if (argc < 3) {
-    std::fprintf(stderr, "usage: %s CORPUS_DIRECTORY RUNS [SECONDS]\n", argv[0]);
+    std::fprintf(stderr, "usage: %s CORPUS_DIRECTORY RUNS [SECONDS [SEED]]\n", argv[0]);
     return 2;
   }
   std::signal(SIGPROF, too_long);
@@ -172,7 +172,7 @@ int main(int argc, char** argv) {
   __sanitizer_set_death_callback(save_current);
   const long long runs = std::atoll(argv[2]);
   const double most_seconds = argc > 3 ? std::atof(argv[3]) : INFINITY;
-  Random random(1);
+  Random random(argc > 4 ? std::strtoull(argv[4], nullptr, 10) : 1);
   std::vector<Input> corpus = read_corpus(argv[1]);
   const auto begin = std::chrono::steady_clock::now();
   long long done = 0;
