@@ -82,12 +82,13 @@ class Library:
         names = list(_names(here))
         sets = sorted(key for key in names if key.startswith("set.") and here.get(key, getclass=True) is h5py.Group)
         content = {name: _looked_at(here, name, _words) for name in _TEXT if name in names}
+        size = os.path.getsize(file)
         for folder in sets:
             inside = here[folder]
             for key in _names(inside):
                 self._further()
                 names.append(f"{folder}/{key}")
-                content[names[-1]] = _looked_at(inside, key, lambda dataset: _numbers(dataset, file))
+                content[names[-1]] = _looked_at(inside, key, lambda dataset: _numbers(dataset, size))
         return {"names": names, "sets": sets, "content": content}
 
     def rows(self, file: str, name: str, rows: list[int], ascending: bool) -> np.ndarray:
@@ -174,10 +175,10 @@ def _words(dataset: h5py.Dataset) -> dict:
     return {"words": [part for word in words for part in word.split()]}
 
 
-def _numbers(dataset: h5py.Dataset, file: str) -> dict:
-    """Say what the numbers are, and where in the file they are when they stand there as in memory."""
+def _numbers(dataset: h5py.Dataset, size: int) -> dict:
+    """Say what the numbers are, and where in a file of so many bytes when they stand there as in memory."""
     _check_written(dataset)
-    return {"dtype": dataset.dtype.str, "shape": dataset.shape, "offset": _offset(dataset, file)}
+    return {"dtype": dataset.dtype.str, "shape": dataset.shape, "offset": _offset(dataset, size)}
 
 
 def _check_written(dataset: h5py.Dataset) -> None:
@@ -193,10 +194,10 @@ def _check_written(dataset: h5py.Dataset) -> None:
         raise _Refused(f"expected numbers of shape {dataset.shape}, but they were never written")
 
 
-def _offset(dataset: h5py.Dataset, file: str) -> int | None:
+def _offset(dataset: h5py.Dataset, size: int) -> int | None:
     """Return the first byte of a dataset that is one piece of its file, in a number format that NumPy has."""
     offset = None if dataset.chunks else dataset.id.get_offset()
-    if offset is None or offset + dataset.nbytes > os.path.getsize(file):
+    if offset is None or offset + dataset.nbytes > size:
         return None
     return offset if dataset.id.get_type().equal(h5py.h5t.py_create(dataset.dtype)) else None
 
