@@ -25,7 +25,7 @@ help:
 	@echo "make lint       check the style          make format     mend it"
 	@echo "make interop    compare with DeePMD-kit  make bench      measure against it"
 	@echo "make bench-kernels  time of every kernel alone"
-	@echo "make sanitize   kernel tests under the address, undefined-behaviour and thread sanitizers"
+	@echo "make sanitize   kernel tests under the address, undefined-behavior and thread sanitizers"
 	@echo "make test-gpu   kernel tests on a GPU, without TensorFlow       make bench-gpu  their times"
 	@echo "make fuzz       a million inputs for every reader of files    make faults   the table of faults"
 	@echo "make docs       write docs/train-input.md from the configuration classes"
@@ -122,7 +122,7 @@ bench-gpu:
 	$(BUILD_GPU)
 	$(call package,build-gpu) $(PYTHON) -m benchmarks.gpu
 
-# Readers in Python under atheris, then the graph reader and the neighbour search in C++ with sanitizers.
+# Readers in Python under atheris, then the graph reader and the neighbor search in C++ with sanitizers.
 FUZZ_RUNS ?= 1000000
 FUZZ_SECONDS ?= 600
 fuzz: $(INSTALLED)

@@ -21,7 +21,7 @@ TYPE_MAP = ("C", "H", "N", "O")
 RCUT = 4.5
 _FRAMES = (1, 1, 2, 1, 3)  # of five systems in a row: 1.6 on average
 _SPACING = 2.2  # Å, of the places that atoms are near
-_MOST_ROUNDS = 3
+_MAX_ROUNDS = 3
 _NEVER_SAVE = 1000
 
 
@@ -78,7 +78,7 @@ def first_step(program: Program, table: dict, threads: int) -> float:
 
 def findings(plan: Plan) -> Findings:
     """A row for the collection."""
-    threads, rounds = max(plan.threads), min(plan.rounds, _MOST_ROUNDS)
+    threads, rounds = max(plan.threads), min(plan.rounds, _MAX_ROUNDS)
     with tempfile.TemporaryDirectory() as place:
         paths, nframes = write_collection(Path(place), plan.systems)
         table = collection_input(paths)
@@ -91,7 +91,7 @@ def findings(plan: Plan) -> Findings:
     note = (
         f"New processes in turn, {rounds} of each after one of this program's that is not counted, pinned to {threads} "
         f"processor{'s' * (threads > 1)}: from starting `dp train input.json` to the first line of a step in "
-        "`lcurve.out`. Statistics and neighbour counts are made anew in every process. Ratio of medians (quartiles)."
+        "`lcurve.out`. Statistics and neighbor counts are made anew in every process. Ratio of medians (quartiles)."
     )
     header = ["data", "time to the first step: DeePMD-kit / deepmd_tf" if plan.peer else "seconds"]
     return Findings(note, header, [row])

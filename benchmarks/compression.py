@@ -155,5 +155,5 @@ def _note(plan: Plan) -> str:
         "which the embedding is tabulated to rounding) and compressed with default options. DeePMD-kit compresses no "
         "such model; its nearest relative that it compresses, se_a_ebd_v2, was trained one step with the same widths. "
         "Evaluations through each program's `DeepPot.eval` take turns: ratios of medians (quartiles of the ratios of "
-        "neighbouring turns). Species: types reassigned in random places, as in the kind `species`."
+        "neighboring turns). Species: types reassigned in random places, as in the kind `species`."
     )

@@ -21,7 +21,7 @@ LARGE = 12288
 """Atoms whose simulation is shared by two ranks."""
 
 STEPS = {192: 100, LARGE: 10}
-_MOST_ROUNDS = 5
+_MAX_ROUNDS = 5
 _LARGEST_DIFFERENCE = 1e-10
 
 
@@ -59,7 +59,7 @@ def _compare(plan: Plan, runs: list[Dynamics], threads: int, natoms: int, drawn:
         apart = abs(first[1].energy - first[0].energy) / abs(first[0].energy)
         if not apart <= _LARGEST_DIFFERENCE:
             raise SystemExit(f"LAMMPS: energies of the two programs differ by {apart:.1e}; nothing is published")
-    times = take_turns([lambda run=run: run.measure().step for run in runs], min(plan.rounds, _MOST_ROUNDS))
+    times = take_turns([lambda run=run: run.measure().step for run in runs], min(plan.rounds, _MAX_ROUNDS))
     share = f"{100 * first[0].pair:.1f} %"
     size = [str(natoms), f"1 x {threads}"]
     if not plan.peer:
@@ -92,10 +92,10 @@ def _scaling(plan: Plan, base, graph: Path, place: Path) -> list[str]:
 
 def _note() -> str:
     return (
-        "LAMMPS of each program's environment with its pair style, NVE of water at 0.5 fs, lists of neighbours built "
+        "LAMMPS of each program's environment with its pair style, NVE of water at 0.5 fs, lists of neighbors built "
         f"anew every ten steps with a skin of 2 Å; LAMMPS's own loop time of {STEPS[192]} steps ({STEPS[LARGE]} of the "
         "large box) after a tenth of them, at least ten. Simulations are started in turn, pinned to as many processors "
-        "as they have threads and ranks. Ratio of medians (quartiles of the ratios of neighbouring turns). Before "
+        "as they have threads and ranks. Ratio of medians (quartiles of the ratios of neighboring turns). Before "
         f"timing, the energies of the first step were compared (limit {_LARGEST_DIFFERENCE:.0e}). The share of the "
         "pair style is LAMMPS's own breakdown of our run."
     )

@@ -8,7 +8,7 @@ import numpy as np
 
 from benchmarks.findings import Panel, Series
 
-_COLOURS = ("#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e", "#17becf", "#8c564b", "#7f7f7f")
+_COLORS = ("#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e", "#17becf", "#8c564b", "#7f7f7f")
 
 
 def draw(panels: list[Panel], path: Path) -> None:
@@ -30,13 +30,13 @@ def _draw_panel(axes, panel: Panel) -> None:
     named = any(isinstance(x, str) for series in panel.series for x in series.x)
     names = list(dict.fromkeys(x for series in panel.series for x in series.x)) if named else []
     width = 0.8 / max(1, len(panel.series))
-    for k, (series, colour) in enumerate(zip(panel.series, _COLOURS, strict=False)):
+    for k, (series, color) in enumerate(zip(panel.series, _COLORS, strict=False)):
         middle, errors = _bars_of(series)
         if named:
             x = np.array([names.index(x) for x in series.x]) + (k - (len(panel.series) - 1) / 2) * width
-            axes.bar(x, middle, width, yerr=errors, label=series.label, color=colour, capsize=2)
+            axes.bar(x, middle, width, yerr=errors, label=series.label, color=color, capsize=2)
         else:
-            axes.errorbar(series.x, middle, errors, label=series.label, color=colour, marker="o", markersize=3)
+            axes.errorbar(series.x, middle, errors, label=series.label, color=color, marker="o", markersize=3)
     if named:
         axes.set_xticks(range(len(names)), names)
     if "x" in panel.log:

@@ -10,7 +10,7 @@ from benchmarks.report import Spread
 
 @dataclass
 class Series:
-    """Points of one line (numbers on the abscissa) or one colour of bars (names on the abscissa)."""
+    """Points of one line (numbers on the abscissa) or one color of bars (names on the abscissa)."""
 
     label: str
     x: list = field(default_factory=list)

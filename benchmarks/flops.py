@@ -79,7 +79,7 @@ def _measured(plan: Plan, peak: PeakProgram, case: str, threads: int):
 
 
 def _fraction(rates: np.ndarray, of: np.ndarray):
-    """Of one rate in another, from neighbouring turns."""
+    """Of one rate in another, from neighboring turns."""
     return spread(rates / of)
 
 

@@ -53,7 +53,7 @@ def random_types(natoms: int, ntypes: int, seed: int = 0) -> np.ndarray:
 
 
 def sel_of(coord: np.ndarray, cells: np.ndarray, types: np.ndarray, ntypes: int, rcut: float) -> list[int]:
-    """Slots for each neighbour type: the largest number of neighbours of that type in any frame, rounded up to even."""
+    """Slots for each neighbor type: the largest number of neighbors of that type in any frame, rounded up to even."""
     most = np.zeros(ntypes, int)
     for frame, cell in zip(coord.reshape(len(coord), -1, 3), cells.reshape(-1, 3, 3), strict=True):
         found = neighbors.periodic(frame, types, cell, rcut)

@@ -81,7 +81,7 @@ def _edges(kernels, box: Water) -> Iterator[Measurement]:
     splits = np.array([0, n], np.int32)
     per_atom = 12 * n
     yield Measurement(
-        "neighbour search", lambda: kernels.neighbors_batch(*_frame(box), RCUT, 2), 28 * n + 28 * e + 8 * n
+        "neighbor search", lambda: kernels.neighbors_batch(*_frame(box), RCUT, 2), 28 * n + 28 * e + 8 * n
     )
     yield Measurement("edge_rows", lambda: kernels.edge_rows(*rows), per_atom + 56 * e)
     yield Measurement("edge_rows_grad", lambda: kernels.edge_rows_grad(g4, *rows), per_atom + 80 * e)

@@ -116,7 +116,7 @@ def _measured(plan: Plan, graphs: Graphs, own: Path | None, frames: dict[int, Pa
 def _note(plan: Plan) -> str:
     return (
         "Each program through its own `DeepPot.eval`, in processes of their own that take turns. Ratios of medians "
-        "(quartiles of the ratios of neighbouring turns); above 1, DeePMD-kit takes longer or more. The shared "
+        "(quartiles of the ratios of neighboring turns); above 1, DeePMD-kit takes longer or more. The shared "
         "parameters are one checkpoint of deepmd_tf: `dp freeze` for itself, `dp freeze --portable` for DeePMD-kit. "
         "The difference is the largest of energy, forces and virial, each relative to its largest value, checked "
         f"before anything was timed (limit {LARGEST_DIFFERENCE['float64']:.0e} in float64, "

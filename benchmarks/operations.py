@@ -10,7 +10,7 @@ Counted from shapes, a multiplication and its addition as two:
 - the contraction ``D = T^T T[:, :axis]`` of every atom, which is bilinear: nine products of its size, one forward, two
   backward, and in the derivative of the forces two along the tangent, two for the second factor, two backward.
 
-Not counted: embedding net, environment rows, sums over neighbours, activations, loss, optimiser. A program that spends
+Not counted: embedding net, environment rows, sums over neighbors, activations, loss, optimizer. A program that spends
 nothing on those would reach the fraction of the peak that its matrix products reach; the published fraction is that of
 the whole step.
 """

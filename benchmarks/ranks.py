@@ -17,7 +17,7 @@ from benchmarks.report import Spread, spread_of_ratio
 from benchmarks.turns import take_turns
 
 _LAPS, _WARM_UP = 4, 1
-_MOST_ROUNDS = 5
+_MAX_ROUNDS = 5
 _BATCH = 2
 
 RUNS = {
@@ -79,7 +79,7 @@ def findings(plan: Plan) -> Findings:
     """A row for two ranks that share a batch, and one for two that have one each."""
     with tempfile.TemporaryDirectory() as place:
         runs = {name: Run(plan, name, Path(place) / str(k)) for k, name in enumerate(RUNS)}
-        times = take_turns([run.measure for run in runs.values()], min(plan.rounds, _MOST_ROUNDS))
+        times = take_turns([run.measure for run in runs.values()], min(plan.rounds, _MAX_ROUNDS))
     rows = []
     for name, time in list(zip(runs, times, strict=True))[1:]:
         ranks, batch, shared = RUNS[name]
@@ -97,7 +97,7 @@ def _note(plan: Plan) -> str:
     return (
         f"The water model on one side, {_BATCH} frames of 192 atoms in the batch of one rank, one thread a rank and as "
         "many processors as ranks. Trainings are started in turn; each is timed between lines of its learning curve, "
-        f"every {plan.steps} steps, after the first. Ratio of medians (quartiles of the ratios of neighbouring turns). "
+        f"every {plan.steps} steps, after the first. Ratio of medians (quartiles of the ratios of neighboring turns). "
         "The efficiency is that ratio over the number of ranks; the last column is what the program says at its end, "
         "compilation and the first step included: the time of ranks in communication or waiting for the other."
     )

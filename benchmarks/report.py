@@ -26,7 +26,7 @@ class Spread(NamedTuple):
 
 
 def spread_of_ratio(above: Sequence[float], below: Sequence[float]) -> Spread:
-    """The ratio of medians, with the quartiles of the ratios of neighbouring turns."""
+    """The ratio of medians, with the quartiles of the ratios of neighboring turns."""
     above, below = np.asarray(above), np.asarray(below)
     low, high = np.quantile(above / below, [0.25, 0.75])
     return Spread(float(np.median(above) / np.median(below)), float(low), float(high))

@@ -115,7 +115,7 @@ def _note(threads: int) -> str:
     return (
         "This program alone: `DeepPot.eval` of energy, force and virial of one frame, the box of water repeated; "
         f"{threads} thread{'s' * (threads > 1)}. Each size in a process of its own, in turn with the reference in "
-        "another: ratio of medians (quartiles of the ratios of neighbouring turns). Before timing, energy per image "
+        "another: ratio of medians (quartiles of the ratios of neighboring turns). Before timing, energy per image "
         "and the forces in all images were compared with those of one box. Memory is the largest resident set of the "
         "process (`getrusage`), interpreter and TensorFlow included."
     )

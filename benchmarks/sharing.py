@@ -58,5 +58,5 @@ def _note(threads: int) -> str:
         "net; without, one embedding net for each pair of species and one fitting net for each species. The atoms are "
         "the same, their types reassigned in random places as in the kind `species`. Time and memory of training are "
         "relative to the type-embedding form with one species; ratios of medians (quartiles of the ratios of "
-        f"neighbouring turns), all runs taking turns, {threads} thread{'s' * (threads > 1)}."
+        f"neighboring turns), all runs taking turns, {threads} thread{'s' * (threads > 1)}."
     )

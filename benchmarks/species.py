@@ -33,7 +33,7 @@ _BUDGET = 60.0
 
 
 def with_species(data: Data, ntypes: int, place: Path) -> tuple[Data, list[int]]:
-    """The same coordinates and labels with other types in random places, and the slots that their neighbours need."""
+    """The same coordinates and labels with other types in random places, and the slots that their neighbors need."""
     rcut = water_input(data, {})["model"]["descriptor"]["rcut"]
     written, slots = [], []
     for k, system in enumerate((*data.training, data.validation)):
@@ -127,8 +127,8 @@ def _note(plan: Plan) -> str:
     threads = plan.threads[0]
     return (
         "The water input and frames with types reassigned in random places, as many atoms of each; `sel` holds the "
-        "most neighbours of each type in the data. Within a program times are relative to its own time with one "
-        "species: ratios of medians (quartiles of the ratios of neighbouring turns), all programs and numbers of "
+        "most neighbors of each type in the data. Within a program times are relative to its own time with one "
+        "species: ratios of medians (quartiles of the ratios of neighboring turns), all programs and numbers of "
         f"species taking turns, {threads} thread{'s' * (threads > 1)}. Evaluations of DeePMD-kit are of the graph that "
         "`dp freeze --portable` wrote of the same checkpoint, and agreed with ours before they were timed. Parameters "
         "are those in each program's frozen graph, without statistics."

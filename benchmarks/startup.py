@@ -19,7 +19,7 @@ COMMANDS = {
     "dp train input.json": (),
     "dp train --skip-neighbor-stat input.json": ("--skip-neighbor-stat",),
 }
-_MOST_ROUNDS = 5
+_MAX_ROUNDS = 5
 _NEVER_SAVE = 1000
 
 
@@ -37,7 +37,7 @@ def first_step(program: Program, data: Data, options: tuple[str, ...], threads: 
 
 def findings(plan: Plan) -> Findings:
     """A row for each command."""
-    threads, rounds = max(plan.threads), min(plan.rounds, _MOST_ROUNDS)
+    threads, rounds = max(plan.threads), min(plan.rounds, _MAX_ROUNDS)
     rows, drawn = [], Series("DeePMD-kit / deepmd_tf")
     for command, options in COMMANDS.items():
         measurements = [partial(first_step, program, plan.data, options, threads) for program in plan.programs]

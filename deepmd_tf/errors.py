@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import signal
 import sys
 from collections.abc import Iterator
 from contextvars import ContextVar
@@ -17,7 +18,20 @@ class InputError(ValueError):
     """
 
 
-def said(error: BaseException) -> str | None:
+class Stopped(BaseException):
+    """SIGTERM or SIGUSR1 arrived before the first step.
+
+    Not an `Exception`, so that no handler on the way catches it.
+    """
+
+    def __init__(self, number: int):
+        super().__init__(
+            f"{signal.Signals(number).name} before the first step: there is nothing to save, and the files of earlier "
+            "runs are as they were"
+        )
+
+
+def user_message(error: BaseException) -> str | None:
     """Return the one message about an error that lies outside the program; None for any other.
 
     These are what `InputError` and the system say, and memory that runs out, on the processor or the GPU.
@@ -56,8 +70,8 @@ _problems: ContextVar[list[str] | None] = ContextVar("problems", default=None)
 
 
 @contextlib.contextmanager
-def collecting() -> Iterator[list[str]]:
-    """Gather problems instead of stopping at the first: inside, `going_on` and `refuse` add to the list given.
+def collecting_problems() -> Iterator[list[str]]:
+    """Gather problems instead of stopping at the first: inside, `noting_problems` and `refuse` add to the list given.
 
     Only in the thread that entered: others stop at their first problem.
     """
@@ -70,7 +84,7 @@ def collecting() -> Iterator[list[str]]:
 
 
 @contextlib.contextmanager
-def going_on() -> Iterator[None]:
+def noting_problems() -> Iterator[None]:
     """Note an `InputError` of the block and go on after it when problems are collected; otherwise it passes through."""
     try:
         yield
@@ -83,5 +97,5 @@ def going_on() -> Iterator[None]:
 
 def refuse(message: str) -> None:
     """Raise an `InputError`, or only note it when problems are collected."""
-    with going_on():
+    with noting_problems():
         raise InputError(message)

@@ -1,4 +1,4 @@
-"""What the example data sets have in common: sampling, labelling, the ``deepmd/npy`` layout and its checks.
+"""What the example data sets have in common: sampling, labeling, the ``deepmd/npy`` layout and its checks.
 
 Units are Å, eV, eV/Å; the virial is minus stress times volume, so that pressure = trace / 3V.
 """
@@ -71,7 +71,7 @@ def langevin(
 
 
 def thermalize(atoms: Atoms, temperature: float, rng: np.random.Generator) -> None:
-    """Draw the velocities of ``atoms`` at ``temperature`` (K), in place; the centre of mass is at rest afterwards."""
+    """Draw the velocities of ``atoms`` at ``temperature`` (K), in place; the center of mass is at rest afterwards."""
     velocity = rng.standard_normal((len(atoms), 3)) * np.sqrt(units.kB * temperature / atoms.get_masses()[:, None])
     atoms.set_velocities(velocity - np.average(velocity, axis=0, weights=atoms.get_masses()))
 
@@ -167,15 +167,15 @@ def check_labels(directory: Path, index: int, make_calculator: Callable[[], obje
 
 
 def describe(directory: Path, rcut: float) -> list[int]:
-    """Print the ranges of a system; return for each type the largest number of neighbours within ``rcut`` (Å)."""
+    """Print the ranges of a system; return for each type the largest number of neighbors within ``rcut`` (Å)."""
     columns = {name: np.load(directory / "set.000" / f"{name}.npy") for name in COLUMNS}
     names = (directory / "type_map.raw").read_text().split()
     most = np.zeros(len(names), dtype=int)
     for index in range(len(columns["energy"])):
         atoms, _ = read_frame(directory, index)
         kind = np.array([names.index(symbol) for symbol in atoms.symbols])
-        centre, neighbor = neighbor_list("ij", atoms, rcut)
-        counts = np.bincount(centre * len(names) + kind[neighbor], minlength=len(atoms) * len(names))
+        center, neighbor = neighbor_list("ij", atoms, rcut)
+        counts = np.bincount(center * len(names) + kind[neighbor], minlength=len(atoms) * len(names))
         most = np.maximum(most, counts.reshape(len(atoms), len(names)).max(axis=0))
     natoms = len(atoms)
     energy, force = columns["energy"] / natoms, columns["force"]
@@ -184,6 +184,6 @@ def describe(directory: Path, rcut: float) -> list[int]:
         f"{directory.name}: {len(energy)} frames of {natoms} atoms, energy {energy.mean():.3f} eV/atom"
         f" (sd {1e3 * energy.std():.1f} meV), force rms {np.sqrt((force**2).mean()):.2f}"
         f" max {np.abs(force).max():.1f} eV/Å, pressure {pressure.min() / units.GPa:.1f}"
-        f" to {pressure.max() / units.GPa:.1f} GPa, neighbours within {rcut} Å at most {most.tolist()}"
+        f" to {pressure.max() / units.GPa:.1f} GPa, neighbors within {rcut} Å at most {most.tolist()}"
     )
     return most.tolist()

@@ -1,4 +1,4 @@
-"""Frames as domains: atoms, their images as ghosts, and lists of neighbours, as parallel programs hold them."""
+"""Frames as domains: atoms, their images as ghosts, and lists of neighbors, as parallel programs hold them."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ class Domain:
     Attributes
     ----------
     coord, types : ndarray
-        Å ``[nall, 3]`` and ``[nall]``, centres first.
+        Å ``[nall, 3]`` and ``[nall]``, centers first.
     owner : ndarray
-        Index of the centre that each atom is an image of ``[nall]``.
+        Index of the center that each atom is an image of ``[nall]``.
     splits, neighbor : ndarray
-        Who is within the cutoff, or not far beyond, of each centre, in no order.
+        Who is within the cutoff, or not far beyond, of each center, in no order.
     """
 
     coord: np.ndarray

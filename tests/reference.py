@@ -1,4 +1,4 @@
-"""The model in plain NumPy, from its definition: loops over atoms, images and neighbours, no padding, no shared code.
+"""The model in plain NumPy, from its definition: loops over atoms, images and neighbors, no padding, no shared code.
 
 Formulae: DeePMD-kit v2 paper (J. Chem. Phys. 159, 054801, 2023) and DeepPot-SE (arXiv 1805.09003).
 """
@@ -26,7 +26,7 @@ ACTIVATIONS = {
 
 
 def neighbors(coord, cell, rcut, pbc=(True, True, True)) -> list[list[tuple[int, np.ndarray]]]:
-    """Neighbours (index, vector) of every atom among all atoms and their images, in no order."""
+    """Neighbors (index, vector) of every atom among all atoms and their images, in no order."""
     shifts = [np.zeros(3)]
     if cell is not None:
         extent = np.ptp(coord, axis=0).max() + rcut
@@ -85,7 +85,7 @@ def type_embedding(model, values) -> np.ndarray:
 
 
 def two_body_embedding(s, j_type, i_type, table, values, config, *, empty=False) -> np.ndarray:
-    """``G`` of a neighbour, or of an empty slot for neighbours of type j."""
+    """``G`` of a neighbor, or of an empty slot for neighbors of type j."""
     if table is None or config.type == "se_e2_r":
         scope = "filter_type_all" if config.type_one_side else f"filter_type_{i_type}"
         return embedding_net(np.array([s]), values, scope, config, suffix=f"_{j_type}")
@@ -151,7 +151,7 @@ def descriptors(model, values, coord, cell, types) -> np.ndarray:
 
 
 def three_body_descriptors(model, values, coord, cell, types) -> np.ndarray:
-    """Descriptors ``[natoms, M]``: a sum over ordered pairs of neighbours; empty slots have no angular columns."""
+    """Descriptors ``[natoms, M]``: a sum over ordered pairs of neighbors; empty slots have no angular columns."""
     config = model.descriptor
     table = type_embedding(model, values)
     excluded = {frozenset(pair) for pair in config.exclude_types}

@@ -1,4 +1,4 @@
-"""Systems of labelled frames on disk, for tests."""
+"""Systems of labeled frames on disk, for tests."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from ase import Atoms
 
 from deepmd_tf.data import load_system
 
-from .train.runs import dp, write_input, write_system
+from .runs import dp, write_input, write_system
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

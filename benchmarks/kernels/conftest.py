@@ -16,7 +16,7 @@ NATOMS = (ATOMS, 8 * ATOMS)
 
 @pytest.fixture(params=NATOMS, ids=lambda natoms: f"{natoms} atoms")
 def frame(request) -> Water:
-    """A box of water with its neighbours."""
+    """A box of water with its neighbors."""
     return water(request.param)
 
 

@@ -1,4 +1,4 @@
-"""Water for the kernels: a box, its neighbours, and their slots."""
+"""Water for the kernels: a box, its neighbors, and their slots."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def table_of_water(natoms: int):
 
 @cache
 def pairs_of_water(natoms: int):
-    """The cells of a table that pairs of neighbours of `water` lie in."""
+    """The cells of a table that pairs of neighbors of `water` lie in."""
     box = water(natoms)
     rows, _ = table_of_water(natoms)
     found = box.found

@@ -1,4 +1,4 @@
-"""Moments of pairs of neighbours, and their derivatives."""
+"""Moments of pairs of neighbors, and their derivatives."""
 
 import numpy as np
 import pytest

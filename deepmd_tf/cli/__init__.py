@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from rich.logging import RichHandler
 
 from deepmd_tf import __version__
-from deepmd_tf.errors import said
+from deepmd_tf.errors import user_message
 from deepmd_tf.train.report import CONSOLE
 
 COMMANDS = {
@@ -24,10 +24,10 @@ COMMANDS = {
     "freeze": "write a checkpoint's model as a graph file (.pb)",
     "change-bias": "fit the energies per species of a graph or a checkpoint to data",
     "compress": "make the table of a frozen graph smaller, as accurate as asked",
-    "test": "compare a graph with labelled data",
+    "test": "compare a graph with labeled data",
     "model-devi": "say how far several graphs disagree",
     "show": "say what is in a graph",
-    "neighbor-stat": "count neighbours in data, to choose sel",
+    "neighbor-stat": "count neighbors in data, to choose sel",
     "plot-lcurve": "plot a learning curve",
     "where": "print where the plugin for LAMMPS or the C++ API is",
     "doc-train-input": "print the reference of the input file, or its JSON schema",
@@ -37,7 +37,7 @@ _EXAMPLE = """from data to predictions:
   dp train input.json                  learn; lcurve.out and model.ckpt-* appear
   dp plot-lcurve                       look at the learning curve
   dp freeze -o graph.pb                write the latest model
-  dp test -m graph.pb -s validation    compare it with labelled data
+  dp test -m graph.pb -s validation    compare it with labeled data
 
 `dp COMMAND -h` explains a command, `dp doc-train-input` the keys of the input file.
 """
@@ -123,7 +123,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"dp {parsed.command}: interrupted", file=sys.stderr)
         return 130
     except Exception as error:
-        message = said(error)
+        message = user_message(error)
         if message is None:
             raise
         return _fail(parsed.command, message)

@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-s",
         type=_positive,
         metavar="STEP",
-        help="width of the panels where the normalised radial column is small, instead of what --accuracy would "
+        help="width of the panels where the normalized radial column is small, instead of what --accuracy would "
         "choose; without --accuracy a quintic on every panel",
     )
     parser.add_argument(

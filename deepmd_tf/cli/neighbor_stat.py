@@ -1,4 +1,4 @@
-"""Count neighbours in data: the largest number of neighbours of each type, the shortest distance, and a fitting `sel`.
+"""Count neighbors in data: the largest number of neighbors of each type, the shortest distance, and a fitting `sel`.
 
 dp neighbor-stat -s data -r 6.0 -t O H
 """
@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace) -> None:
         }
         print(json.dumps(result, indent=2))
         return
-    table = Table(title=f"Neighbours within {arguments.rcut:g} Å", title_justify="left")
+    table = Table(title=f"Neighbors within {arguments.rcut:g} Å", title_justify="left")
     for name in ("type", "largest number", "suggested sel"):
         table.add_column(name, justify="right")
     for row in zip(arguments.type_map, seen.max_neighbors, suggested, strict=True):

@@ -1,4 +1,4 @@
-"""Compare a frozen graph with labelled data: mean absolute and root-mean-square errors per system and over all.
+"""Compare a frozen graph with labeled data: mean absolute and root-mean-square errors per system and over all.
 
 dp test -m graph.pb -s data/validation
 dp test -m graph.pb -s data -n 100 --plot parity.png --json

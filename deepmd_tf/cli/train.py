@@ -21,7 +21,8 @@ import numpy as np
 from rich.progress import Progress
 from rich.table import Table
 
-from deepmd_tf.train.interruption import Interruption, Stopped
+from deepmd_tf.errors import Stopped
+from deepmd_tf.train.interruption import Interruption
 from deepmd_tf.train.report import CONSOLE
 
 log = logging.getLogger("deepmd_tf")
@@ -60,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--skip-neighbor-stat",
         action="store_true",
-        help="do not compare sel with the neighbours in all the data first (training itself still reports overflow)",
+        help="do not compare sel with the neighbors in all the data first (training itself still reports overflow)",
     )
     parser.add_argument(
         "--check-data",
@@ -92,7 +93,7 @@ def _train(arguments: argparse.Namespace, ranks, interruption: Interruption) -> 
     from deepmd_tf.config import load_config
     from deepmd_tf.files import check_writable
     from deepmd_tf.train import prepare
-    from deepmd_tf.train.lock import only_run
+    from deepmd_tf.checkpoint.lock import only_run
 
     config = load_config(arguments.input)
     if arguments.check_data:
@@ -148,7 +149,7 @@ def _stored(arguments: argparse.Namespace):
     place = arguments.restart or arguments.init_model or arguments.finetune
     if place is None or (arguments.finetune and Path(place).is_file()):
         return None
-    from deepmd_tf.train.checkpoint import StoredCheckpoint
+    from deepmd_tf.checkpoint.stored import StoredCheckpoint
 
     return StoredCheckpoint(place)
 
@@ -159,7 +160,7 @@ def _prepare(config, stored, arguments: argparse.Namespace, ranks):
     from deepmd_tf.train import prepare
     from deepmd_tf.train.notices import warn_of_oddities
     from deepmd_tf.train.trainer import Trainer
-    from deepmd_tf.train.transfer import complete, for_types, report_parameters
+    from deepmd_tf.transfer.type_map import complete, for_types, report_parameters
 
     config = ranks.broadcast(prepare.resolve_seed(config, stored.config if arguments.restart else None))
     start = _start(stored, arguments)
@@ -218,7 +219,7 @@ def _fit_energies(trainer, training, types, ranks) -> None:
 def _start(stored, arguments: argparse.Namespace):
     """Where parameters come from when not from chance."""
     from deepmd_tf.config.hybrid import members_of
-    from deepmd_tf.train.start import Start
+    from deepmd_tf.transfer.start import Start
 
     if stored is not None:
         model = stored.config["model"]
@@ -245,14 +246,14 @@ def _counted(frames: int):
         yield lambda count: progress.advance(task, count)
 
 
-_MOST_SYSTEMS = 20
+_MAX_SYSTEMS = 20
 
 
 def _show_data(purpose: str, source) -> None:
     """Log one line per system, of many the first few and what they are together."""
     from deepmd_tf.data import summary
 
-    shown = slice(_MOST_SYSTEMS if len(source.systems) > _MOST_SYSTEMS + 1 else None)
+    shown = slice(_MAX_SYSTEMS if len(source.systems) > _MAX_SYSTEMS + 1 else None)
     sampler = source.sampler
     for row in summary(source.systems[shown], sampler.batch_sizes[shown], sampler.probabilities[shown]):
         log.info(

@@ -1,4 +1,4 @@
-"""The option `--xyz-keys` of commands that read labelled data."""
+"""The option `--xyz-keys` of commands that read labeled data."""
 
 from __future__ import annotations
 

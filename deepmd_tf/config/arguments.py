@@ -1,4 +1,4 @@
-"""The keys as dargs arguments, for tools that work on those: normalisation, editors, graphical forms."""
+"""The keys as dargs arguments, for tools that work on those: normalization, editors, graphical forms."""
 
 from __future__ import annotations
 

@@ -15,8 +15,8 @@ class DescriptorConfig:
 
     type: str = option("The descriptor.")
     sel: tuple[int, ...] | str = option(
-        "Number of neighbours of each species for which the descriptor is normalised, one integer per entry of "
-        "`model.type_map`. `auto` (the same as `auto:1.1`) or `auto:factor` counts the neighbours in the training "
+        "Number of neighbors of each species for which the descriptor is normalized, one integer per entry of "
+        "`model.type_map`. `auto` (the same as `auto:1.1`) or `auto:factor` counts the neighbors in the training "
         "data, multiplies by the factor and rounds up to a multiple of 4.",
         "auto",
         limits=NOT_NEGATIVE,
@@ -37,7 +37,7 @@ class DescriptorConfig:
         limits=NOT_NEGATIVE,
     )
     set_davg_zero: bool = option(
-        "Set the averages of the normalisation to zero; wanted when `fitting_net.atom_ener` is given.", False
+        "Set the averages of the normalization to zero; wanted when `fitting_net.atom_ener` is given.", False
     )
 
     @property
@@ -61,7 +61,7 @@ class DescriptorConfig:
 
     @property
     def zero_when_isolated(self) -> bool:
-        """Whether an atom without neighbours has a descriptor of zeros."""
+        """Whether an atom without neighbors has a descriptor of zeros."""
         return self.set_davg_zero
 
     def problems(self) -> Iterator[tuple[str, str]]:
@@ -73,7 +73,7 @@ class DescriptorConfig:
         if isinstance(self.sel, str):
             yield from self._sel_string_problems()
         elif sum(self.sel) == 0:
-            yield "sel", f"expected at least one neighbour in all, got {list(self.sel)}"
+            yield "sel", f"expected at least one neighbor in all, got {list(self.sel)}"
         for pair in self.exclude_types:
             if len(pair) != 2:
                 yield "exclude_types", f"expected pairs of two type indices, got {list(pair)}"

@@ -46,7 +46,7 @@ class HybridConfig:
 
     @property
     def zero_when_isolated(self) -> bool:
-        """Whether an atom without neighbours has a descriptor of zeros."""
+        """Whether an atom without neighbors has a descriptor of zeros."""
         return all(member.zero_when_isolated for member in self.list)
 
     def problems(self) -> Iterator[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""`learning_rate`: how the step of the optimiser shrinks during training."""
+"""`learning_rate`: how the step of the optimizer shrinks during training."""
 
 from __future__ import annotations
 

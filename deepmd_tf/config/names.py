@@ -17,6 +17,6 @@ PRECISION_DOC = "Floating-point type of the parameters and of the arithmetic ins
 TRAINABLE_DOC = "Whether the parameters change in training."
 SEED_DOC = "Seed of the initial parameters; null takes a fresh one."
 TYPE_ONE_SIDE_DOC = (
-    "With true the embedding depends on the species of the neighbour only, with false on those of the neighbour and of "
-    "the centre."
+    "With true the embedding depends on the species of the neighbor only, with false on those of the neighbor and of "
+    "the center."
 )

@@ -12,7 +12,7 @@ from deepmd_tf.config.fields import POSITIVE, option
 
 @dataclass(frozen=True)
 class SeE2AConfig(DescriptorConfig):
-    """The smooth two-body descriptor built from distances and directions of the neighbours."""
+    """The smooth two-body descriptor built from distances and directions of the neighbors."""
 
     type: str = option(
         "The descriptor: `se_e2_a` (alias `se_a`); or `se_a_ebd_v2`, the same in strip mode, in which the type "

@@ -11,7 +11,7 @@ from deepmd_tf.config.fields import option
 
 @dataclass(frozen=True)
 class SeE2RConfig(DescriptorConfig):
-    """The smooth two-body descriptor built from distances of the neighbours alone."""
+    """The smooth two-body descriptor built from distances of the neighbors alone."""
 
     type: str = option(
         "The descriptor: `se_e2_r` (alias `se_r`) with embedding nets for each species or pair of species; or "

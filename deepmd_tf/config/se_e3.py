@@ -10,11 +10,11 @@ from deepmd_tf.config.fields import option
 
 @dataclass(frozen=True)
 class SeE3Config(DescriptorConfig):
-    """The smooth three-body descriptor built from the angles between pairs of neighbours."""
+    """The smooth three-body descriptor built from the angles between pairs of neighbors."""
 
     type: str = option(
         "The descriptor: `se_e3` (aliases `se_at`, `se_a_3be`, `se_t`) with an embedding net for each pair of species "
-        "of the neighbours; or `se_e3_tebd` with one net that is told their species by the type embedding.",
+        "of the neighbors; or `se_e3_tebd` with one net that is told their species by the type embedding.",
         "se_e3",
     )
 
@@ -25,5 +25,5 @@ class SeE3Config(DescriptorConfig):
 
     @property
     def zero_when_isolated(self) -> bool:
-        """Whether an atom without neighbours has a descriptor of zeros: always, for it has no pairs of them."""
+        """Whether an atom without neighbors has a descriptor of zeros: always, for it has no pairs of them."""
         return True

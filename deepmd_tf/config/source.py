@@ -12,9 +12,9 @@ import yaml
 from deepmd_tf.errors import InputError
 
 _YAML_SUFFIXES = (".yaml", ".yml")
-_MOST_BYTES = 64 * 1024**2
-_MOST_LETTERS = 200
-_MOST_VALUES = 1_000_000
+_MAX_BYTES = 64 * 1024**2
+_MAX_LETTERS = 200
+_MAX_VALUES = 1_000_000
 """What a file may hold once its YAML aliases are followed; a few lines of aliases of aliases would be any number."""
 
 
@@ -36,8 +36,8 @@ def read_mapping(path: str | Path) -> dict[str, Any]:
 
 def _read_text(path: Path) -> str:
     try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise InputError(f"{path}: {path.stat().st_size} bytes; an input file is at most {_MOST_BYTES}")
+        if path.stat().st_size > _MAX_BYTES:
+            raise InputError(f"{path}: {path.stat().st_size} bytes; an input file is at most {_MAX_BYTES}")
         return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; give the path of a JSON or YAML input file") from None
@@ -154,8 +154,8 @@ def _check_size(data: Any, path: Path) -> None:
         sizes[id(value)] = None
         items = value.values() if isinstance(value, dict) else value
         sizes[id(value)] = total = 1 + sum(map(count, items))
-        if total > _MOST_VALUES:
-            raise InputError(f"{path}: not valid input: more than {_MOST_VALUES} values, with its aliases followed")
+        if total > _MAX_VALUES:
+            raise InputError(f"{path}: not valid input: more than {_MAX_VALUES} values, with its aliases followed")
         return total
 
     count(data)
@@ -183,4 +183,4 @@ def _parse_yaml(text: str, path: Path) -> Any:
 
 def _begin(text: str) -> str:
     """Enough of what the parser says: it may quote the whole file."""
-    return text if len(text) <= _MOST_LETTERS else f"{text[:_MOST_LETTERS]}..."
+    return text if len(text) <= _MAX_LETTERS else f"{text[:_MAX_LETTERS]}..."

@@ -128,7 +128,7 @@ class TrainingConfig:
         own=True,
     )
     stat_file: str | None = option(
-        "File that statistics and neighbour counts of the training data are kept in, and taken from when data and "
+        "File that statistics and neighbor counts of the training data are kept in, and taken from when data and "
         "settings are the same (JSON, with checksums); in a directory, `deepmd_tf-statistics.json`. null: such a file "
         "in the nearest directory that has all systems, made when looking at the data took more than ten seconds.",
         None,

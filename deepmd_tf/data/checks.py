@@ -10,7 +10,7 @@ from deepmd_tf.data.labels import Label
 from deepmd_tf.errors import refuse
 
 _CHUNK_NUMBERS = 4 * 1024**2
-_MOST_SHOWN = 5
+_MAX_SHOWN = 5
 FLATNESS = 1e-8
 """A cell whose volume is below this fraction of the product of its edge lengths is degenerate."""
 
@@ -39,11 +39,11 @@ def check_finite(rows: np.ndarray, label: Label, path: str | Path) -> None:
         finite = np.isfinite(piece)
         for frame in np.flatnonzero(~finite.all(axis=1)):
             bad += 1
-            if bad <= _MOST_SHOWN:
+            if bad <= _MAX_SHOWN:
                 column = int(finite[frame].argmin())
                 _refuse_number(piece[frame, column], start + int(frame), column, label, path, rows.shape[1])
-    if bad > _MOST_SHOWN:
-        refuse(f"{path}: {bad - _MOST_SHOWN} more frames with numbers that are not finite")
+    if bad > _MAX_SHOWN:
+        refuse(f"{path}: {bad - _MAX_SHOWN} more frames with numbers that are not finite")
 
 
 def _refuse_number(value: float, frame: int, column: int, label: Label, path: str | Path, ncolumns: int) -> None:
@@ -68,13 +68,13 @@ def check_cells(rows: np.ndarray, path: str | Path) -> None:
         volume = np.abs(np.linalg.det(cells))
         edges = np.prod(np.linalg.norm(cells, axis=2), axis=1)
         flat = np.flatnonzero(~(volume > FLATNESS * edges) & np.isfinite(cells).all(axis=(1, 2)))
-    for frame in map(int, flat[:_MOST_SHOWN]):
+    for frame in map(int, flat[:_MAX_SHOWN]):
         refuse(
             f"{path}: frame {frame} (counted from 0): expected cell vectors that span a volume, got a volume of "
             f"{volume[frame]:.3g} Å^3 from {cells[frame].tolist()}; for a system without a cell add an empty file nopbc"
         )
-    if len(flat) > _MOST_SHOWN:
-        refuse(f"{path}: {len(flat) - _MOST_SHOWN} more frames with cell vectors that span no volume")
+    if len(flat) > _MAX_SHOWN:
+        refuse(f"{path}: {len(flat) - _MAX_SHOWN} more frames with cell vectors that span no volume")
 
 
 def single_precision_rounding(energy: np.ndarray, natoms: np.ndarray) -> float:

@@ -21,7 +21,7 @@ from deepmd_tf.data.species import FixedTypes, FrameTypes, check_frame_types, re
 from deepmd_tf.data.system import System
 from deepmd_tf.data.tree import Directory, Tree
 from deepmd_tf.data.xyz import is_xyz, read_xyz
-from deepmd_tf.errors import InputError, going_on
+from deepmd_tf.errors import InputError, noting_problems
 
 FRAME_TYPES = "real_atom_types.npy"
 """Types of the atoms of every frame, in systems of mixed type."""
@@ -57,7 +57,7 @@ def load_systems(
     with Files() as files:
 
         def load(path: str) -> list[System]:
-            with going_on():
+            with noting_problems():
                 return read_xyz(path, names, xyz_keys) if is_xyz(path) else [_load(path, names, files, memory)]
             return []
 
@@ -96,7 +96,7 @@ def _load(path: str, type_map: tuple[str, ...], files: Files, memory: Memory) ->
     for folder in sets:
         nframes = None
         for label in present:
-            with going_on():
+            with noting_problems():
                 array = _read_label(tree, f"{folder}/{label.name}.npy", label, natoms, nframes, memory)
                 nframes = len(array)
                 rows[label.name].append(array)

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 KEPT_FRACTION = 0.25
 """Part of the machine's memory that arrays are kept in; the rest of the data is read when it is needed."""
 
-MOST_MAPS = 200
+MAX_MAPS = 200
 """Memory maps at a time; each holds a file descriptor, of which a process usually has 1024."""
 
 _LIMITS = {
@@ -32,7 +32,7 @@ class Memory:
         Processes of this machine that each keep the data, and have an equal part of that quarter.
     """
 
-    def __init__(self, nbytes: int | None = None, maps: int = MOST_MAPS, *, sharing: int = 1) -> None:
+    def __init__(self, nbytes: int | None = None, maps: int = MAX_MAPS, *, sharing: int = 1) -> None:
         self._nbytes = int(KEPT_FRACTION * available() / sharing) if nbytes is None else nbytes
         self._maps = maps
 

@@ -25,7 +25,7 @@ _HEADER_READERS = {
     (3, 0): np.lib.format.read_array_header_2_0,
 }
 _LONGEST_HEADER = 10_000
-_MOST_AXES = 8  # nothing that is read has more than three
+_MAX_AXES = 8  # nothing that is read has more than three
 _START_BYTES = 2 * _LONGEST_HEADER
 
 
@@ -159,7 +159,7 @@ def _parsed(header: bytes) -> tuple[tuple[int, ...], bool, np.dtype]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         shape, fortran_order, dtype = _HEADER_READERS[version](stream, _LONGEST_HEADER)
-    lengths = len(shape) <= _MOST_AXES and all(type(n) is int and n >= 0 for n in shape)  # True is an int to NumPy
+    lengths = len(shape) <= _MAX_AXES and all(type(n) is int and n >= 0 for n in shape)  # True is an int to NumPy
     if not lengths or math.prod(n or 1 for n in shape) >= 2**60:
         raise ValueError(f"shape {str(shape)[:60]}")
     return shape, fortran_order, dtype

@@ -29,7 +29,7 @@ def system_probabilities(
     if sys_probs is not None:
         if len(sys_probs) != len(nbatches):
             raise InputError(f"sys_probs: expected {len(nbatches)} numbers, one per system, got {len(sys_probs)}")
-        return _normalised(np.array(sys_probs, dtype=np.float64), "sys_probs")
+        return _normalized(np.array(sys_probs, dtype=np.float64), "sys_probs")
     message = auto_prob_message(auto_prob)
     if message:
         raise InputError(f"auto_prob: {message}")
@@ -37,7 +37,7 @@ def system_probabilities(
     if style == "prob_uniform":
         return np.full(len(nbatches), 1.0 / len(nbatches))
     sizes = np.array(nbatches, dtype=np.float64)
-    return _normalised(_by_blocks(sizes, blocks) if blocks else sizes, "auto_prob")
+    return _normalized(_by_blocks(sizes, blocks) if blocks else sizes, "auto_prob")
 
 
 def _by_blocks(sizes: np.ndarray, blocks: list[str]) -> np.ndarray:
@@ -55,7 +55,7 @@ def _by_blocks(sizes: np.ndarray, blocks: list[str]) -> np.ndarray:
     return weights
 
 
-def _normalised(weights: np.ndarray, key: str) -> np.ndarray:
+def _normalized(weights: np.ndarray, key: str) -> np.ndarray:
     total = weights.sum()
     if not np.isfinite(total) or total <= 0 or (weights < 0).any():
         raise InputError(f"{key}: expected weights that are not negative with a positive sum, got {weights.tolist()}")

@@ -19,7 +19,7 @@ PADDING = -1
 
 _CHUNK_NUMBERS = 4 * 1024**2
 _SHOWN = 40  # characters of a word in a message
-_MOST_NAMES = 1000
+_MAX_NAMES = 1000
 
 
 def _cut(word: str) -> str:
@@ -130,9 +130,9 @@ def read_names(tree: Tree, type_map: tuple[str, ...]) -> Names | None:
     if not tree.has("type_map.raw"):
         return None
     place, names = tree.place("type_map.raw"), tuple(tree.words("type_map.raw"))
-    if len(names) > _MOST_NAMES or any(len(name) > _SHOWN for name in names):
+    if len(names) > _MAX_NAMES or any(len(name) > _SHOWN for name in names):
         raise InputError(
-            f"{place}: expected at most {_MOST_NAMES} names of at most {_SHOWN} characters, got {len(names)}, the "
+            f"{place}: expected at most {_MAX_NAMES} names of at most {_SHOWN} characters, got {len(names)}, the "
             f"longest '{_cut(max(names, key=len))}'"
         )
     if len(set(names)) < len(names):

@@ -11,7 +11,7 @@ from deepmd_tf.data.system import System
 
 @dataclass(frozen=True)
 class SummaryRow:
-    """One system in the table: its size, how it is drawn, and what it is labelled with."""
+    """One system in the table: its size, how it is drawn, and what it is labeled with."""
 
     path: str
     natoms: int

@@ -27,9 +27,9 @@ from deepmd_tf.errors import InputError
 log = logging.getLogger(__name__)
 
 SUFFIXES = (".xyz", ".extxyz")
-_MOST_ENDS = 100
-_MOST_DIGITS = 4
-_WIDE = re.compile(rf":\s*\w+\s*:\s*\+?[0_]*([1-9][\d_]{{{_MOST_DIGITS},}})")
+_MAX_ENDS = 100
+_MAX_DIGITS = 4
+_WIDE = re.compile(rf":\s*\w+\s*:\s*\+?[0_]*([1-9][\d_]{{{_MAX_DIGITS},}})")
 """A column of Properties that claims more numbers than anything has."""
 _VOIGT = [0, 5, 4, 5, 1, 3, 4, 3, 2]
 _AGREEMENT = 1e-3
@@ -62,10 +62,10 @@ class _Lines(io.TextIOWrapper):
         """Read a line; empty at the end of the file."""
         line = super().readline(*size)
         self._ended = 0 if line else self._ended + 1
-        if self._ended > _MOST_ENDS:
+        if self._ended > _MAX_ENDS:
             raise EOFError("it claims more atoms than there are lines")
         if "roperties" in line and (wide := _WIDE.search(line)):
-            raise ValueError(f"it claims {wide[1][:20]} columns, of at most {10**_MOST_DIGITS - 1}")
+            raise ValueError(f"it claims {wide[1][:20]} columns, of at most {10**_MAX_DIGITS - 1}")
         return line
 
 

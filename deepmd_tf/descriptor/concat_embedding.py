@@ -1,7 +1,7 @@
 """One embedding net for all species, which is told them by their vectors.
 
-``G(s, A_j)`` (one side) or ``G(s, A_j, A_i)`` (two sides) is a net of the normalised radial column s and of rows A of
-the type embedding, neighbour first (DeePMD-kit v2 paper, J. Chem. Phys. 159, 054801, 2023). Types are discrete, so the
+``G(s, A_j)`` (one side) or ``G(s, A_j, A_i)`` (two sides) is a net of the normalized radial column s and of rows A of
+the type embedding, neighbor first (DeePMD-kit v2 paper, J. Chem. Phys. 159, 054801, 2023). Types are discrete, so the
 part of the first layer that multiplies them is a bias looked up by type.
 """
 
@@ -33,7 +33,7 @@ class ConcatEmbedding(RadialEmbedding):
     type_width : int
         Width of the type embedding.
     one_side : bool
-        Whether only the neighbour's type counts.
+        Whether only the neighbor's type counts.
     trainable : bool
         Whether training changes the net.
     """

@@ -1,4 +1,4 @@
-"""The native geometry: the real neighbours of every centre as edges, and what pulls back through them."""
+"""The native geometry: the real neighbors of every center as edges, and what pulls back through them."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from deepmd_tf.descriptor.frames import Frames
 
 
 @dataclass(frozen=True)
-class Normalisation:
-    """How environment rows are normalised, by the centre's type.
+class Normalization:
+    """How environment rows are normalized, by the center's type.
 
     Attributes
     ----------
@@ -26,26 +26,26 @@ class Normalisation:
 
     @property
     def at_cutoff(self) -> tf.Tensor:
-        """The normalised radial column where s is zero, the least there is, ``[ntypes]``."""
+        """The normalized radial column where s is zero, the least there is, ``[ntypes]``."""
         return -self.avg / self.std_radial
 
 
 @dataclass(frozen=True)
 class EdgeEnvironment:
-    """Edges of every centre, sorted by the neighbour's type, then distance.
+    """Edges of every center, sorted by the neighbor's type, then distance.
 
     Attributes
     ----------
     edge_vec : Tensor
         r_j + shift - r_i (Å), float64 ``[nedge, 3]``; everything differentiable is a function of them.
     edge_splits : Tensor
-        int64 ``[natoms + 1]``: the edges of each centre.
+        int64 ``[natoms + 1]``: the edges of each center.
     neighbor : Tensor
-        int32 ``[nedge]``, the neighbour's number in the batch.
+        int32 ``[nedge]``, the neighbor's number in the batch.
     rows : Tensor
-        Normalised environment rows, float64 ``[nedge, 4]``.
+        Normalized environment rows, float64 ``[nedge, 4]``.
     max_neighbors : Tensor
-        int32 ``[ntypes]``, the largest number of neighbours of each type that a centre of the batch has.
+        int32 ``[ntypes]``, the largest number of neighbors of each type that a center of the batch has.
     frames : Frames
         Where it came from.
     """
@@ -74,23 +74,23 @@ class EdgeEnvironment:
 
     @property
     def center_type(self) -> tf.Tensor:
-        """Types of the centres, int32 ``[ncenters]``."""
+        """Types of the centers, int32 ``[ncenters]``."""
         return self.frames.type
 
     @property
     def center_frame(self) -> tf.Tensor:
-        """The frame of every centre, int32 ``[ncenters]``."""
+        """The frame of every center, int32 ``[ncenters]``."""
         return tf.repeat(tf.range(self.nframes), self.frames.splits[1:] - self.frames.splits[:-1])
 
     @property
     def edge_center(self) -> tf.Tensor:
-        """The centre of every edge, int64 ``[nedge]``."""
+        """The center of every edge, int64 ``[nedge]``."""
         count = self.edge_splits[1:] - self.edge_splits[:-1]
         return tf.repeat(tf.range(tf.size(count, tf.int64)), count)
 
     @property
     def fparam(self) -> tf.Tensor | None:
-        """Frame parameters of every centre ``[ncenters, numb_fparam]``."""
+        """Frame parameters of every center ``[ncenters, numb_fparam]``."""
         return None if self.frames.fparam is None else tf.gather(self.frames.fparam, self.center_frame)
 
     @property
@@ -99,7 +99,7 @@ class EdgeEnvironment:
         return self.frames.aparam
 
     def frame_sum(self, values: tf.Tensor) -> tf.Tensor:
-        """Sum what centres have ``[ncenters]`` over each frame ``[nframes]``."""
+        """Sum what centers have ``[ncenters]`` over each frame ``[nframes]``."""
         return tf.math.unsorted_segment_sum(values, self.center_frame, self.nframes)
 
     def force(self, edge_grad: tf.Tensor) -> tf.Tensor:
@@ -112,15 +112,15 @@ class EdgeEnvironment:
 
 
 def edge_environment(
-    frames: Frames, normalisation: Normalisation, ntypes: int, rcut: float, rcut_smth: float
+    frames: Frames, normalization: Normalization, ntypes: int, rcut: float, rcut_smth: float
 ) -> EdgeEnvironment:
-    """Neighbour search and environment rows of a batch.
+    """Neighbor search and environment rows of a batch.
 
     Parameters
     ----------
     frames : Frames
         The batch.
-    normalisation : Normalisation
+    normalization : Normalization
         Of the rows.
     ntypes : int
         Number of types.
@@ -134,9 +134,9 @@ def edge_environment(
         edge_vec,
         edge_splits,
         frames.type,
-        normalisation.avg,
-        normalisation.std_radial,
-        normalisation.std_angular,
+        normalization.avg,
+        normalization.std_radial,
+        normalization.std_angular,
         rcut,
         rcut_smth,
     )

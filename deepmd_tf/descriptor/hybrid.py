@@ -1,6 +1,6 @@
 """Several descriptors one behind the other, ``hybrid``.
 
-``D = (D_0, D_1, ...)``, each with its own cutoff, slots and normalisation (DeePMD-kit v2 paper, J. Chem. Phys. 159,
+``D = (D_0, D_1, ...)``, each with its own cutoff, slots and normalization (DeePMD-kit v2 paper, J. Chem. Phys. 159,
 054801, 2023). Parameters of the k-th have ``_{k}`` behind the first part of their names, as in
 ``filter_type_all_1/matrix_1``.
 """
@@ -40,7 +40,7 @@ class JoinedEnvironment:
 
     @property
     def max_neighbors(self) -> tf.Tensor:
-        """int32 ``[nmembers * ntypes]``, the largest numbers of neighbours, member by member."""
+        """int32 ``[nmembers * ntypes]``, the largest numbers of neighbors, member by member."""
         return tf.concat([member.max_neighbors for member in self.members], axis=0)
 
     @property
@@ -50,12 +50,12 @@ class JoinedEnvironment:
 
     @property
     def center_type(self) -> tf.Tensor:
-        """Types of the centres, int32 ``[ncenters]``."""
+        """Types of the centers, int32 ``[ncenters]``."""
         return self.members[0].center_type
 
     @property
     def fparam(self) -> tf.Tensor | None:
-        """Frame parameters of every centre ``[ncenters, numb_fparam]``."""
+        """Frame parameters of every center ``[ncenters, numb_fparam]``."""
         return self.members[0].fparam
 
     @property
@@ -64,7 +64,7 @@ class JoinedEnvironment:
         return self.members[0].aparam
 
     def frame_sum(self, values: tf.Tensor) -> tf.Tensor:
-        """Sum what centres have ``[ncenters]`` over each frame ``[nframes]``."""
+        """Sum what centers have ``[ncenters]`` over each frame ``[nframes]``."""
         return self.members[0].frame_sum(values)
 
     def force(self, *gradients: tf.Tensor) -> tf.Tensor:
@@ -89,7 +89,7 @@ class Hybrid(tf.Module):
     type_width : int or None
         Width of the type embedding; None without one.
     statistics : tuple of EnvironmentStatistics
-        Normalisation per centre type, of each member.
+        Normalization per center type, of each member.
     parameters : Parameters
         The source of parameters.
 

@@ -12,18 +12,18 @@ from deepmd_tf.descriptor.frames import PaddedFrames
 
 @dataclass(frozen=True)
 class PaddedEnvironment:
-    """Environment rows of every centre in ``nnei = sum(sel)`` slots, blocks by neighbour type.
+    """Environment rows of every center in ``nnei = sum(sel)`` slots, blocks by neighbor type.
 
     A row has four columns, or the radial one alone.
 
     Attributes
     ----------
     rows : Tensor
-        Normalised environment rows ``[nframes, nloc * nnei * columns]``; energies are functions of them.
+        Normalized environment rows ``[nframes, nloc * nnei * columns]``; energies are functions of them.
     rows_deriv, rij, nlist : Tensor
         The other outputs of ProdEnvMatA or ProdEnvMatR (CONTRACT: compiled ops).
     max_neighbors : Tensor
-        int32 ``[ntypes]``, the largest number of neighbours of each type that a centre of the batch has.
+        int32 ``[ntypes]``, the largest number of neighbors of each type that a center of the batch has.
     frames : PaddedFrames
         Where it came from.
     nnei, columns : int
@@ -51,12 +51,12 @@ class PaddedEnvironment:
 
     @property
     def center_type(self) -> tf.Tensor:
-        """Types of the centres, int32 ``[ncenters]``."""
+        """Types of the centers, int32 ``[ncenters]``."""
         return tf.reshape(self.frames.type[:, : self.frames.natoms[0]], [-1])
 
     @property
     def fparam(self) -> tf.Tensor | None:
-        """Frame parameters of every centre ``[ncenters, numb_fparam]``."""
+        """Frame parameters of every center ``[ncenters, numb_fparam]``."""
         if self.frames.fparam is None:
             return None
         return tf.repeat(self.frames.fparam, self.frames.natoms[0], axis=0)
@@ -70,12 +70,12 @@ class PaddedEnvironment:
 
     @property
     def used_slots(self) -> tf.Tensor:
-        """Indices of the slots that hold a neighbour of at least one centre, int32 ``[nused]``."""
+        """Indices of the slots that hold a neighbor of at least one center, int32 ``[nused]``."""
         held = tf.reduce_any(tf.reshape(self.nlist, [-1, self.nnei]) >= 0, axis=0)
         return tf.cast(tf.where(held)[:, 0], tf.int32)
 
     def frame_sum(self, values: tf.Tensor) -> tf.Tensor:
-        """Sum what centres have ``[ncenters]`` over each frame ``[nframes]``."""
+        """Sum what centers have ``[ncenters]`` over each frame ``[nframes]``."""
         return tf.reduce_sum(tf.reshape(values, tf.stack([self.nframes, -1])), axis=1)
 
     def force(self, rows_grad: tf.Tensor) -> tf.Tensor:
@@ -102,16 +102,16 @@ def padded_environment(
     rcut_smth: float,
     columns: int = 4,
 ) -> PaddedEnvironment:
-    """Neighbour search and environment rows of a batch.
+    """Neighbor search and environment rows of a batch.
 
     Parameters
     ----------
     frames : PaddedFrames
         The batch.
     avg, std : Tensor
-        Normalisation per centre type, float64 ``[ntypes, nnei * columns]``.
+        Normalization per center type, float64 ``[ntypes, nnei * columns]``.
     sel : tuple of int
-        Slots per neighbour type.
+        Slots per neighbor type.
     rcut, rcut_smth : float
         Cutoff and where smoothing begins (Å).
     columns : int

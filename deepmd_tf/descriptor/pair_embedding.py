@@ -1,7 +1,7 @@
-"""The embedding of a pair of neighbours: a function of the angle between them and of their types.
+"""The embedding of a pair of neighbors: a function of the angle between them and of their types.
 
 For each code, an unordered pair of types, it is a smooth function of one number, theta, the product of the two
-neighbours' angular columns. `tabulated` writes it on every cell, an interval of theta of one code, as the Chebyshev
+neighbors' angular columns. `tabulated` writes it on every cell, an interval of theta of one code, as the Chebyshev
 series through its values at Chebyshev points (see `radial_embedding`).
 """
 
@@ -52,7 +52,7 @@ class PairEmbedding(tf.Module):
 
     @abstractmethod
     def __call__(self, theta: tf.Tensor, code: tf.Tensor, type_table: tf.Tensor | None) -> tf.Tensor:
-        """What a pair (j, k) of neighbours of types ``t_j <= t_k`` adds to the descriptor, over theta.
+        """What a pair (j, k) of neighbors of types ``t_j <= t_k`` adds to the descriptor, over theta.
 
         Parameters
         ----------

@@ -1,11 +1,11 @@
-"""The embedding of a neighbour: a function of its distance and of the types, and the same function tabulated.
+"""The embedding of a neighbor: a function of its distance and of the types, and the same function tabulated.
 
-For each code (a neighbour's type, or a pair of types) an embedding ``G(s, code)`` is a smooth function of one number,
-the normalised radial column s. `tabulated` writes it on every cell, an interval of s of one code, as the Chebyshev
+For each code (a neighbor's type, or a pair of types) an embedding ``G(s, code)`` is a smooth function of one number,
+the normalized radial column s. `tabulated` writes it on every cell, an interval of s of one code, as the Chebyshev
 series through its values at Chebyshev points: so many terms that those left out are round-off, which the size of the
 last ones shows (J. P. Boyd, Chebyshev and Fourier Spectral Methods, 2001, section 2.12). Values, derivatives by s and
 derivatives by the parameters are then those of the embedding itself, while its nets are evaluated at a few points of
-each cell instead of at every neighbour.
+each cell instead of at every neighbor.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class RadialEmbedding(tf.Module):
     ntypes : int
         Number of types.
     one_side : bool
-        Whether only the neighbour's type counts.
+        Whether only the neighbor's type counts.
 
     Attributes
     ----------
@@ -67,7 +67,7 @@ class RadialEmbedding(tf.Module):
         Parameters
         ----------
         s : Tensor
-            Normalised radial column ``[..., 1]``; nets are evaluated in its precision.
+            Normalized radial column ``[..., 1]``; nets are evaluated in its precision.
         neighbor_type, center_type : Tensor
             int32, of shapes that broadcast to that of `s` without its last axis.
         type_table : Tensor or None
@@ -90,7 +90,7 @@ class RadialEmbedding(tf.Module):
         return self.ntypes if self.one_side else self.ntypes**2
 
     def types_of(self, code: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Types of neighbour and centre of a code."""
+        """Types of neighbor and center of a code."""
         return (code, code) if self.one_side else (code % self.ntypes, code // self.ntypes)
 
     def tabulated(self, cells: RadialCells, type_table: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor]:

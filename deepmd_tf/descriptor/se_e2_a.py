@@ -1,6 +1,6 @@
 """The smooth two-body descriptor with angular columns, ``se_e2_a`` (DeepPot-SE, arXiv 1805.09003).
 
-For a centre i with environment rows ``R~_ij`` and embedding ``G_ij`` of its neighbours,
+For a center i with environment rows ``R~_ij`` and embedding ``G_ij`` of its neighbors,
 
     T = (1/N_c) sum_j R~_ij (x) G_ij        [4, M]
     D = T^T T[:, :axis_neuron]              [M, axis_neuron]

@@ -1,6 +1,6 @@
 """The smooth two-body descriptor of distances, ``se_e2_r`` (DeePMD-kit v2 paper, J. Chem. Phys. 159, 054801, 2023).
 
-For a centre i with embedding ``G_ij`` of its neighbours,
+For a center i with embedding ``G_ij`` of its neighbors,
 
     D = (1/(5 N_c)) sum_j G_ij              [M]
 

@@ -1,15 +1,15 @@
 """The smooth three-body descriptor, ``se_e3``, and the same with type embedding, ``se_e3_tebd``.
 
-For a centre i whose neighbours j have normalised environment rows ``R~_ij``, and ``theta_jk`` the product of the
+For a center i whose neighbors j have normalized environment rows ``R~_ij``, and ``theta_jk`` the product of the
 angular columns of two of them (DeePMD-kit v2 paper, J. Chem. Phys. 159, 054801, 2023),
 
     D = sum_{t <= u} 1/(sel_t sel_u) sum_{j of t, k of u} theta_jk G_tu(theta_jk)     se_e3
     D = 1/N_c^2 sum_jk theta_jk G(theta_jk, A_j, A_k)                                 se_e3_tebd
 
-over ordered pairs of neighbours, j = k among them, in se_e3 those of different types in one order only. Angular columns
+over ordered pairs of neighbors, j = k among them, in se_e3 those of different types in one order only. Angular columns
 of an empty slot are zero, so it adds nothing.
 
-There are two forms with the same numbers: over the edges of a centre, with the embedding tabulated and pairs never
+There are two forms with the same numbers: over the edges of a center, with the embedding tabulated and pairs never
 stored (`_sum_cells`; `_sum_listed` for embeddings that cannot be tabulated), and over pairs of padded slots with
 standard operations (`_of_slots`), which other programs can run.
 """
@@ -45,7 +45,7 @@ class SeE3(TabulatedDescriptor):
     type_width : int or None
         Width of the type embedding; None without one. Only ``se_e3_tebd`` takes it.
     statistics : tuple of EnvironmentStatistics
-        Normalisation per centre type, of the only member.
+        Normalization per center type, of the only member.
     parameters : Parameters
         The source of parameters (``filter_type_all/*``, ``descrpt_attr/t_avg``, ``descrpt_attr/t_std``).
     """
@@ -80,8 +80,8 @@ class SeE3(TabulatedDescriptor):
         return max(float(self.embedding.tabulated(cells, type_table)[1]) for cells in every)
 
     def _octaves(self, shortest: float) -> int:
-        """How many octaves of theta there are when no neighbour is nearer than `shortest` (Å)."""
-        largest = (1.0 / (shortest * tf.reduce_min(self.normalisation.std_angular))) ** 2
+        """How many octaves of theta there are when no neighbor is nearer than `shortest` (Å)."""
+        largest = (1.0 / (shortest * tf.reduce_min(self.normalization.std_angular))) ** 2
         return int(np.floor(np.log2(largest / UNIT + 1))) + 1
 
     def _interacting_rows(self, environment: EdgeEnvironment) -> tf.Tensor:
@@ -132,7 +132,7 @@ class SeE3(TabulatedDescriptor):
 
     @staticmethod
     def _list_pairs(environment: EdgeEnvironment) -> tuple[tf.Tensor, tf.Tensor]:
-        """Ordered pairs of edges of one centre with ``type_j <= type_k``, int64 ``[npairs]`` each."""
+        """Ordered pairs of edges of one center with ``type_j <= type_k``, int64 ``[npairs]`` each."""
         splits, center = environment.edge_splits, environment.edge_center
         partners = tf.gather(splits[1:] - splits[:-1], center)
         j = tf.repeat(tf.range(tf.size(partners, tf.int64)), partners)
@@ -143,7 +143,7 @@ class SeE3(TabulatedDescriptor):
         return tf.gather(j, kept), tf.gather(k, kept)
 
     def _of_slots(self, environment: PaddedEnvironment, type_table: tf.Tensor | None) -> tf.Tensor:
-        """``D [ncenters, M]`` from pairs of padded slots; those that are empty around every centre are left out."""
+        """``D [ncenters, M]`` from pairs of padded slots; those that are empty around every center are left out."""
         precision = self.config.precision
         rows = tf.cast(tf.reshape(environment.rows, [-1, self.nnei, 4]), precision)
         if self.config.exclude_types:

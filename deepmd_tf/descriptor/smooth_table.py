@@ -1,7 +1,7 @@
 """Tables of an embedding whose second derivative is continuous, of no more terms than an accuracy needs.
 
 On every panel ``G(s, code)`` is a polynomial written as a Chebyshev series. It takes value, first and second derivative
-of the embedding at both ends of the panel, as neighbouring panels do too, and its value at Chebyshev points between:
+of the embedding at both ends of the panel, as neighboring panels do too, and its value at Chebyshev points between:
 Hermite interpolation, of degree five with no points between.
 """
 
@@ -17,7 +17,7 @@ from numpy.polynomial import chebyshev as series
 from deepmd_tf import ops
 from deepmd_tf.descriptor.radial_embedding import RadialEmbedding, chebyshev
 
-FEWEST_TERMS, MOST_TERMS = 6, 18
+FEWEST_TERMS, MAX_TERMS = 6, 18
 """Lengths of the series: the quintic, and where rounding in the second derivatives begins to show."""
 
 _CHUNK = 2**16  # places at which the embedding is evaluated at once

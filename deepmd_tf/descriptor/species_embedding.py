@@ -23,7 +23,7 @@ class SpeciesEmbedding(RadialEmbedding):
     ----------
     parameters : Parameters
         The source of parameters: ``{scope}_all/matrix_{k}_{j}`` (one side) or ``{scope}_{i}/matrix_{k}_{j}`` (two
-        sides) of layer k, centre type i and neighbour type j; so ``bias`` and ``idt``.
+        sides) of layer k, center type i and neighbor type j; so ``bias`` and ``idt``.
     scope : str
         Prefix of the names.
     neuron : sequence of int
@@ -33,7 +33,7 @@ class SpeciesEmbedding(RadialEmbedding):
     ntypes : int
         Number of types.
     one_side : bool
-        Whether only the neighbour's type counts.
+        Whether only the neighbor's type counts.
     trainable : bool
         Whether training changes the nets.
     """

@@ -2,7 +2,7 @@
 
 ``G = G_s(s) (1 + G_t({A_j, A_i}))``, or ``{A_j}`` alone with one side, component by component; both nets have the same
 widths (DeePMD-kit v2 paper, J. Chem. Phys. 159, 054801, 2023, and DeePMD-kit's ``se_a_ebd_v2``). An empty slot has no
-species: the type embedding of its neighbour is the zero vector.
+species: the type embedding of its neighbor is the zero vector.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class StripEmbedding(RadialEmbedding):
     type_width : int
         Width of the type embedding.
     one_side : bool
-        Whether only the neighbour's type counts.
+        Whether only the neighbor's type counts.
     trainable : bool
         Whether training changes the nets.
     """
@@ -73,7 +73,7 @@ class StripEmbedding(RadialEmbedding):
         return radial * tf.gather(self._of_types(tf.cast(type_table, s.dtype)), code)
 
     def _of_types(self, type_table: tf.Tensor) -> tf.Tensor:
-        """``1 + G_t`` for the types of the neighbour and that of empty slots, for every type of the centre."""
+        """``1 + G_t`` for the types of the neighbor and that of empty slots, for every type of the center."""
         neighbor = tf.pad(type_table, [[0, 1], [0, 0]])
         if self.one_side:
             return 1.0 + self.type_net(neighbor)

@@ -8,19 +8,19 @@ from typing import ClassVar
 import numpy as np
 import tensorflow as tf
 
-from deepmd_tf.descriptor.edges import EdgeEnvironment, Normalisation, edge_environment
+from deepmd_tf.descriptor.edges import EdgeEnvironment, Normalization, edge_environment
 from deepmd_tf.descriptor.frames import Frames, PaddedFrames
 from deepmd_tf.descriptor.padded import PaddedEnvironment, padded_environment
 from deepmd_tf.descriptor.radial_embedding import RESOLVED
 from deepmd_tf.nn.parameters import Fixed, Parameters
 from deepmd_tf.statistics import EnvironmentStatistics
 
-MOST_PANELS = 128
+MAX_PANELS = 128
 """Panels of an octave beyond which tabulating costs more than it saves."""
 
 
 class TabulatedDescriptor(tf.Module):
-    """The normalisation, the geometry, and how finely the embedding is tabulated.
+    """The normalization, the geometry, and how finely the embedding is tabulated.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ class TabulatedDescriptor(tf.Module):
     config : DescriptorConfig
         The section ``model.descriptor``.
     statistics : tuple of EnvironmentStatistics
-        Normalisation per centre type, of the only member.
+        Normalization per center type, of the only member.
     parameters : Parameters
         The source of parameters (``descrpt_attr/t_avg``, ``descrpt_attr/t_std``).
 
@@ -80,7 +80,7 @@ class TabulatedDescriptor(tf.Module):
         return self.panels if self._per_octave is None else self._per_octave.value()
 
     def refine(self, unresolved: float) -> bool:
-        """Tabulate on half as wide panels, where the embedding is not resolved; beyond `MOST_PANELS` not at all.
+        """Tabulate on half as wide panels, where the embedding is not resolved; beyond `MAX_PANELS` not at all.
 
         Parameters
         ----------
@@ -94,7 +94,7 @@ class TabulatedDescriptor(tf.Module):
         """
         if not unresolved > self.tolerance:
             return False
-        self.panels = 2 * self.panels if self.panels < MOST_PANELS else 0
+        self.panels = 2 * self.panels if self.panels < MAX_PANELS else 0
         return not self.panels
 
     def resolve(self, type_table: tf.Tensor | None, shortest: float) -> None:
@@ -160,15 +160,15 @@ class TabulatedDescriptor(tf.Module):
         return self._of_slots(environment, type_table), tf.zeros([], tf.float64)
 
     @property
-    def normalisation(self) -> Normalisation:
+    def normalization(self) -> Normalization:
         """Of every slot alike."""
-        return Normalisation(self.avg[:, 0], self.std[:, 0], self.std[:, self.columns - 1])
+        return Normalization(self.avg[:, 0], self.std[:, 0], self.std[:, self.columns - 1])
 
     def environment(self, frames: Frames | PaddedFrames) -> EdgeEnvironment | PaddedEnvironment:
         """Environment rows of a batch, in the form of its frames."""
         rcut, rcut_smth = self.config.rcut, self.config.rcut_smth
         if isinstance(frames, Frames):
-            return edge_environment(frames, self.normalisation, self.ntypes, rcut, rcut_smth)
+            return edge_environment(frames, self.normalization, self.ntypes, rcut, rcut_smth)
         return padded_environment(frames, self.avg, self.std, self.sel, rcut, rcut_smth, self.columns)
 
     def _interacting(self, precision) -> tf.Tensor:

@@ -1,11 +1,11 @@
-"""What descriptors have in common that sum an embedding of each neighbour over the neighbours.
+"""What descriptors have in common that sum an embedding of each neighbor over the neighbors.
 
-With weights ``W_ij`` and embeddings ``G_ij`` of the neighbours of a centre i, functions of their environment rows and
+With weights ``W_ij`` and embeddings ``G_ij`` of the neighbors of a center i, functions of their environment rows and
 of the types,
 
     T = (1/N_c) sum_j W_ij (x) G_ij        [columns, M]
 
-The sum runs over ``N_c = sum(sel)`` slots, and an empty slot counts: it holds ``s~ = s0 = -avg/std`` of its centre.
+The sum runs over ``N_c = sum(sel)`` slots, and an empty slot counts: it holds ``s~ = s0 = -avg/std`` of its center.
 What empty slots add is a constant of the types times their number.
 
 There are two forms with the same numbers: over edges, with the embedding tabulated (`_sum_edges`), and over padded
@@ -29,7 +29,7 @@ from deepmd_tf.descriptor.tabulated import TabulatedDescriptor
 from deepmd_tf.nn.parameters import Parameters
 from deepmd_tf.statistics import EnvironmentStatistics
 
-_MOST_BYTES = 2**26
+_MAX_BYTES = 2**26
 """Size of the table of codes that are looked at together to find out how fine panels must be."""
 
 UNIT = 4.0
@@ -46,7 +46,7 @@ class EmbeddingTable(NamedTuple):
     table : Tensor
         Chebyshev coefficients ``[ncodes, npanels, TERMS, M]`` in the precision of the descriptor.
     empty : Tensor
-        What an empty slot adds to the radial row ``[ntypes, ntypes, M]``, by the types of centre and neighbour.
+        What an empty slot adds to the radial row ``[ntypes, ntypes, M]``, by the types of center and neighbor.
     unresolved : Tensor
         Relative error by which the embedding may not be resolved (see `RadialEmbedding.tabulated`).
     """
@@ -73,7 +73,7 @@ class TwoBodyDescriptor(TabulatedDescriptor):
     type_width : int or None
         Width of the type embedding; None without one.
     statistics : tuple of EnvironmentStatistics
-        Normalisation per centre type, of the only member.
+        Normalization per center type, of the only member.
     parameters : Parameters
         The source of parameters (``filter_type_*``, ``descrpt_attr/t_avg``, ``descrpt_attr/t_std``).
 
@@ -99,11 +99,11 @@ class TwoBodyDescriptor(TabulatedDescriptor):
 
     @abstractmethod
     def _weights(self, rows: tf.Tensor) -> tf.Tensor:
-        """What multiplies the embedding of a neighbour: W of environment rows ``[..., columns]``, of their shape."""
+        """What multiplies the embedding of a neighbor: W of environment rows ``[..., columns]``, of their shape."""
 
     @abstractmethod
     def _contract(self, table: tf.Tensor, rows: tf.Tensor, cells: ops.RadialCells) -> tf.Tensor:
-        """Sum ``W (x) G`` over the edges of every centre.
+        """Sum ``W (x) G`` over the edges of every center.
 
         Parameters
         ----------
@@ -134,7 +134,7 @@ class TwoBodyDescriptor(TabulatedDescriptor):
     def _unresolved(self, type_table: tf.Tensor | None, shortest: float) -> float:
         ncodes, npanels = self._table_shape(shortest)
         of_code = npanels * TERMS * self.embedding.width * 8
-        together = max(1, _MOST_BYTES // of_code)
+        together = max(1, _MAX_BYTES // of_code)
         errors = []
         for first in range(0, ncodes, together):
             cells = ops.every_cell(min(together, ncodes - first), npanels, self._lowest, UNIT, self.panels)
@@ -166,13 +166,13 @@ class TwoBodyDescriptor(TabulatedDescriptor):
 
     @property
     def lowest(self) -> float:
-        """The least normalised radial column, where the panels begin; for a model of constants."""
+        """The least normalized radial column, where the panels begin; for a model of constants."""
         return float(self._lowest)
 
     def highest(self, shortest: float) -> float:
-        """The largest normalised radial column of atoms at least `shortest` (Å) apart; for a model of constants."""
-        normalisation = self.normalisation
-        return float(tf.reduce_max((1.0 / shortest - normalisation.avg) / normalisation.std_radial))
+        """The largest normalized radial column of atoms at least `shortest` (Å) apart; for a model of constants."""
+        normalization = self.normalization
+        return float(tf.reduce_max((1.0 / shortest - normalization.avg) / normalization.std_radial))
 
     def table_bytes(self, shortest: float) -> int:
         """What `whole_table` would take."""
@@ -186,8 +186,8 @@ class TwoBodyDescriptor(TabulatedDescriptor):
 
     @property
     def _lowest(self) -> tf.Tensor:
-        """The least normalised radial column, where the panels begin."""
-        return tf.reduce_min(self.normalisation.at_cutoff)
+        """The least normalized radial column, where the panels begin."""
+        return tf.reduce_min(self.normalization.at_cutoff)
 
     def _sum_edges(self, environment: EdgeEnvironment, type_table: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor]:
         """``T N_c [ncenters, columns, M]`` from the edges, and how far the embedding is from resolved."""
@@ -214,7 +214,7 @@ class TwoBodyDescriptor(TabulatedDescriptor):
         all_empty = tf.einsum("t,ctm->cm", tf.constant(self.sel, precision), empty)
         of_pairs = tf.gather(tf.reshape(empty, [-1, self.embedding.width]), cells.count_pair)
         filled = tf.math.unsorted_segment_sum(
-            tf.cast(cells.count, precision)[:, None] * of_pairs, cells.count_centre, tf.size(center_type)
+            tf.cast(cells.count, precision)[:, None] * of_pairs, cells.count_center, tf.size(center_type)
         )
         radial = tf.gather(all_empty, center_type) - filled
         return t + tf.pad(radial[:, None, :], [[0, 0], [0, self.columns - 1], [0, 0]]), unresolved
@@ -222,7 +222,7 @@ class TwoBodyDescriptor(TabulatedDescriptor):
     def _sum_slots(self, environment: PaddedEnvironment, type_table: tf.Tensor | None) -> tf.Tensor:
         """``T N_c [ncenters, columns, M]`` from padded slots, in the precision of the net.
 
-        Slots that are empty around every centre of the batch are not computed one by one but added as the constant that
+        Slots that are empty around every center of the batch are not computed one by one but added as the constant that
         they are.
         """
         precision = self.config.precision
@@ -247,9 +247,9 @@ class TwoBodyDescriptor(TabulatedDescriptor):
         return tf.concat([radial, t[:, 1:]], axis=1)
 
     def _empty_slot(self, type_table: tf.Tensor | None, precision) -> tf.Tensor:
-        """What an empty slot adds to the first row of T; types of centre and neighbour ``[ntypes, ntypes, M]``."""
+        """What an empty slot adds to the first row of T; types of center and neighbor ``[ntypes, ntypes, M]``."""
         types = tf.range(self.ntypes)
-        s0 = tf.cast(self.normalisation.at_cutoff, precision)[:, None, None] * tf.ones([1, self.ntypes, 1], precision)
+        s0 = tf.cast(self.normalization.at_cutoff, precision)[:, None, None] * tf.ones([1, self.ntypes, 1], precision)
         weights = self._weights(s0)
         if self.config.exclude_types:
             weights *= self._interacting(precision)[:, :, None]

@@ -19,7 +19,7 @@ from deepmd_tf.config import Config, parse_config
 from deepmd_tf.descriptor.se_e2_a import SeE2A
 from deepmd_tf.descriptor.smooth_table import (
     FEWEST_TERMS,
-    MOST_TERMS,
+    MAX_TERMS,
     EmbeddingCurves,
     PanelGrid,
     TableErrors,
@@ -31,15 +31,15 @@ from deepmd_tf.errors import InputError
 from deepmd_tf.export.graph_def import GraphDef
 from deepmd_tf.export.native import eager_model, write_graph
 from deepmd_tf.export.start import start_from_graph
-from deepmd_tf.train.start import Start
+from deepmd_tf.transfer.start import Start
 
 ACCURACY = 1e-10
 """Error of a component of G over the largest of them that is allowed by default."""
 
-MOST_BYTES = 2**30
+MAX_BYTES = 2**30
 """Largest table that is written."""
 
-_MOST_PER_OCTAVE = 64
+_MAX_PER_OCTAVE = 64
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class CompressOptions:
     accuracy : float, optional
         Largest error of a component of G over the largest of them; `ACCURACY` unless `step` is given.
     step : float, optional
-        Width of the panels in the first octave of the normalised radial column; without `accuracy` the table is then a
+        Width of the panels in the first octave of the normalized radial column; without `accuracy` the table is then a
         quintic.
     extrapolate : float
         The table reaches down to the shortest distance of the training data divided by this.
@@ -182,13 +182,13 @@ def _smallest(
         found = _shortest_series(curves, grid, options.accuracy or math.inf)
         if found is None:
             raise InputError(
-                f"--step {options.step:g}: series of {MOST_TERMS} terms on panels so wide miss --accuracy "
+                f"--step {options.step:g}: series of {MAX_TERMS} terms on panels so wide miss --accuracy "
                 f"{options.accuracy:g}; leave out one of the two, or give a smaller step"
             )
         return grid, *found
     best = None
     accuracy = options.accuracy or ACCURACY
-    for per_octave in (2**k for k in range(_MOST_PER_OCTAVE.bit_length())):
+    for per_octave in (2**k for k in range(_MAX_PER_OCTAVE.bit_length())):
         grid = grid_of(per_octave)
         if best is not None and grid.npanels * FEWEST_TERMS >= best[0].npanels * best[1]:
             break
@@ -204,11 +204,11 @@ def _smallest(
 
 
 def _shortest_series(curves: EmbeddingCurves, grid: PanelGrid, accuracy: float) -> tuple[int, np.ndarray] | None:
-    for terms in range(FEWEST_TERMS, MOST_TERMS + 1, 2):
+    for terms in range(FEWEST_TERMS, MAX_TERMS + 1, 2):
         nbytes = 8 * curves.ncodes * grid.npanels * terms * curves.width
-        if nbytes > MOST_BYTES:
+        if nbytes > MAX_BYTES:
             raise InputError(
-                f"the table of {curves.ncodes} codes would take {nbytes >> 20} MB, more than {MOST_BYTES >> 20}; "
+                f"the table of {curves.ncodes} codes would take {nbytes >> 20} MB, more than {MAX_BYTES >> 20}; "
                 "ask for less accuracy, or train with type_one_side or in strip mode (se_a_ebd_v2)"
             )
         table = smooth_table(curves, grid, terms)

@@ -24,7 +24,7 @@ class GraphFacts:
     rcut : float
         Cutoff (Å).
     sel : tuple of tuple of int
-        Slots per neighbour type, of each member of the descriptor; from the training input where no constant says them
+        Slots per neighbor type, of each member of the descriptor; from the training input where no constant says them
         (DeePMD-kit writes none for some descriptors); empty when the graph does not tell.
     numb_fparam, numb_aparam : int
         Numbers of frame and atomic parameters.

@@ -14,9 +14,9 @@ from deepmd_tf.errors import InputError
 from deepmd_tf.export.allowed_ops import ALLOWED_OPS
 
 GraphDef = tf.compat.v1.GraphDef
-_MOST_BYTES = 2**31 - 1
-_MOST_ELEMENTS = 2**28  # of all constants together
-_MOST_REPEATED = 2**24  # of a constant whose values the file does not hold one by one
+_MAX_BYTES = 2**31 - 1
+_MAX_ELEMENTS = 2**28  # of all constants together
+_MAX_REPEATED = 2**24  # of a constant whose values the file does not hold one by one
 _VERSION = "1"
 _COUNTED = {"ProdEnvMatA": "ProdEnvMatACounted", "ProdEnvMatR": "ProdEnvMatRCounted"}
 _COUNTS = 4
@@ -39,8 +39,8 @@ def read_graph_def(path: str | Path) -> GraphDef:
     """
     path = Path(path)
     try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise InputError(f"{path}: {path.stat().st_size} bytes; a frozen graph is at most {_MOST_BYTES}")
+        if path.stat().st_size > _MAX_BYTES:
+            raise InputError(f"{path}: {path.stat().st_size} bytes; a frozen graph is at most {_MAX_BYTES}")
         data = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path}: cannot read the frozen graph: {error.strerror}") from error
@@ -109,7 +109,7 @@ def constants(graph: GraphDef, path: str | Path = "graph") -> dict[str, np.ndarr
             tensor = node.attr["value"].tensor
             elements = _claimed(tensor)
             total += elements
-            if total > _MOST_ELEMENTS or (elements > _MOST_REPEATED and not tensor.tensor_content):
+            if total > _MAX_ELEMENTS or (elements > _MAX_REPEATED and not tensor.tensor_content):
                 raise InputError(f"{path}: the constant {node.name} claims {elements} elements; refused")
             try:
                 values[node.name] = tf.make_ndarray(tensor)
@@ -125,7 +125,7 @@ def _claimed(tensor: tf.compat.v1.TensorProto) -> int:
 
 
 def with_counts(graph: GraphDef) -> GraphDef:
-    """Let the environment ops also report neighbour counts (a further output, the others unchanged)."""
+    """Let the environment ops also report neighbor counts (a further output, the others unchanged)."""
     return _renamed(graph, _COUNTED)
 
 

@@ -26,7 +26,7 @@ log = logging.getLogger("deepmd_tf")
 NEAREST = 0.02
 """Distance (Å) down to which the embedding is tabulated; atoms that are nearer are refused."""
 
-_MOST_BYTES = 2**28
+_MAX_BYTES = 2**28
 
 
 def native_graph(config: Config, values: Mapping[str, np.ndarray], min_distance: float) -> tf.compat.v1.GraphDef:
@@ -44,7 +44,7 @@ def native_graph(config: Config, values: Mapping[str, np.ndarray], min_distance:
     Returns
     -------
     GraphDef
-        With the placeholders and outputs of the portable graph, and its numbers; neighbours beyond `sel` count too.
+        With the placeholders and outputs of the portable graph, and its numbers; neighbors beyond `sel` count too.
     """
     model = eager_model(config, values)
     table = _table(model)
@@ -96,12 +96,12 @@ def _table(model: EnergyModel) -> EmbeddingTable | None:
     descriptor, type_table = model.descriptor, model.type_table()
     descriptor.resolve(type_table, NEAREST)
     if not np.all(descriptor.panels):
-        log.info("the embedding net has kinks or is too steep for a table; the graph evaluates it at every neighbour")
+        log.info("the embedding net has kinks or is too steep for a table; the graph evaluates it at every neighbor")
         return None
     if not descriptor.in_one_op:
         return None
     size = descriptor.table_bytes(NEAREST)
-    if size > _MOST_BYTES:
+    if size > _MAX_BYTES:
         log.info(
             "the table of the embedding would take %d MB, so the graph tabulates it in every evaluation", size >> 20
         )

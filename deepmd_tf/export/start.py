@@ -8,7 +8,7 @@ from pathlib import Path
 from deepmd_tf.errors import InputError
 from deepmd_tf.export.facts import graph_facts
 from deepmd_tf.export.graph_def import constants, read_graph_def
-from deepmd_tf.train.start import Start
+from deepmd_tf.transfer.start import Start
 
 _PARAMETERS = re.compile(r"type_embed_net/|filter_type_|layer_|final_layer|descrpt_attr(_\d+)?/t_|fitting_attr/t_")
 

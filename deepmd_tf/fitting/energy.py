@@ -119,7 +119,7 @@ class EnergyFitting(tf.Module):
         center_type : Tensor
             int32 ``[ncenters]``.
         fparam, aparam : Tensor, optional
-            ``[ncenters, numb_fparam]``, of each centre's frame, and ``[ncenters, numb_aparam]``.
+            ``[ncenters, numb_fparam]``, of each center's frame, and ``[ncenters, numb_aparam]``.
         product : callable
             How layers multiply.
         """
@@ -130,7 +130,7 @@ class EnergyFitting(tf.Module):
         return energy + tf.gather(self.energy_bias, center_type)
 
     def weights(self, type_table: tf.Tensor | None) -> FittingWeights:
-        """The nets with all that depends on the centre's type alone written out by type."""
+        """The nets with all that depends on the center's type alone written out by type."""
         types = tf.range(self.ntypes)
         last = tf.concat([tf.cast(net.final.bias, tf.float64) for net in self.nets], axis=0)
         atom_bias = self.energy_bias + last
@@ -151,7 +151,7 @@ class EnergyFitting(tf.Module):
         )
 
     def extra(self, fparam: tf.Tensor | None, aparam: tf.Tensor | None, natoms: tf.Tensor) -> tf.Tensor:
-        """Standardised frame and atomic parameters in the net's precision ``[natoms, nextra]``; arguments as called."""
+        """Standardized frame and atomic parameters in the net's precision ``[natoms, nextra]``; arguments as called."""
         extra = self._extra(fparam, aparam)
         if extra is None:
             return tf.zeros(tf.stack([natoms, 0]), self.config.precision)
@@ -175,17 +175,17 @@ class EnergyFitting(tf.Module):
         return tf.gather(self._energy(nothing, type_table, tf.range(self.ntypes), None), center_type)
 
     def _extra(self, fparam: tf.Tensor | None, aparam: tf.Tensor | None) -> tf.Tensor | None:
-        """Standardised frame and atomic parameters, one row per centre, or None when the net takes none."""
+        """Standardized frame and atomic parameters, one row per center, or None when the net takes none."""
         given = {"fparam": fparam, "aparam": aparam}
-        columns = [self._standardised(name, given[name]) for name in self.standard]
+        columns = [self._standardized(name, given[name]) for name in self.standard]
         return tf.concat(columns, axis=-1) if columns else None
 
-    def _standardised(self, name: str, value: tf.Tensor) -> tf.Tensor:
+    def _standardized(self, name: str, value: tf.Tensor) -> tf.Tensor:
         mean, inverse_std = self.standard[name]
         return (tf.reshape(value, [-1, mean.shape[0]]) - mean) * inverse_std
 
     def _bias_by_type(self, type_table: tf.Tensor | None) -> tf.Tensor:
-        """What the first layer adds to a centre by its type ``[ntypes, neuron[0]]``."""
+        """What the first layer adds to a center by its type ``[ntypes, neuron[0]]``."""
         if len(self.nets) == 1:
             return self.nets[0].bias_by_type(type_table, self.ntypes)
         return tf.stack([net.layers[0].bias for net in self.nets])

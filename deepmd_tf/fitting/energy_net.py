@@ -1,4 +1,4 @@
-"""The layers of a fitting net, from what a centre is given to its energy.
+"""The layers of a fitting net, from what a center is given to its energy.
 
 The first layer is plain; later ones ``x + idt * phi(x W + b)`` where the width is unchanged; the last is linear and of
 width one (DeePMD-kit v2 paper, J. Chem. Phys. 159, 054801, 2023).
@@ -84,9 +84,9 @@ class EnergyNet(tf.Module):
         descriptor : Tensor
             ``[n, widths[0]]``, in the precision of the net.
         first_bias : Tensor
-            The row of `bias_by_type` of each centre, or one for all.
+            The row of `bias_by_type` of each center, or one for all.
         extra : Tensor, optional
-            Standardised parameters ``[n, widths[2]]``.
+            Standardized parameters ``[n, widths[2]]``.
         product : callable
             How layers multiply.
         """

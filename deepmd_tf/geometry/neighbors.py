@@ -1,4 +1,4 @@
-"""The neighbours of every atom of a frame as compressed rows of edges."""
+"""The neighbors of every atom of a frame as compressed rows of edges."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -10,16 +10,16 @@ from deepmd_tf.errors import InputError
 
 
 class Neighbors(NamedTuple):
-    """The neighbours of every centre; the edges of centre ``i`` are ``edge_splits[i] : edge_splits[i + 1]``.
+    """The neighbors of every center; the edges of center ``i`` are ``edge_splits[i] : edge_splits[i + 1]``.
 
-    The edges of a centre are sorted by the neighbour's type, then distance, then index.
+    The edges of a center are sorted by the neighbor's type, then distance, then index.
 
     Attributes
     ----------
     edge_splits
         [nloc + 1] int64.
     neighbor
-        [nedge] int32, index of the neighbour; of the real atom, where the neighbour is a periodic image.
+        [nedge] int32, index of the neighbor; of the real atom, where the neighbor is a periodic image.
     edge_vec
         [nedge, 3] float64, r_j + shift - r_i in Å.
     """
@@ -37,7 +37,7 @@ def periodic(
     pbc: Sequence[bool] = (True, True, True),
     threads: int = 1,
 ) -> Neighbors:
-    """Find the neighbours at r < rcut among the atoms and their periodic images.
+    """Find the neighbors at r < rcut among the atoms and their periodic images.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def periodic(
     type
         [natoms], not negative, in any order.
     cell
-        [3, 3] in Å, rows are the cell vectors. It may be smaller than ``rcut``: an atom then neighbours several images
+        [3, 3] in Å, rows are the cell vectors. It may be smaller than ``rcut``: an atom then neighbors several images
         of another, and images of itself.
     rcut
         Å.
@@ -75,7 +75,7 @@ def of_frames(
     rcut: float,
     threads: int = 1,
 ) -> tuple[Neighbors, np.ndarray]:
-    """Find the neighbours at r < rcut in frames of any size whose atoms stand one after another.
+    """Find the neighbors at r < rcut in frames of any size whose atoms stand one after another.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ def of_frames(
     Returns
     -------
     tuple
-        The neighbours, whose indices count the atoms of all frames, and the largest number of neighbours of each type
+        The neighbors, whose indices count the atoms of all frames, and the largest number of neighbors of each type
         that any atom has, int32 [ntypes].
 
     Raises
@@ -121,15 +121,15 @@ def of_frames(
 
 
 def open(coord: np.ndarray, type: np.ndarray, rcut: float, threads: int = 1) -> Neighbors:
-    """Find the neighbours at r < rcut among the atoms as they are; parameters as for `periodic`."""
+    """Find the neighbors at r < rcut among the atoms as they are; parameters as for `periodic`."""
     return ghosts(coord, type, len(coord), rcut, threads)
 
 
 def ghosts(coord: np.ndarray, type: np.ndarray, nloc: int, rcut: float, threads: int = 1) -> Neighbors:
-    """Find the neighbours at r < rcut of the first ``nloc`` atoms among all; parameters as for `periodic`.
+    """Find the neighbors at r < rcut of the first ``nloc`` atoms among all; parameters as for `periodic`.
 
     The others are ghosts, copies of atoms that a program which divides space among processes supplies; they are
-    neighbours only.
+    neighbors only.
     """
     coord, type = _checked(coord, type)
     if not 0 <= nloc <= len(coord):

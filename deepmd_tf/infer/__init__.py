@@ -1,4 +1,4 @@
-"""Using frozen graphs: `DeepPot`, ASE, and tests against labelled data."""
+"""Using frozen graphs: `DeepPot`, ASE, and tests against labeled data."""
 
 from typing import TYPE_CHECKING, Any
 

@@ -10,7 +10,7 @@ import numpy as np
 from deepmd_tf.data import System
 from deepmd_tf.infer.deep_pot import DeepPot
 
-_JITTER = 0.3  # of the distance of neighbouring places
+_JITTER = 0.3  # of the distance of neighboring places
 _FILLED = 0.3  # of the slots, on average, so that fluctuations leave none without room
 
 

@@ -1,4 +1,4 @@
-"""A graph's predictions against labelled data: the numbers behind `dp test`."""
+"""A graph's predictions against labeled data: the numbers behind `dp test`."""
 
 from __future__ import annotations
 

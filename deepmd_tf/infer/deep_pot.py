@@ -94,7 +94,7 @@ class DeepPot:
         return self.facts.numb_aparam
 
     def get_sel(self) -> list[int]:
-        """Slots for neighbours of each type; of a hybrid descriptor the most that a member has."""
+        """Slots for neighbors of each type; of a hybrid descriptor the most that a member has."""
         return [max(of_members) for of_members in zip(*self.facts.sel, strict=True)]
 
     def eval(self, coords, cells, atom_types, fparam=None, aparam=None, atomic: bool = False, *, pbc=None) -> tuple:

@@ -28,7 +28,7 @@ def parity_plot(comparisons: Sequence[Comparison]) -> Figure:
         axis.plot([low, high], [low, high], color="0.6", linewidth=1)
         axis.plot(data - shift, predicted - shift, ".", markersize=3, alpha=0.4, rasterized=True)
         what = f"{quantity.title} - mean" if shift else quantity.title
-        axis.set_xlabel(f"{what}, labelled ({quantity.unit})")
+        axis.set_xlabel(f"{what}, labeled ({quantity.unit})")
         axis.set_ylabel(f"predicted ({quantity.unit})")
         axis.set_title(f"RMSE {errors[name].rmse:.3g}, MAE {errors[name].mae:.3g} {quantity.unit}")
         axis.set_aspect("equal", adjustable="datalim")

@@ -102,7 +102,7 @@ class GraphRunner:
         try:
             results = self._callables[key](*(feeds[name] for name in self.feed_names))
         except tf.errors.OpError as error:
-            raise InputError(f"{self.path}: {ops.said_by_op(error)}") from error
+            raise InputError(f"{self.path}: {ops.op_message(error)}") from error
         for count, sel in zip(results[len(outputs) :], self._sel, strict=True):
             self._report_overflow(count, sel)
         return results[: len(outputs)]
@@ -114,14 +114,14 @@ class GraphRunner:
         return self._session.run(f"{output}:0")
 
     def _report_overflow(self, count: np.ndarray, sel: tuple[int, ...]) -> None:
-        """Say once, and again when it grows, that centres have more neighbours than the model has slots."""
+        """Say once, and again when it grows, that centers have more neighbors than the model has slots."""
         if not (count > sel).any():
             return
         enough = tuple(int(n) for n in np.maximum(sel, count))
         if self._reported is None or any(np.array(enough) > np.array(self._reported)):
             self._reported = enough
             log.warning(
-                "%s: atoms have up to %s neighbours of each type (%s) but the model takes sel %s: this portable graph "
+                "%s: atoms have up to %s neighbors of each type (%s) but the model takes sel %s: this portable graph "
                 "leaves out the farthest; freeze without --portable, or train with sel %s",
                 self.path,
                 count.tolist(),

@@ -74,7 +74,7 @@ class EnergyLoss:
         return tuple(term for term, prefactors in self._prefactors.items() if any(prefactors))
 
     def counts(self, labels: Mapping[str, tf.Tensor]) -> tf.Tensor:
-        """Return the number of labelled components of each of `TERMS` in a batch, float64 ``[nterms]``."""
+        """Return the number of labeled components of each of `TERMS` in a batch, float64 ``[nterms]``."""
         sizes, _ = _frame_sizes(labels["frame_splits"])
         present = [labels[f"has_{term.label}"] * (1.0 if term.extensive else sizes) for term in TERMS]
         return tf.stack([term.width * tf.reduce_sum(rows) for term, rows in zip(TERMS, present, strict=True)])

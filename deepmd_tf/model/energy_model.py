@@ -17,7 +17,7 @@ from deepmd_tf.statistics import ModelStatistics
 
 
 class Prediction(NamedTuple):
-    """What a model says of a batch of frames (float64); atoms and centres of all frames stand one after another.
+    """What a model says of a batch of frames (float64); atoms and centers of all frames stand one after another.
 
     Attributes
     ----------
@@ -36,7 +36,7 @@ class Prediction(NamedTuple):
     type_table : Tensor or None
         The type embedding ``[ntypes, type_width]``, in models that have one.
     max_neighbors : Tensor
-        int32 ``[nmembers * ntypes]``, the largest number of neighbours of each type around any centre, for each member
+        int32 ``[nmembers * ntypes]``, the largest number of neighbors of each type around any center, for each member
         of the descriptor.
     unresolved : Tensor
         Relative error that a tabulated embedding may have; 0 where it is not tabulated. One number, or ``[nmembers]``
@@ -64,7 +64,7 @@ class EnergyModel(tf.Module):
     config : ModelConfig
         The section ``model``.
     statistics : ModelStatistics
-        Normalisation and biases from the training data.
+        Normalization and biases from the training data.
     parameters : Parameters
         The source of parameters.
     """
@@ -136,18 +136,18 @@ class EnergyModel(tf.Module):
         # Of these two, an evaluation runs only what somebody asks for: the descriptor.
         environment = self.descriptor.environment(frames)
         descriptor, _ = self.descriptor(environment, type_table)
-        of_centres = (environment.fparam, environment.aparam)
-        config, normalisation = self.descriptor.config, self.descriptor.normalisation
+        of_centers = (environment.fparam, environment.aparam)
+        config, normalization = self.descriptor.config, self.descriptor.normalization
         atom_energy, force, virial, atom_virial, max_neighbors = ops.evaluate_model(
             frames.coord,
             frames.type,
             frames.splits,
             frames.box,
             frames.periodic,
-            self.fitting.extra(*of_centres, environment.natoms),
-            normalisation.avg,
-            normalisation.std_radial,
-            normalisation.std_angular,
+            self.fitting.extra(*of_centers, environment.natoms),
+            normalization.avg,
+            normalization.std_radial,
+            normalization.std_angular,
             config.rcut,
             config.rcut_smth,
             config.sel,
@@ -162,7 +162,7 @@ class EnergyModel(tf.Module):
             axis_neuron=config.axis_neuron,
             activation=self.fitting.config.activation_function,
         )
-        anchor = self.fitting.anchor(type_table, frames.type, *of_centres)
+        anchor = self.fitting.anchor(type_table, frames.type, *of_centers)
         if anchor is not None:
             atom_energy -= anchor
         return Prediction(

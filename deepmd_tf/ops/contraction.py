@@ -1,6 +1,6 @@
 """``ContractCells``: environment rows contracted with an embedding that is a polynomial of s on every cell.
 
-For the edges j of centre i, with R_j their row, s_j its first column, and u_j in [-1, 1] the place of s_j in its cell,
+For the edges j of center i, with R_j their row, s_j its first column, and u_j in [-1, 1] the place of s_j in its cell,
 
     G_j = sum_k table[cell of j, k] T_k(u_j),    t_i = sum_j R_j (x) G_j
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def contract_cells(table, rows, cells: RadialCells) -> "Tensor":
-    """Sum over the edges of every centre of their rows times their embedding.
+    """Sum over the edges of every center of their rows times their embedding.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ def contract_cells(table, rows, cells: RadialCells) -> "Tensor":
     Returns
     -------
     Tensor
-        t [ncentres, 4, M]. Independent of the number of threads, bit by bit.
+        t [ncenters, 4, M]. Independent of the number of threads, bit by bit.
     """
     return load().contract_cells(table, rows, *cells.runs)
 
@@ -50,14 +50,14 @@ def register(module: ModuleType) -> None:
 
     @tf.RegisterGradient("ContractCells")
     def _gradient(op, t_grad):
-        """Map dL/dt [ncentres, 4, M] to dL/d table [ncell, terms, M] and dL/d rows [nedge, 4]."""
+        """Map dL/dt [ncenters, 4, M] to dL/d table [ncell, terms, M] and dL/d rows [nedge, 4]."""
         table, *geometry = op.inputs
         to_table = module.contract_cells_grad_table(t_grad, *geometry, terms=table.shape[1])
         return [to_table, module.contract_cells_grad_rows(t_grad, table, *geometry), *[None] * 8]
 
     @tf.RegisterGradient("ContractCellsGradRows")
     def _second_gradient(op, v):
-        """Map dL/d rows_grad [nedge, 4] to dL/d t_grad [ncentres, 4, M] and dL/d table [ncell, terms, M]."""
+        """Map dL/d rows_grad [nedge, 4] to dL/d t_grad [ncenters, 4, M] and dL/d table [ncell, terms, M]."""
         t_grad, table, *geometry = op.inputs
         tangent = module.contract_cells_tangent(v, table, *geometry)
         to_table = module.contract_cells_tangent_grad_table(t_grad, v, *geometry, terms=table.shape[1])

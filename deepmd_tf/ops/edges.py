@@ -1,7 +1,7 @@
 """Ops on edges: their search, their environment rows, and the forces and virials that they add up to.
 
 The geometry of a batch is flat: the atoms of all frames one after another, ``frame_splits`` [nframes + 1] int32 says
-where the atoms of each frame begin. The edges of a batch are compressed rows: those of centre ``i``, which is atom
+where the atoms of each frame begin. The edges of a batch are compressed rows: those of center ``i``, which is atom
 ``i``, are ``edge_splits[i] : edge_splits[i + 1]``.
 """
 
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
 
 
 class Edges(NamedTuple):
-    """The neighbours of every centre, sorted by the neighbour's type, then distance, then index.
+    """The neighbors of every center, sorted by the neighbor's type, then distance, then index.
 
     Attributes
     ----------
     edge_splits
-        [ncentres + 1] int64.
+        [ncenters + 1] int64.
     neighbor
-        [nedge] int32, index of the neighbour among all atoms of the batch; of the real atom, where the neighbour is a
+        [nedge] int32, index of the neighbor among all atoms of the batch; of the real atom, where the neighbor is a
         periodic image.
     edge_vec
         [nedge, 3] float64, r_j + shift - r_i in Å.
     max_neighbors
-        [ntypes] int32, the largest number of neighbours of each type that any centre has.
+        [ntypes] int32, the largest number of neighbors of each type that any center has.
     """
 
     edge_splits: "Tensor"
@@ -52,7 +52,7 @@ class EdgeVirial(NamedTuple):
 
 
 def neighbor_edges(coord, type, frame_splits, box, periodic, rcut, ntypes: int, name=None) -> Edges:
-    """Find the neighbours at r < rcut of every atom in its frame.
+    """Find the neighbors at r < rcut of every atom in its frame.
 
     The outputs have no gradient: forces and virials are functions of dE/d edge_vec, by `edge_force` and `edge_virial`.
 
@@ -80,7 +80,7 @@ def neighbor_edges(coord, type, frame_splits, box, periodic, rcut, ntypes: int, 
 
 
 def listed_edges(coord, type, list_splits, list_neighbor, rcut, ntypes: int, name=None) -> Edges:
-    """Take the neighbours at r < rcut of the first atoms from a list; the others are ghosts, neighbours only.
+    """Take the neighbors at r < rcut of the first atoms from a list; the others are ghosts, neighbors only.
 
     Parameters
     ----------
@@ -89,9 +89,9 @@ def listed_edges(coord, type, list_splits, list_neighbor, rcut, ntypes: int, nam
     type
         [nall] int32 in [0, ntypes).
     list_splits
-        [nloc + 1] int64; who may be within the cutoff of centre i is ``list_splits[i] : list_splits[i + 1]``.
+        [nloc + 1] int64; who may be within the cutoff of center i is ``list_splits[i] : list_splits[i + 1]``.
     list_neighbor
-        [list_length] int32 in [0, nall), in any order; a pair of centres is in the lists of both.
+        [list_length] int32 in [0, nall), in any order; a pair of centers is in the lists of both.
     rcut
         Scalar float64, Å.
     ntypes
@@ -103,7 +103,7 @@ def listed_edges(coord, type, list_splits, list_neighbor, rcut, ntypes: int, nam
 
 
 def edge_rows(edge_vec, edge_splits, type, avg, std_radial, std_angular, rcut, rcut_smth, name=None) -> "Tensor":
-    """Compute the normalised environment rows ``[(s - avg) / std_radial, s x/r / std_angular, ...]`` of edges.
+    """Compute the normalized environment rows ``[(s - avg) / std_radial, s x/r / std_angular, ...]`` of edges.
 
     Differentiable with respect to ``edge_vec``; that derivative is differentiable with respect to what comes in, but
     not with respect to ``edge_vec`` again, because coordinates are constants in training.
@@ -113,11 +113,11 @@ def edge_rows(edge_vec, edge_splits, type, avg, std_radial, std_angular, rcut, r
     edge_vec
         [nedge, 3] float64 in Å, none of them zero.
     edge_splits
-        [ncentres + 1] int64.
+        [ncenters + 1] int64.
     type
-        [natoms] int32 in [0, ntypes), natoms >= ncentres.
+        [natoms] int32 in [0, ntypes), natoms >= ncenters.
     avg, std_radial, std_angular
-        [ntypes] float64 in 1/Å, by the type of the centre.
+        [ntypes] float64 in 1/Å, by the type of the center.
     rcut, rcut_smth
         Scalars float64: where the smooth weight reaches zero, and where it begins to fall, Å.
     name
@@ -139,11 +139,11 @@ def edge_force(edge_grad, edge_splits, neighbor, natoms, name=None) -> "Tensor":
     edge_grad
         [nedge, 3] float64, dE/d edge_vec in eV/Å.
     edge_splits
-        [ncentres + 1] int64.
+        [ncenters + 1] int64.
     neighbor
         [nedge] int32 in [0, natoms).
     natoms
-        Scalar int32, at least ncentres.
+        Scalar int32, at least ncenters.
     name
         Of the op in a graph.
 
@@ -156,7 +156,7 @@ def edge_force(edge_grad, edge_splits, neighbor, natoms, name=None) -> "Tensor":
 
 
 def edge_virial(edge_grad, edge_vec, edge_splits, neighbor, frame_splits, name=None) -> EdgeVirial:
-    """Sum the virials; with ``g`` the gradient of an edge, the edge adds ``-g (x) edge_vec`` to its neighbour.
+    """Sum the virials; with ``g`` the gradient of an edge, the edge adds ``-g (x) edge_vec`` to its neighbor.
 
     Parameters
     ----------
@@ -165,9 +165,9 @@ def edge_virial(edge_grad, edge_vec, edge_splits, neighbor, frame_splits, name=N
     edge_vec
         [nedge, 3] float64 in Å. No gradient is given for it: coordinates are constants in training.
     edge_splits
-        [ncentres + 1] int64.
+        [ncenters + 1] int64.
     neighbor
-        [nedge] int32, an atom of the centre's frame.
+        [nedge] int32, an atom of the center's frame.
     frame_splits
         [nframes + 1] int32, ends at natoms; where there are ghosts, [0, natoms].
     name

@@ -1,4 +1,4 @@
-"""``ProdEnvMatA`` and ``ProdEnvMatR``: neighbour search and environment matrix of a batch of frames.
+"""``ProdEnvMatA`` and ``ProdEnvMatR``: neighbor search and environment matrix of a batch of frames.
 
 The first makes whole environment rows, of four columns, the second their radial column alone.
 """
@@ -13,21 +13,21 @@ if TYPE_CHECKING:
 
 
 class EnvMat(NamedTuple):
-    """The environment of every centre in padded form, ``nnei = sum(sel)`` slots a centre.
+    """The environment of every center in padded form, ``nnei = sum(sel)`` slots a center.
 
-    Block ``t`` of the slots holds the nearest ``sel[t]`` neighbours of type ``t``, by distance. An empty slot has
-    neighbour -1, ``descrpt = -davg / dstd``, and zeros.
+    Block ``t`` of the slots holds the nearest ``sel[t]`` neighbors of type ``t``, by distance. An empty slot has
+    neighbor -1, ``descrpt = -davg / dstd``, and zeros.
 
     Attributes
     ----------
     descrpt
         [nframes, nloc * nnei * columns], (R - davg) / dstd with the environment row R in 1/Å.
     descrpt_deriv
-        [nframes, nloc * nnei * columns * 3], derivative of ``descrpt`` with respect to the position of the *centre*.
+        [nframes, nloc * nnei * columns * 3], derivative of ``descrpt`` with respect to the position of the *center*.
     rij
         [nframes, nloc * nnei * 3], r_j + shift - r_i in Å.
     nlist
-        [nframes, nloc * nnei] int32, index of the neighbour in [0, nall), or -1.
+        [nframes, nloc * nnei] int32, index of the neighbor in [0, nall), or -1.
     """
 
     descrpt: "Tensor"
@@ -37,7 +37,7 @@ class EnvMat(NamedTuple):
 
 
 class EnvMatCounted(NamedTuple):
-    """`EnvMat`, and the largest number of neighbours of each type that any centre has, [ntypes] int32."""
+    """`EnvMat`, and the largest number of neighbors of each type that any center has, [ntypes] int32."""
 
     descrpt: "Tensor"
     descrpt_deriv: "Tensor"
@@ -49,7 +49,7 @@ class EnvMatCounted(NamedTuple):
 def prod_env_mat_a(
     coord, type, natoms, box, mesh, davg, dstd, rcut_a, rcut_r, rcut_r_smth, sel_a, sel_r, name=None
 ) -> EnvMat:
-    """Find the neighbours of every centre and compute its environment matrix.
+    """Find the neighbors of every center and compute its environment matrix.
 
     The outputs have no gradient: derivatives with respect to positions are ``descrpt_deriv``, through
     `prod_force_se_a` and `prod_virial_se_a`.
@@ -73,7 +73,7 @@ def prod_env_mat_a(
     rcut_r, rcut_r_smth
         Where the smooth weight reaches zero, and where it begins to fall, Å.
     sel_a
-        Number of slots for each neighbour type.
+        Number of slots for each neighbor type.
     sel_r
         Zeros.
     name
@@ -86,7 +86,7 @@ def prod_env_mat_a(
 def prod_env_mat_a_counted(
     coord, type, natoms, box, mesh, davg, dstd, rcut_a, rcut_r, rcut_r_smth, sel_a, sel_r, name=None
 ) -> EnvMatCounted:
-    """Do what `prod_env_mat_a` does, and count the neighbours of each type whether or not they fit ``sel_a``."""
+    """Do what `prod_env_mat_a` does, and count the neighbors of each type whether or not they fit ``sel_a``."""
     attributes = _attributes(rcut_a, rcut_r, rcut_r_smth, sel_a, sel_r, name)
     return EnvMatCounted(
         *load().prod_env_mat_a_counted(_tensor(coord), type, natoms, box, mesh, davg, dstd, **attributes)
@@ -94,7 +94,7 @@ def prod_env_mat_a_counted(
 
 
 def prod_env_mat_r(coord, type, natoms, box, mesh, davg, dstd, rcut, rcut_smth, sel, name=None) -> EnvMat:
-    """Find the neighbours of every centre and compute the radial column of its environment matrix.
+    """Find the neighbors of every center and compute the radial column of its environment matrix.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ def prod_env_mat_r(coord, type, natoms, box, mesh, davg, dstd, rcut, rcut_smth, 
     rcut, rcut_smth
         Where the smooth weight reaches zero, and where it begins to fall, Å.
     sel
-        Number of slots for each neighbour type.
+        Number of slots for each neighbor type.
     name
         Of the op in a graph.
     """
@@ -116,7 +116,7 @@ def prod_env_mat_r(coord, type, natoms, box, mesh, davg, dstd, rcut, rcut_smth, 
 def prod_env_mat_r_counted(
     coord, type, natoms, box, mesh, davg, dstd, rcut, rcut_smth, sel, name=None
 ) -> EnvMatCounted:
-    """Do what `prod_env_mat_r` does, and count the neighbours of each type whether or not they fit ``sel``."""
+    """Do what `prod_env_mat_r` does, and count the neighbors of each type whether or not they fit ``sel``."""
     attributes = {"rcut": rcut, "rcut_smth": rcut_smth, "sel": list(sel), "name": name}
     return EnvMatCounted(
         *load().prod_env_mat_r_counted(_tensor(coord), type, natoms, box, mesh, davg, dstd, **attributes)

@@ -1,4 +1,4 @@
-"""``EvaluateModel``: energies, forces and virials of a batch by a whole model, some centres at a time.
+"""``EvaluateModel``: energies, forces and virials of a batch by a whole model, some centers at a time.
 
 Neither edges nor descriptors of all atoms are ever held, so memory grows with the number of atoms by what is put in and
 comes out alone.
@@ -28,7 +28,7 @@ class Evaluation(NamedTuple):
     atom_virial
         [natoms, 9] in eV; sums to ``virial`` over the atoms of a frame.
     max_neighbors
-        [ntypes] int32, the largest number of neighbours of each type that any centre has.
+        [ntypes] int32, the largest number of neighbors of each type that any center has.
     """
 
     atom_energy: "Tensor"
@@ -91,25 +91,25 @@ def evaluate_model(
     extra
         [natoms, nextra], what the fitting net is given beside the descriptor, in its precision; nextra may be 0.
     avg, std_radial, std_angular
-        [ntypes] float64, of the normalised environment rows, by the centre's type.
+        [ntypes] float64, of the normalized environment rows, by the center's type.
     rcut, rcut_smth
         Scalars float64 in Å.
     sel
-        [ntypes] int32, slots of each neighbour type. Centres may have more neighbours.
+        [ntypes] int32, slots of each neighbor type. Centers may have more neighbors.
     lowest, unit, per_octave
         The panels of the radial axis, as in `radial_cells`; ``per_octave`` is at least 1.
     table
         [ncodes, npanels, terms, M], Chebyshev coefficients of the embedding on all panels from the first; 2 to 32
-        terms. The code is the neighbour's type, or ``centre type * ntypes + neighbour type``.
+        terms. The code is the neighbor's type, or ``center type * ntypes + neighbor type``.
     empty
-        [ntypes, ntypes, M], what an empty slot adds to the radial row, by the types of centre and neighbour.
+        [ntypes, ntypes, M], what an empty slot adds to the radial row, by the types of center and neighbor.
     first_matrix
         [M * axis_neuron, n_1], the part of the first layer that multiplies the descriptor: of one net for all types,
-        or of one for each type of centre. So the other lists, net after net.
+        or of one for each type of center. So the other lists, net after net.
     extra_matrix
         [nextra, n_1], the part that multiplies ``extra``.
     first_bias
-        [ntypes, n_1], all the rest of it, by the centre's type.
+        [ntypes, n_1], all the rest of it, by the center's type.
     matrices, biases
         [n_k, n_k+1] and [n_k+1] of the later layers, of which those that keep the width are residual.
     idts
@@ -119,7 +119,7 @@ def evaluate_model(
     atom_bias
         [ntypes] float64 in eV.
     one_side
-        Whether the code is the neighbour's type.
+        Whether the code is the neighbor's type.
     exclude_types
         Pairs of types that do not interact.
     axis_neuron

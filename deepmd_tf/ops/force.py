@@ -23,7 +23,7 @@ def prod_force_se_a(net_deriv, in_deriv, nlist, natoms, n_a_sel, n_r_sel=0, name
     natoms
         [ntypes + 2] int32: nloc, nall, number of atoms of each type.
     n_a_sel
-        nnei, the number of slots of a centre.
+        nnei, the number of slots of a center.
     n_r_sel
         Zero.
     name

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 
-def said_by_op(error: tf.errors.OpError) -> str:
+def op_message(error: tf.errors.OpError) -> str:
     """Return what an op says of its input, without the trace before and the nodes around it."""
     lines = [line.strip() for line in without_nodes(error.message).splitlines()]
     return next(filter(None, reversed(lines)), type(error).__name__)

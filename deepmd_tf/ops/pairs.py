@@ -1,6 +1,6 @@
-"""``PairMoments``: pairs of neighbours in cells of type and angle, and their moments there.
+"""``PairMoments``: pairs of neighbors in cells of type and angle, and their moments there.
 
-For the neighbours j, k of centre i, with ``theta_jk = R_j . R_k`` (the last three columns of their rows) and u_jk in
+For the neighbors j, k of center i, with ``theta_jk = R_j . R_k`` (the last three columns of their rows) and u_jk in
 [-1, 1] the place of theta_jk in its cell c,
 
     S[i, c, q] = sum theta_jk T_q(u_jk)
@@ -47,11 +47,11 @@ class PairEdges(NamedTuple):
     rows
         [nedge, 4] float64, finite.
     edge_splits
-        [ncentres + 1] int64.
+        [ncenters + 1] int64.
     neighbor
         [nedge] int32.
     type
-        [nall] int32; centre i is atom i.
+        [nall] int32; center i is atom i.
     unit
         With ``x = |theta| / unit + 1``, panels divide every octave ``[2^k, 2^(k+1))`` of x evenly, float64.
     per_octave
@@ -67,7 +67,7 @@ class PairEdges(NamedTuple):
 
 
 def pair_cells(edges: PairEdges, *, ntypes: int) -> PairCells:
-    """Find the cells that hold pairs of neighbours of any centre."""
+    """Find the cells that hold pairs of neighbors of any center."""
     return PairCells(*load().pair_cells(*edges, ntypes=ntypes))
 
 
@@ -92,7 +92,7 @@ def every_pair_cell(code: int, octaves: int, unit: float, per_octave: int) -> Pa
 
 
 def pair_moments(edges: PairEdges, cells: PairCells, *, ntypes: int, terms: int) -> "Tensor":
-    """Moments of the pairs of every centre in every cell.
+    """Moments of the pairs of every center in every cell.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ def pair_moments(edges: PairEdges, cells: PairCells, *, ntypes: int, terms: int)
     Returns
     -------
     Tensor
-        [ncentres, ncell, terms] float64. Independent of the number of threads, bit by bit.
+        [ncenters, ncell, terms] float64. Independent of the number of threads, bit by bit.
     """
     return load().pair_moments(*edges, cells.cell_code, cells.cell_panel, ntypes=ntypes, terms=terms)
 
@@ -125,13 +125,13 @@ def register(module: ModuleType) -> None:
 
     @tf.RegisterGradient("PairMoments")
     def _gradient(op, moments_grad):
-        """Map dL/dS [ncentres, ncell, terms] to dL/d rows [nedge, 4]."""
+        """Map dL/dS [ncenters, ncell, terms] to dL/d rows [nedge, 4]."""
         ntypes = op.get_attr("ntypes")
         return [module.pair_moments_grad_rows(moments_grad, *op.inputs, ntypes=ntypes), *[None] * 7]
 
     @tf.RegisterGradient("PairMomentsGradRows")
     def _second_gradient(op, v):
-        """Map dL/d rows_grad [nedge, 4] to dL/d moments_grad [ncentres, ncell, terms]."""
+        """Map dL/d rows_grad [nedge, 4] to dL/d moments_grad [ncenters, ncell, terms]."""
         moments_grad, *geometry = op.inputs
         terms, ntypes = moments_grad.shape[2], op.get_attr("ntypes")
         return [module.pair_moments_tangent(v, *geometry, ntypes=ntypes, terms=terms), *[None] * 8]

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 
 class RadialCells(NamedTuple):
-    """The cells that hold edges, and the runs: neighbouring edges of one centre in one cell.
+    """The cells that hold edges, and the runs: neighboring edges of one center in one cell.
 
-    The radial axis s is divided into panels that widen with s; a cell is a panel of one code (a neighbour's type, or a
+    The radial axis s is divided into panels that widen with s; a cell is a panel of one code (a neighbor's type, or a
     pair of types).
 
     Attributes
@@ -24,18 +24,18 @@ class RadialCells(NamedTuple):
     cell_start, cell_width
         [ncell] float64, the panel in s.
     run_splits
-        [ncentres + 1] int64, the runs of each centre.
+        [ncenters + 1] int64, the runs of each center.
     run_edges
         [nrun, 2] int64, a run's first edge and the one after its last.
-    run_cell, run_centre
+    run_cell, run_center
         [nrun] int32.
     cell_splits
         [ncell + 1] int64, the places in `cell_runs` of each cell.
     cell_runs
         [nrun] int32, runs sorted by cell.
-    count_centre, count_pair, count
-        [ncount] int32: how many neighbours of a type a centre has, for those it has, with ``pair = centre type * ntypes
-        + neighbour type``.
+    count_center, count_pair, count
+        [ncount] int32: how many neighbors of a type a center has, for those it has, with ``pair = center type * ntypes
+        + neighbor type``.
     """
 
     cell_code: "Tensor"
@@ -44,10 +44,10 @@ class RadialCells(NamedTuple):
     run_splits: "Tensor"
     run_edges: "Tensor"
     run_cell: "Tensor"
-    run_centre: "Tensor"
+    run_center: "Tensor"
     cell_splits: "Tensor"
     cell_runs: "Tensor"
-    count_centre: "Tensor"
+    count_center: "Tensor"
     count_pair: "Tensor"
     count: "Tensor"
 
@@ -77,11 +77,11 @@ def radial_cells(
     rows
         [nedge, 4] float64, finite.
     edge_splits
-        [ncentres + 1] int64.
+        [ncenters + 1] int64.
     neighbor
         [nedge] int32.
     type
-        [nall] int32; centre i is atom i.
+        [nall] int32; center i is atom i.
     lowest
         The least s that there is, float64.
     unit
@@ -91,7 +91,7 @@ def radial_cells(
     ntypes
         Number of types.
     one_side
-        Whether a code is the neighbour's type, or else ``centre type * ntypes + neighbour type``.
+        Whether a code is the neighbor's type, or else ``center type * ntypes + neighbor type``.
     exclude_types
         Pairs of types whose edges belong to no cell.
     """

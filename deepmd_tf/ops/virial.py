@@ -25,7 +25,7 @@ class Virial(NamedTuple):
 
 
 def prod_virial_se_a(net_deriv, in_deriv, rij, nlist, natoms, n_a_sel, n_r_sel=0, name=None) -> Virial:
-    """Sum the virials; with ``g = net_deriv . in_deriv`` of a slot, the slot adds ``g (x) rij`` to its neighbour.
+    """Sum the virials; with ``g = net_deriv . in_deriv`` of a slot, the slot adds ``g (x) rij`` to its neighbor.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def prod_virial_se_a(net_deriv, in_deriv, rij, nlist, natoms, n_a_sel, n_r_sel=0
     natoms
         [ntypes + 2] int32: nloc, nall, number of atoms of each type.
     n_a_sel
-        nnei, the number of slots of a centre.
+        nnei, the number of slots of a center.
     n_r_sel
         Zero.
     name

@@ -1,4 +1,4 @@
-"""One pass over the training frames: neighbour counts, shortest distance, and sums over environment rows."""
+"""One pass over the training frames: neighbor counts, shortest distance, and sums over environment rows."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _ATOMS = 1024
 
 @dataclass(frozen=True)
 class NeighborStatistics:
-    """Neighbour counts over a set of frames.
+    """Neighbor counts over a set of frames.
 
     Attributes
     ----------
     max_neighbors : ndarray
-        int ``[ntypes]``, the largest number of neighbours of each type within `rcut` of any atom.
+        int ``[ntypes]``, the largest number of neighbors of each type within `rcut` of any atom.
     min_distance : float
-        Shortest distance between two atoms (Å), inf when no atom has a neighbour.
+        Shortest distance between two atoms (Å), inf when no atom has a neighbor.
     """
 
     max_neighbors: np.ndarray
@@ -37,7 +37,7 @@ class NeighborStatistics:
 
 @dataclass(frozen=True)
 class EnvironmentStatistics:
-    """Normalisation of environment rows, per centre type.
+    """Normalization of environment rows, per center type.
 
     Attributes
     ----------
@@ -74,14 +74,14 @@ class EnvironmentStatistics:
 
 @dataclass(frozen=True)
 class Survey:
-    """Sums over the frames seen, per centre type; addition merges two surveys.
+    """Sums over the frames seen, per center type; addition merges two surveys.
 
     Attributes
     ----------
     centers : ndarray
-        Number of centres ``[ntypes]``.
+        Number of centers ``[ntypes]``.
     sums : ndarray
-        ``[ntypes, 4]``: over all neighbours, of s, of s squared, and of the angular columns and their squares, the
+        ``[ntypes, 4]``: over all neighbors, of s, of s squared, and of the angular columns and their squares, the
         three of them together.
     neighbors : NeighborStatistics
         Counts and shortest distance.
@@ -115,11 +115,11 @@ class Survey:
         Parameters
         ----------
         nnei : int
-            Number of slots per centre, sum(sel).
+            Number of slots per center, sum(sel).
         rcut : float
             Cutoff (Å); types never seen get deviation 1/rcut.
         set_avg_zero : bool
-            Leave the mean out of the normalisation.
+            Leave the mean out of the normalization.
         floor : float
             Smallest deviation.
         """
@@ -248,7 +248,7 @@ def survey(
     rcut, rcut_smth : float
         Cutoff and where smoothing begins (Å).
     exclude_types : sequence of pairs of int
-        Pairs of types that do not interact: counted as neighbours, but their rows are zero.
+        Pairs of types that do not interact: counted as neighbors, but their rows are zero.
     weights : sequence of ndarray, optional
         How often each frame of each system counts ``[nframes]``; once by default. Frames that count zero times are not
         looked at.

@@ -1,4 +1,4 @@
-"""What can be said of each frame of the data by looking at it alone: distances, cell, neighbours, forces."""
+"""What can be said of each frame of the data by looking at it alone: distances, cell, neighbors, forces."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ class FrameView:
     problem : str
         Why it cannot be used; empty when it can. The other attributes are then not set.
     closeness : float
-        Smallest distance between two atoms over what `distance_unit` says of their types; inf without neighbours.
+        Smallest distance between two atoms over what `distance_unit` says of their types; inf without neighbors.
     distance : float
         Distance of these two atoms (Å).
     pair : tuple of int
         These two atoms.
     max_neighbors : ndarray, optional
-        Largest number of neighbours of each type within each of the cutoffs ``[ncutoffs, ntypes]``.
+        Largest number of neighbors of each type within each of the cutoffs ``[ncutoffs, ntypes]``.
     volume : float
         Of the cell, negative when its vectors are left-handed (Å^3); nan without a cell.
     thickness : float
@@ -67,7 +67,7 @@ def view_frame(system, index: int, rcuts: Sequence[float], distance_unit: np.nda
     index : int
         The frame.
     rcuts : sequence of float
-        Cutoffs within which neighbours are counted (Å).
+        Cutoffs within which neighbors are counted (Å).
     distance_unit : ndarray
         Å ``[ntypes, ntypes]``: which distance of a pair of types counts as one when pairs are compared.
     """

@@ -10,7 +10,7 @@ from deepmd_tf.statistics.fitting import FittingStatistics
 
 @dataclass(frozen=True)
 class ModelStatistics:
-    """Normalisation of the environment for each member of the descriptor, and biases and scales of the fitting net."""
+    """Normalization of the environment for each member of the descriptor, and biases and scales of the fitting net."""
 
     environment: tuple[EnvironmentStatistics, ...]
     fitting: FittingStatistics

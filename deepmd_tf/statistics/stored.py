@@ -29,10 +29,10 @@ SLOW = 10.0
 """Seconds from which on a survey is kept beside the data without being asked to."""
 
 _FORMAT = "deepmd_tf statistics 1"
-_MOST = 32
+_MAX = 32
 _LARGEST = 2**26
-_MOST_CENTERS = 1e18
-_MOST_NEIGHBORS = 1e6
+_MAX_CENTERS = 1e18
+_MAX_NEIGHBORS = 1e6
 
 
 class StoredSurveys:
@@ -110,7 +110,7 @@ class StoredSurveys:
             "max_neighbors": survey.neighbors.max_neighbors.tolist(),
             "min_distance": survey.neighbors.min_distance if math.isfinite(survey.neighbors.min_distance) else None,
         }
-        surveys = dict(list(self._surveys.items())[-_MOST:])
+        surveys = dict(list(self._surveys.items())[-_MAX:])
         try:
             content = {"format": _FORMAT, "checksum": _checksum(surveys), "surveys": surveys}
             atomic_write(self.path, json.dumps(content, indent=1) + "\n")
@@ -169,12 +169,12 @@ def _survey(stored: object) -> Survey:
     sums = _numbers(stored, "sums", (len(centers), 4))
     counts = _numbers(stored, "max_neighbors", (len(centers),))
     distance = np.inf if stored.get("min_distance", ...) is None else float(_numbers(stored, "min_distance", ()))
-    if not len(centers) or centers.min() < 0 or centers.max() > _MOST_CENTERS:
-        raise ValueError(f"centers: expected counts up to {_MOST_CENTERS:.0e}")
-    if counts.min() < 0 or counts.max() > _MOST_NEIGHBORS or (counts % 1).any():
-        raise ValueError(f"max_neighbors: expected whole numbers up to {_MOST_NEIGHBORS:.0e}")
+    if not len(centers) or centers.min() < 0 or centers.max() > _MAX_CENTERS:
+        raise ValueError(f"centers: expected counts up to {_MAX_CENTERS:.0e}")
+    if counts.min() < 0 or counts.max() > _MAX_NEIGHBORS or (counts % 1).any():
+        raise ValueError(f"max_neighbors: expected whole numbers up to {_MAX_NEIGHBORS:.0e}")
     if distance < COINCIDENT or math.isinf(distance) == counts.any():
-        raise ValueError("min_distance: expected a distance (Å), or null where no atom has a neighbour")
+        raise ValueError("min_distance: expected a distance (Å), or null where no atom has a neighbor")
     _check_sums(sums, centers * counts.sum(), distance)
     return Survey(centers, sums, NeighborStatistics(counts.astype(int), distance))
 
@@ -195,14 +195,14 @@ def _numbers(stored: dict, name: str, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _check_sums(sums: np.ndarray, neighbors: np.ndarray, distance: float) -> None:
-    """Refuse sums that so many neighbours at no less than a distance cannot have, as s(r) is at most 1/r.
+    """Refuse sums that so many neighbors at no less than a distance cannot have, as s(r) is at most 1/r.
 
     Parameters
     ----------
     sums : ndarray
         ``[ntypes, 4]``, of `Survey`.
     neighbors : ndarray
-        ``[ntypes]``, the most neighbours that all centres of a type can have.
+        ``[ntypes]``, the most neighbors that all centers of a type can have.
     distance : float
         Of the closest pair (Å).
     """

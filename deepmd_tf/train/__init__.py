@@ -1,1 +1,1 @@
-"""Training: schedule, optimiser, checkpoints, learning curve, and the loop that joins them."""
+"""Training: schedule, optimizer, checkpoints, learning curve, and the loop that joins them."""

@@ -15,7 +15,7 @@ class Adam:
     Parameters
     ----------
     variables : mapping of str to Variable
-        What is optimised, by parameter name.
+        What is optimized, by parameter name.
     """
 
     def __init__(self, variables: Mapping[str, tf.Variable]):

@@ -8,7 +8,7 @@ from typing import Any
 
 from deepmd_tf.config import Config, config_to_dict, parse_config
 from deepmd_tf.errors import InputError
-from deepmd_tf.train.checkpoint import StoredCheckpoint
+from deepmd_tf.checkpoint.stored import StoredCheckpoint
 from deepmd_tf.train.prepare import batches_per_step
 from deepmd_tf.train.schedule import make_schedule
 

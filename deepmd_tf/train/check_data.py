@@ -12,14 +12,14 @@ import numpy as np
 from deepmd_tf.config import Config
 from deepmd_tf.data import Sampler, System, check_labels, load_systems
 from deepmd_tf.data.memory import Memory
-from deepmd_tf.errors import collecting, going_on, refuse
+from deepmd_tf.errors import collecting_problems, noting_problems, refuse
 from deepmd_tf.statistics.inspection import FrameView, view_frames
 from deepmd_tf.train import notices
 from deepmd_tf.train.prepare import Progress, report_sel, require_labels
 
 log = logging.getLogger("deepmd_tf")
 
-MOST_SHOWN = 5
+MAX_SHOWN = 5
 CLOSE = 0.5
 """Atoms nearer than this times the sum of their covalent radii are pointed out."""
 
@@ -60,7 +60,7 @@ def check_data(config: Config, progress: Progress) -> Findings:
         config = dataclasses.replace(config, training=dataclasses.replace(config.training, seed=0))
     seen: dict[str, np.ndarray] = {}
     memory = Memory()
-    with collecting() as problems:
+    with collecting_problems() as problems:
         for purpose in ("training", "validation"):
             section = getattr(config.training, f"{purpose}_data")
             if section is not None:
@@ -77,17 +77,17 @@ def _check_set(
 ) -> np.ndarray | None:
     """Check one data set; return its number of atoms of each type, None when nothing of it can be read."""
     systems: list[System] = []
-    with going_on():
+    with noting_problems():
         systems = load_systems(section.systems, config.model.type_map, section.xyz_keys, memory)
     if not systems:
         return None
     fitting = config.model.fitting_net
     for system in systems:
-        with going_on():
+        with noting_problems():
             check_labels([system], numb_fparam=fitting.numb_fparam, numb_aparam=fitting.numb_aparam)
-    with going_on():
+    with noting_problems():
         require_labels(purpose, systems, config)
-    with going_on():
+    with noting_problems():
         Sampler.from_config(systems, section, config.training.seed, purpose)
     notices.warn_of_rounding(purpose, systems)
     rows = findings.tables[purpose] = []
@@ -104,13 +104,13 @@ def _sizes(systems: Sequence[System], counts: np.ndarray, type_map: Sequence[str
     nframes = sum(system.nframes for system in systems)
     fewest, most = zip(*(system.size_range for system in systems), strict=True)
     labels = sorted({label for system in systems for label in system.labels})
-    labelled = [f"{name} {sum(s.nframes for s in systems if name in s.labels)}" for name in labels]
+    labeled = [f"{name} {sum(s.nframes for s in systems if name in s.labels)}" for name in labels]
     return [
         ("systems", str(len(systems))),
         ("frames", str(nframes)),
         ("atoms per frame", _between(min(fewest), max(most))),
         ("atoms of each type", ", ".join(f"{name} {n}" for name, n in zip(type_map, counts, strict=True))),
-        ("frames with labels", ", ".join(labelled) or "none"),
+        ("frames with labels", ", ".join(labeled) or "none"),
         ("frames with a cell", str(sum(system.nframes for system in systems if system.periodic))),
     ]
 
@@ -130,7 +130,7 @@ def _radii(type_map: Sequence[str]) -> np.ndarray:
 def _check_geometry(
     purpose: str, systems: Sequence[System], config: Config, progress: Progress, findings: Findings
 ) -> None:
-    """Coinciding and close atoms, cells, neighbours and forces, of every frame."""
+    """Coinciding and close atoms, cells, neighbors and forces, of every frame."""
     model = config.model
     radii = _radii(model.type_map)
     members = model.descriptor.members
@@ -143,10 +143,10 @@ def _check_geometry(
                 bad.append(view.problem)
             else:
                 views.append((system, index, view))
-    for message in bad[:MOST_SHOWN]:
+    for message in bad[:MAX_SHOWN]:
         refuse(message)
-    if len(bad) > MOST_SHOWN:
-        refuse(f"training.{purpose}_data: {len(bad) - MOST_SHOWN} more frames with atoms or cells that cannot be used")
+    if len(bad) > MAX_SHOWN:
+        refuse(f"training.{purpose}_data: {len(bad) - MAX_SHOWN} more frames with atoms or cells that cannot be used")
     if not views:
         return
     rows = findings.tables[purpose]
@@ -159,7 +159,7 @@ def _check_geometry(
     most = np.max([view.max_neighbors for *_, view in views], axis=0)
     for rcut, counts in dict(zip(rcuts, most, strict=True)).items():
         named = ", ".join(f"{name} {n}" for name, n in zip(model.type_map, counts, strict=True))
-        rows.append(("most neighbours", f"{named} within {rcut:g} Å"))
+        rows.append(("most neighbors", f"{named} within {rcut:g} Å"))
     if not any(isinstance(member.sel, str) for member in members):
         report_sel(config, most)
     forces = [(view.force, system.path, index) for system, index, view in views if np.isfinite(view.force)]
@@ -172,7 +172,7 @@ def _closest(purpose: str, views: Views, type_map: Sequence[str]) -> str:
     """Describe the two closest atoms; warn when they, or others, are nearer than chemistry lets them."""
     system, index, view = min(views, key=lambda each: each[2].closeness)
     if not np.isfinite(view.closeness):
-        return "no atom has a neighbour"
+        return "no atom has a neighbor"
     types = system.frames([index]).type[0]
     first, second = (f"{type_map[types[atom]]} {atom}" for atom in view.pair)
     text = f"{view.distance:.3f} Å, {first} and {second} ({system.path}, frame {index})"
@@ -206,7 +206,7 @@ def _notice_cells(purpose: str, views: Views, rcut: float) -> None:
         system, index, view = min(thin, key=lambda each: each[2].thickness)
         log.info(
             "training.%s_data: %d of %d cells are thinner than the cutoff %g Å (the thinnest %.3g Å: %s, frame %d); "
-            "every image within the cutoff counts as a neighbour",
+            "every image within the cutoff counts as a neighbor",
             purpose,
             len(thin),
             len(cells),

@@ -7,25 +7,14 @@ import os
 import signal
 import threading
 import time
-from typing import TYPE_CHECKING
+from deepmd_tf.errors import Stopped
+from deepmd_tf.train.ranks import Ranks
 
-if TYPE_CHECKING:
-    from deepmd_tf.train.ranks import Ranks
 
 log = logging.getLogger("deepmd_tf")
 
 _PATIENCE = 5.0
 """Seconds that the main thread has to come back from other ranks, longer than a rank that ends gives to rank 0."""
-
-
-class Stopped(BaseException):
-    """SIGTERM or SIGUSR1 came before the first step; no `Exception`, so that nothing on the way takes it for one."""
-
-    def __init__(self, number: int):
-        super().__init__(
-            f"{signal.Signals(number).name} before the first step: there is nothing to save, and the files of earlier "
-            "runs are as they were"
-        )
 
 
 class Interruption:

@@ -13,7 +13,7 @@ from deepmd_tf.statistics.inspection import SPREADS, energy_deviations
 
 log = logging.getLogger("deepmd_tf")
 
-MOST_SHOWN = 5
+MAX_SHOWN = 5
 
 
 def warn_of_oddities(data: Mapping[str, Sequence[System]], type_map: Sequence[str]) -> None:
@@ -63,27 +63,27 @@ def warn_of_energies(purpose: str, systems: Sequence[System]) -> float | None:
     float or None
         How far is usual, in eV per atom; None without energies.
     """
-    labelled = [system for system in systems if "energy" in system.labels]
-    if not labelled:
+    labeled = [system for system in systems if "energy" in system.labels]
+    if not labeled:
         return None
-    energies = np.concatenate([system.rows("energy", np.arange(system.nframes))[:, 0] for system in labelled])
-    deviation, spread = energy_deviations(energies, np.repeat(*_compositions(labelled), axis=0))
-    ends = np.cumsum([system.nframes for system in labelled])
+    energies = np.concatenate([system.rows("energy", np.arange(system.nframes))[:, 0] for system in labeled])
+    deviation, spread = energy_deviations(energies, np.repeat(*_compositions(labeled), axis=0))
+    ends = np.cumsum([system.nframes for system in labeled])
     far = np.flatnonzero(np.abs(deviation) > SPREADS * spread)
-    for frame in far[np.argsort(-np.abs(deviation[far]), kind="stable")][:MOST_SHOWN]:
+    for frame in far[np.argsort(-np.abs(deviation[far]), kind="stable")][:MAX_SHOWN]:
         owner = int(np.searchsorted(ends, frame, side="right"))
         log.warning(
             "training.%s_data: %s: frame %d: an energy of %.6f eV is %+.3g eV per atom away from that of its "
             "composition, where %.3g is usual; look at it",
             purpose,
-            labelled[owner].path,
-            frame - ends[owner] + labelled[owner].nframes,
+            labeled[owner].path,
+            frame - ends[owner] + labeled[owner].nframes,
             energies[frame],
             deviation[frame],
             spread,
         )
-    if len(far) > MOST_SHOWN:
-        log.warning("training.%s_data: %d more frames with such energies", purpose, len(far) - MOST_SHOWN)
+    if len(far) > MAX_SHOWN:
+        log.warning("training.%s_data: %d more frames with such energies", purpose, len(far) - MAX_SHOWN)
     return spread
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
-from deepmd_tf.train.checkpoint import CheckpointWriter
+from deepmd_tf.checkpoint.writer import CheckpointWriter
 from deepmd_tf.train.events import EventLog
 from deepmd_tf.train.lcurve import LearningCurve
 

@@ -29,7 +29,7 @@ from deepmd_tf.statistics import (
 )
 from deepmd_tf.train.ranks import Ranks
 from deepmd_tf.train.schedule import worker_factor
-from deepmd_tf.train.source import DataSource
+from deepmd_tf.data.source import DataSource
 
 log = logging.getLogger("deepmd_tf")
 
@@ -179,7 +179,7 @@ def suggested_sel(neighbors: NeighborStatistics, factor: float = 1.1) -> tuple[i
 
 
 def resolve_sel(config: Config, neighbors: Sequence[NeighborStatistics]) -> Config:
-    """Replace ``sel: "auto"`` by numbers from the data, of the neighbours of each member of the descriptor."""
+    """Replace ``sel: "auto"`` by numbers from the data, of the neighbors of each member of the descriptor."""
     descriptor = config.model.descriptor
     members = []
     for k, (member, of_member) in enumerate(zip(descriptor.members, neighbors, strict=True)):
@@ -206,7 +206,7 @@ def report_sel(config: Config, max_neighbors: Sequence[Sequence[int]]) -> bool:
 
 def _report_sel(place: str, type_map: Sequence[str], sel: Sequence[int], max_neighbors: Sequence[int]) -> bool:
     short = [
-        f"{name}: {count} neighbours, sel {slots}"
+        f"{name}: {count} neighbors, sel {slots}"
         for name, slots, count in zip(type_map, sel, max_neighbors, strict=True)
         if count > slots
     ]
@@ -293,7 +293,7 @@ def _all_neighbors(config: Config, source: DataSource, progress: Progress, ranks
 
 
 def check_sel(config: Config, source: DataSource, progress: Progress, ranks: Ranks = ALONE) -> None:
-    """Compare `sel` with the neighbours in all the data, and warn when it is smaller."""
+    """Compare `sel` with the neighbors in all the data, and warn when it is smaller."""
     neighbors = _all_neighbors(config, source, progress, ranks)
     report_sel(config, [of_member.max_neighbors for of_member in neighbors])
 
@@ -310,7 +310,7 @@ def measure(
     source : DataSource
         The training data.
     skip_neighbor_stat : bool
-        Do not look at frames beyond those only to compare `sel` with their neighbours.
+        Do not look at frames beyond those only to compare `sel` with their neighbors.
     progress : callable
         Makes a context from the number of frames to look at; it gives a function to call with the frames done.
     ranks : Ranks

@@ -1,4 +1,4 @@
-"""How far a run is, beside its parameters and its optimiser: what a checkpoint's metadata say."""
+"""How far a run is, beside its parameters and its optimizer: what a checkpoint's metadata say."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from deepmd_tf.descriptor.tabulated import MOST_PANELS
+from deepmd_tf.descriptor.tabulated import MAX_PANELS
 from deepmd_tf.errors import InputError
 from deepmd_tf.loss import METRICS
-from deepmd_tf.train.checkpoint import StoredCheckpoint
+from deepmd_tf.checkpoint.stored import StoredCheckpoint
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def _is_count(value: object) -> bool:
 
 
 def _is_panels(value: object) -> bool:
-    return _is_count(value) and value <= MOST_PANELS
+    return _is_count(value) and value <= MAX_PANELS
 
 
 def _is_list(value: object, length: int) -> bool:

@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from deepmd_tf.errors import InputError, said
-from deepmd_tf.train.interruption import Stopped
+from deepmd_tf.errors import InputError, Stopped, user_message
 
 if TYPE_CHECKING:
     from mpi4py import MPI
@@ -131,7 +130,7 @@ class MpiRanks(Ranks):
             time.sleep(_GRACE)
         if isinstance(error, Stopped):
             message, status = str(error), 0
-        elif (message := said(error)) is not None:
+        elif (message := user_message(error)) is not None:
             message, status = f"error: {message}", 2
         elif isinstance(error, KeyboardInterrupt):
             message, status = "error: interrupted", 130

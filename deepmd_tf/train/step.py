@@ -58,7 +58,7 @@ class TrainingStep:
     loss : EnergyLoss
         The loss.
     adam : Adam
-        The optimiser, which holds the trainable parameters.
+        The optimizer, which holds the trainable parameters.
     batch_spec : mapping of str to TensorSpec
         What a batch looks like.
     """

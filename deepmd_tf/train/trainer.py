@@ -17,7 +17,7 @@ from deepmd_tf.config import Config, ModelConfig, config_to_dict
 from deepmd_tf.data import validation_batches
 from deepmd_tf.data.pipeline import Stream, batch_at, signature
 from deepmd_tf.data.share import SharedBatches
-from deepmd_tf.errors import InputError, said
+from deepmd_tf.errors import InputError, user_message
 from deepmd_tf.loss import METRICS, EnergyLoss, rmse
 from deepmd_tf.model.energy_model import EnergyModel
 from deepmd_tf.model.type_embedding import with_distinct_types
@@ -25,19 +25,20 @@ from deepmd_tf.nn.parameters import TrainableParameters
 from deepmd_tf.statistics import ModelStatistics
 from deepmd_tf.train.adam import Adam
 from deepmd_tf.train.changes import report_changes
-from deepmd_tf.train.checkpoint import CheckpointWriter, StoredCheckpoint
-from deepmd_tf.train.earlier import bring_back, set_aside
+from deepmd_tf.checkpoint.stored import StoredCheckpoint
+from deepmd_tf.checkpoint.writer import CheckpointWriter
+from deepmd_tf.checkpoint.earlier import bring_back, set_aside
 from deepmd_tf.train.interruption import Interruption
 from deepmd_tf.train.outputs import NoOutputs, Outputs
-from deepmd_tf.train.places import BEST
+from deepmd_tf.checkpoint.places import BEST
 from deepmd_tf.train.prepare import ALONE, batches_per_step, report_sel
 from deepmd_tf.train.progress import Progress, read_progress
 from deepmd_tf.train.ranks import Ranks
 from deepmd_tf.train.report import Reporter
 from deepmd_tf.train.schedule import make_schedule
 from deepmd_tf.train.shared_step import SharedStep, make_step
-from deepmd_tf.train.source import DataSource
-from deepmd_tf.train.start import Start
+from deepmd_tf.data.source import DataSource
+from deepmd_tf.transfer.start import Start
 from deepmd_tf.train.step import Outcome, TrainingStep
 
 log = logging.getLogger("deepmd_tf")
@@ -164,7 +165,7 @@ class Trainer:
         if failure is not None:
             kept = "; the checkpoint of this step has all that was learnt, --restart goes on from it"
             raise InputError(f"after step {self.step}: {failure}{kept if self.step > begun else ''}")
-        self._summarise(reporter, saved, self._interrupted)
+        self._summarize(reporter, saved, self._interrupted)
         return saved
 
     def _go_on(self, interruption: Interruption) -> bool:
@@ -183,7 +184,7 @@ class Trainer:
         try:
             yield
         except Exception as error:
-            self._failure = said(error)
+            self._failure = user_message(error)
             if self._failure is None:
                 raise
 
@@ -195,7 +196,7 @@ class Trainer:
         except (MemoryError, tf.errors.ResourceExhaustedError) as error:
             if self._ranks.size > 1 or self._adam.updates.numpy() != self.step:
                 raise
-            self._failure = said(error)
+            self._failure = user_message(error)
 
     def _outputs(self, keys: tuple[str, ...]) -> NoOutputs:
         """Open what this rank writes, where no other run is."""
@@ -242,7 +243,7 @@ class Trainer:
                 if remade:
                     self._functions = self._new_functions()
         except tf.errors.InvalidArgumentError as error:
-            raise self._bad_batch(source, number, ops.said_by_op(error)) from error
+            raise self._bad_batch(source, number, ops.op_message(error)) from error
         return outcome
 
     def _new_functions(self) -> TrainingStep | SharedStep:
@@ -320,7 +321,7 @@ class Trainer:
             self._note_neighbors(outcome.max_neighbors.numpy())
         return rmse(sums, count)
 
-    def _summarise(self, reporter: Reporter, saved: Path, interrupted: bool) -> None:
+    def _summarize(self, reporter: Reporter, saved: Path, interrupted: bool) -> None:
         rows = [
             (
                 "interrupted at" if interrupted else "trained to",

@@ -1,4 +1,4 @@
-"""Generate the alloy data: random seven-element fcc alloys labelled with ASE's EMT potential.
+"""Generate the alloy data: random seven-element fcc alloys labeled with ASE's EMT potential.
 
 Needs ``pip install ase``. Takes about 5 minutes of processor time. Every chain of frames that is finished is kept in
 ``run/``, so a run that was stopped goes on where it was.
@@ -24,7 +24,7 @@ from ase.calculators.emt import EMT
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-import labelling  # noqa: E402
+import labeling  # noqa: E402
 
 LATTICE_CONSTANTS = {"Cu": 3.61, "Ag": 4.09, "Au": 4.08, "Ni": 3.52, "Pd": 3.89, "Pt": 3.92, "Al": 4.05}  # Å
 TYPE_MAP = list(LATTICE_CONSTANTS)
@@ -55,14 +55,14 @@ def run_chain(name: str, chain: int, seed: int, path: Path) -> None:
     """Sample and label frames of one system at one temperature and strain and write them to ``path``."""
     rng = np.random.default_rng([seed, SYSTEMS.index(name), chain + 1])
     atoms = alloy(name, seed)
-    atoms.set_cell(atoms.cell.array @ labelling.random_strain(rng, STRAIN), scale_atoms=True)
+    atoms.set_cell(atoms.cell.array @ labeling.random_strain(rng, STRAIN), scale_atoms=True)
     temperature = rng.uniform(*TEMPERATURE)
     # On a perfect lattice half of the kinetic energy soon becomes potential energy.
-    labelling.thermalize(atoms, 2.0 * temperature, rng)
+    labeling.thermalize(atoms, 2.0 * temperature, rng)
     atoms.calc = EMT()
 
     def advance(steps: int) -> None:
-        labelling.langevin(
+        labeling.langevin(
             atoms,
             Atoms.get_forces,
             temperature=temperature,
@@ -76,29 +76,29 @@ def run_chain(name: str, chain: int, seed: int, path: Path) -> None:
     frames = []
     for _ in range(FRAMES_PER_CHAIN):
         advance(STEPS_BETWEEN)
-        frames.append(labelling.evaluate(labelling.stored(atoms), EMT))
-    labelling.save_frames(path, frames)
+        frames.append(labeling.evaluate(labeling.stored(atoms), EMT))
+    labeling.save_frames(path, frames)
 
 
 def generate(output: Path, work: Path, seed: int, jobs: int) -> None:
     """Run the chains that are not finished, then write the systems."""
     parts = {name: [work / f"seed_{seed}" / f"{name}_{chain}.npz" for chain in range(CHAINS)] for name in SYSTEMS}
     tasks = [(name, chain, seed, path) for name in SYSTEMS for chain, path in enumerate(parts[name])]
-    labelling.run_missing(run_chain, tasks, jobs)
+    labeling.run_missing(run_chain, tasks, jobs)
     for name in SYSTEMS:
-        labelling.write_system(output / name, list(alloy(name, seed).symbols), TYPE_MAP, parts[name])
+        labeling.write_system(output / name, list(alloy(name, seed).symbols), TYPE_MAP, parts[name])
 
 
 def main() -> None:
     """Parse the command line and do what it asks."""
-    arguments = labelling.command_line(__doc__, HERE / "data", HERE / "run")
+    arguments = labeling.command_line(__doc__, HERE / "data", HERE / "run")
     if not arguments.check:
         generate(arguments.output, arguments.work, arguments.seed, arguments.jobs)
-    most = [labelling.describe(arguments.output / name, RCUT) for name in SYSTEMS]
-    print(f"largest neighbour counts over all systems: {np.max(most, axis=0).tolist()}")
+    most = [labeling.describe(arguments.output / name, RCUT) for name in SYSTEMS]
+    print(f"largest neighbor counts over all systems: {np.max(most, axis=0).tolist()}")
     if arguments.check:
         for name in ("train_3", "valid_0"):
-            labelling.check_labels(arguments.output / name, 7, EMT)
+            labeling.check_labels(arguments.output / name, 7, EMT)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""A small flexible-water force field, used only to propose configurations for labelling.
+"""A small flexible-water force field, used only to propose configurations for labeling.
 
 Bonds are Morse functions, angles harmonic, molecules interact by point charges with a shifted force,
 a Lennard-Jones term between oxygens and an exponential repulsion between oxygen and hydrogen. The
 parameters were fitted to GFN1-xTB forces of liquid configurations (rms error 0.1 eV/Å of 0.85), so that what is sampled
-lies near the surface that is labelled.
+lies near the surface that is labeled.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Generate the water data: liquid configurations labelled with GFN1-xTB.
+"""Generate the water data: liquid configurations labeled with GFN1-xTB.
 
 Needs ``pip install tblite ase``. Takes about 15 minutes of processor time. Every chain of frames that is finished is
 kept in ``run/``, so a run that was stopped goes on where it was.
@@ -25,7 +25,7 @@ from tblite.ase import TBLite
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-import labelling  # noqa: E402
+import labeling  # noqa: E402
 
 TYPE_MAP = ["O", "H"]
 MOLAR_VOLUME = 29.9  # Å^3 of a molecule at 1 g/cm^3
@@ -61,7 +61,7 @@ SYSTEMS = (
 
 
 def calculator() -> TBLite:
-    """Return the labeller."""
+    """Return the labeler."""
     return TBLite(method="GFN1-xTB", accuracy=0.1, verbosity=0)
 
 
@@ -86,10 +86,10 @@ def lattice(nmolecules: int, cell: np.ndarray, rng: np.random.Generator) -> Atom
     """Place molecules of random orientation on randomly chosen points of a simple cubic grid."""
     count = int(np.ceil(nmolecules ** (1.0 / 3.0) - 1e-9))
     grid = (np.indices((count,) * 3).reshape(3, -1).T + 0.5) / count
-    centres = rng.permutation(grid)[:nmolecules] @ cell
+    centers = rng.permutation(grid)[:nmolecules] @ cell
     half = np.radians(107.0) / 2.0
     monomer = 0.96 * np.array([[0, 0, 0], [np.sin(half), 0, np.cos(half)], [-np.sin(half), 0, np.cos(half)]])
-    positions = np.concatenate([centre + monomer @ random_rotation(rng) for centre in centres])
+    positions = np.concatenate([center + monomer @ random_rotation(rng) for center in centers])
     return Atoms("OH2" * nmolecules, positions, cell=cell, pbc=True)
 
 
@@ -98,14 +98,14 @@ def run_chain(system: System, chain: int, seed: int, path: Path) -> None:
     rng = np.random.default_rng([seed, SYSTEMS.index(system), chain])
     temperature = rng.uniform(*system.temperature)
     volume = system.nmolecules * MOLAR_VOLUME / rng.uniform(*system.density)
-    deformation = labelling.random_strain(rng, system.strain) if system.strain else np.eye(3)
+    deformation = labeling.random_strain(rng, system.strain) if system.strain else np.eye(3)
     cell = deformation * np.cbrt(volume / np.linalg.det(deformation))
     atoms = lattice(system.nmolecules, cell, rng)
     for _ in range(200):
         atoms.positions += np.clip(0.01 * force_at(atoms), -0.05, 0.05)
 
     def advance(steps: int, heat: float = 0.0) -> None:
-        labelling.langevin(
+        labeling.langevin(
             atoms,
             force_at,
             temperature=temperature + heat,
@@ -120,34 +120,34 @@ def run_chain(system: System, chain: int, seed: int, path: Path) -> None:
     frames = []
     for _ in range(system.frames_per_chain):
         advance(STEPS_BETWEEN)
-        frames.append(labelling.evaluate(labelling.stored(atoms), calculator))
-    labelling.save_frames(path, frames)
+        frames.append(labeling.evaluate(labeling.stored(atoms), calculator))
+    labeling.save_frames(path, frames)
 
 
 def generate(output: Path, work: Path, seed: int, jobs: int) -> None:
     """Run the chains that are not finished, then write the systems."""
     parts = {s: [work / f"seed_{seed}" / f"{s.name}_{chain:02d}.npz" for chain in range(s.nchains)] for s in SYSTEMS}
     tasks = [(s, chain, seed, path) for s in SYSTEMS for chain, path in enumerate(parts[s])]
-    labelling.run_missing(run_chain, sorted(tasks, key=lambda task: task[1]), jobs)
+    labeling.run_missing(run_chain, sorted(tasks, key=lambda task: task[1]), jobs)
     for system in SYSTEMS:
-        labelling.write_system(output / system.name, system.symbols, TYPE_MAP, parts[system])
+        labeling.write_system(output / system.name, system.symbols, TYPE_MAP, parts[system])
 
 
 def report(output: Path) -> None:
-    """Print the ranges of every system and the smallest ``sel`` that holds all neighbours."""
-    most = [labelling.describe(output / system.name, RCUT) for system in SYSTEMS]
-    print(f"largest neighbour counts over all systems: {np.max(most, axis=0).tolist()}")
+    """Print the ranges of every system and the smallest ``sel`` that holds all neighbors."""
+    most = [labeling.describe(output / system.name, RCUT) for system in SYSTEMS]
+    print(f"largest neighbor counts over all systems: {np.max(most, axis=0).tolist()}")
 
 
 def main() -> None:
     """Parse the command line and do what it asks."""
-    arguments = labelling.command_line(__doc__, HERE, HERE / "run")
+    arguments = labeling.command_line(__doc__, HERE, HERE / "run")
     if not arguments.check:
         generate(arguments.output, arguments.work, arguments.seed, arguments.jobs)
     report(arguments.output)
     if arguments.check:
         for name in ("data_1", "data_3"):
-            labelling.check_labels(arguments.output / name, 7, calculator)
+            labeling.check_labels(arguments.output / name, 7, calculator)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from deepmd_tf.infer.ase import DP
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from labelling import read_frame, thermalize  # noqa: E402
+from labeling import read_frame, thermalize  # noqa: E402
 
 
 def main() -> None:

@@ -21,7 +21,7 @@ struct GraphFacts {
   int ntypes() const { return int(type_map.size()); }
 };
 
-/// Frame and atomic parameters, [nframes, numb_fparam] and [ncentres, numb_aparam]; null where there are none.
+/// Frame and atomic parameters, [nframes, numb_fparam] and [ncenters, numb_aparam]; null where there are none.
 struct Parameters {
   const double* fparam;
   const double* aparam;
@@ -33,7 +33,7 @@ class Backend {
   virtual ~Backend() = default;
   virtual void evaluate(const FrameBatch& batch, const Parameters& parameters, const Evaluation& out) = 0;
   virtual void evaluate(const NeighborList& list, const Parameters& parameters, const Evaluation& out) = 0;
-  /// Whether neighbours beyond sel count.
+  /// Whether neighbors beyond sel count.
   virtual bool counts_all_neighbors() const = 0;
 };
 

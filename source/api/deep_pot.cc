@@ -11,7 +11,7 @@
 namespace deepmd {
 namespace {
 
-constexpr int kMostThreads = 1024;
+constexpr int kMaxThreads = 1024;
 
 /// Numbers as float64: themselves, or copies.
 template <typename T>
@@ -38,16 +38,16 @@ struct Results {
     }
   }
 
-  Evaluation view(int64_t nframes, int64_t ncentres, int64_t natoms, int ntypes) {
+  Evaluation view(int64_t nframes, int64_t ncenters, int64_t natoms, int ntypes) {
     std::vector<double>* all[4] = {&of(prediction.atom_energy, copies[0]), &of(prediction.force, copies[1]),
                                    &of(prediction.virial, copies[2]), &of(prediction.atom_virial, copies[3])};
-    const int64_t sizes[4] = {ncentres, 3 * natoms, 9 * nframes, 9 * natoms};
+    const int64_t sizes[4] = {ncenters, 3 * natoms, 9 * nframes, 9 * natoms};
     for (int k = 0; k < 4; ++k) all[k]->resize(size_t(sizes[k]));
     prediction.max_neighbors.resize(size_t(ntypes));
     return {all[0]->data(), all[1]->data(), all[2]->data(), all[3]->data(), prediction.max_neighbors.data()};
   }
 
-  /// Everything zero, where there are no centres.
+  /// Everything zero, where there are no centers.
   void clear(const Evaluation& view) {
     std::fill(prediction.max_neighbors.begin(), prediction.max_neighbors.end(), 0);
     for (std::vector<T>* each : {&prediction.force, &prediction.virial, &prediction.atom_virial}) {
@@ -59,9 +59,9 @@ struct Results {
 
   void finish(int64_t nframes) {
     const std::vector<double>& atom_energy = of(prediction.atom_energy, copies[0]);
-    const size_t ncentres = nframes > 0 ? atom_energy.size() / size_t(nframes) : 0;
+    const size_t ncenters = nframes > 0 ? atom_energy.size() / size_t(nframes) : 0;
     prediction.energy.assign(size_t(nframes), 0.0);
-    for (size_t k = 0; k < atom_energy.size(); ++k) prediction.energy[k / ncentres] += atom_energy[k];
+    for (size_t k = 0; k < atom_energy.size(); ++k) prediction.energy[k / ncenters] += atom_energy[k];
     if constexpr (!std::is_same_v<T, double>) {
       std::vector<T>* all[4] = {&prediction.atom_energy, &prediction.force, &prediction.virial,
                                 &prediction.atom_virial};
@@ -103,8 +103,8 @@ void check_box(const double* box, int64_t nframes) {
 
 struct DeepPot::Impl {
   Impl(const GraphFile& graph, const DeepPotOptions& options) : facts(graph) {
-    if (options.threads < 1 || options.threads > kMostThreads) {
-      throw InputError("threads: expected 1 to " + std::to_string(kMostThreads) + ", got " +
+    if (options.threads < 1 || options.threads > kMaxThreads) {
+      throw InputError("threads: expected 1 to " + std::to_string(kMaxThreads) + ", got " +
                        std::to_string(options.threads));
     }
     backend = read_native_model(graph, facts, options.threads, &why_not_native);

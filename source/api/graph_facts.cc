@@ -7,7 +7,7 @@
 namespace deepmd {
 namespace {
 
-constexpr int kMostTypes = 1 << 12;
+constexpr int kMaxTypes = 1 << 12;
 
 /// The value of a constant that may be absent when `needed` is false.
 std::vector<double> numbers(const GraphFile& graph, const char* name, bool needed) {
@@ -31,7 +31,7 @@ std::vector<double> numbers(const GraphFile& graph, const char* name, bool neede
 int count(const GraphFile& graph, const char* name) {
   const std::vector<double> value = numbers(graph, name, false);
   if (value.empty()) return 0;
-  if (value.size() != 1 || !(value[0] >= 0 && value[0] < kMostTypes)) {
+  if (value.size() != 1 || !(value[0] >= 0 && value[0] < kMaxTypes)) {
     graph.fail(std::string("the constant ") + name + " is not a count");
   }
   return int(value[0]);
@@ -47,7 +47,7 @@ std::vector<std::string> words(const GraphFile& graph, const char* name) {
   std::istringstream stream(strings->front());
   std::vector<std::string> result;
   for (std::string word; stream >> word;) result.push_back(word);
-  if (result.empty() || result.size() > size_t(kMostTypes)) {
+  if (result.empty() || result.size() > size_t(kMaxTypes)) {
     graph.fail(std::string("the constant ") + name + " names " + std::to_string(result.size()) + " types");
   }
   return result;

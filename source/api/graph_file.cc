@@ -16,10 +16,10 @@
 namespace deepmd {
 namespace {
 
-constexpr int64_t kMostBytes = 2147483647;  // of a protobuf message
+constexpr int64_t kMaxBytes = 2147483647;  // of a protobuf message
 constexpr int kLongestChain = 64;           // of nodes that only pass something on
-constexpr size_t kMostNodes = 1 << 20;
-constexpr int64_t kMostElements = int64_t(1) << 28;  // of all constants that are read
+constexpr size_t kMaxNodes = 1 << 20;
+constexpr int64_t kMaxElements = int64_t(1) << 28;  // of all constants that are read
 
 std::vector<char> read_bytes(const std::string& path) {
   std::ifstream file(path, std::ios::binary | std::ios::ate);
@@ -28,9 +28,9 @@ std::vector<char> read_bytes(const std::string& path) {
   if (size < 0 || size == std::numeric_limits<int64_t>::max()) {
     throw InputError(path + ": cannot read the frozen graph: " + std::strerror(errno ? errno : EISDIR));
   }
-  if (size > kMostBytes) {
+  if (size > kMaxBytes) {
     throw InputError(path + ": " + std::to_string(size) + " bytes; a frozen graph is at most " +
-                     std::to_string(kMostBytes));
+                     std::to_string(kMaxBytes));
   }
   std::vector<char> bytes(static_cast<size_t>(size));
   file.seekg(0);
@@ -83,7 +83,7 @@ void GraphFile::fail(const std::string& message) const { throw InputError(path_ 
 void GraphFile::parse() {
   for (WireReader reader(bytes()); reader.next();) {
     if (reader.field() == 1) nodes_.push_back(parse_node(reader.bytes()));
-    if (nodes_.size() > kMostNodes) throw InputError("more than " + std::to_string(kMostNodes) + " nodes");
+    if (nodes_.size() > kMaxNodes) throw InputError("more than " + std::to_string(kMaxNodes) + " nodes");
     if (reader.field() == 4) versions_ = reader.bytes();
     if (reader.field() != 2) continue;
     for (WireReader library(reader.bytes()); library.next();) {
@@ -145,7 +145,7 @@ Tensor GraphFile::constant(const GraphNode& node) const {
   try {
     Tensor tensor = read_tensor(value_of(attribute(node, "value"), 8).bytes());
     elements_ += std::visit([](const auto& values) { return int64_t(values.size()); }, tensor.values);
-    if (elements_ > kMostElements) throw InputError("all constants together have too many elements");
+    if (elements_ > kMaxElements) throw InputError("all constants together have too many elements");
     return tensor;
   } catch (const InputError& error) {
     fail("the constant " + printable(node.name) + " is damaged: " + error.what());

@@ -14,7 +14,7 @@ namespace deepmd {
 namespace {
 
 constexpr const char* kOutputs[] = {"o_atom_energy", "o_force", "o_virial", "o_atom_virial"};
-// Ops of the field that find neighbours have each one of ours, of this longer name, that also counts them, a further
+// Ops of the field that find neighbors have each one of ours, of this longer name, that also counts them, a further
 // output.
 constexpr const char* kSearches[] = {"ProdEnvMatA", "ProdEnvMatR"};
 constexpr const char* kCounted = "Counted";
@@ -95,7 +95,7 @@ std::vector<char> counting(const GraphFile& graph, std::vector<std::string>* sea
   return bytes;
 }
 
-/// The order in which a graph takes the atoms: centres by type, ghosts as they are.
+/// The order in which a graph takes the atoms: centers by type, ghosts as they are.
 struct Order {
   Order(const int* type, int64_t nloc, int64_t nall, int ntypes) : atoms(size_t(nall)), natoms(size_t(ntypes) + 2, 0) {
     std::iota(atoms.begin(), atoms.end(), 0);
@@ -276,7 +276,7 @@ class GraphSession : public Backend {
   GraphFacts facts_;
   TF_Graph* graph_;
   TF_Session* session_ = nullptr;
-  std::vector<std::string> searches_;  // nodes that count neighbours
+  std::vector<std::string> searches_;  // nodes that count neighbors
   bool takes_ghosts_ = true;
 };
 

@@ -182,7 +182,7 @@ struct Standard {
 
   int width() const { return numb_fparam + numb_aparam; }
 
-  /// Writes the numbers of one centre.
+  /// Writes the numbers of one center.
   template <typename F>
   void apply(const double* fparam, const double* aparam, F* out) const {
     for (int k = 0; k < width(); ++k) {

@@ -10,9 +10,9 @@ namespace deepmd {
 namespace {
 
 // More than any potential has; sizes beyond come from damaged files.
-constexpr int64_t kMostElements = int64_t(1) << 28;
-constexpr int64_t kMostRepeated = int64_t(1) << 24;  // of values that the file does not hold one by one
-constexpr size_t kMostDimensions = 8;
+constexpr int64_t kMaxElements = int64_t(1) << 28;
+constexpr int64_t kMaxRepeated = int64_t(1) << 24;  // of values that the file does not hold one by one
+constexpr size_t kMaxDimensions = 8;
 
 int64_t read_dimension(std::string_view message) {
   int64_t size = 0;
@@ -27,16 +27,16 @@ void read_shape(std::string_view message, std::vector<int64_t>& shape) {
   for (WireReader reader(message); reader.next();) {
     if (reader.field() == 2) shape.push_back(read_dimension(reader.bytes()));
     if (reader.field() == 3 && reader.varint() != 0) throw InputError("a constant without a shape");
-    if (shape.size() > kMostDimensions) throw InputError("a constant of too many dimensions");
+    if (shape.size() > kMaxDimensions) throw InputError("a constant of too many dimensions");
   }
 }
 
 int64_t count_elements(const std::vector<int64_t>& shape) {
   int64_t count = 1;
   for (const int64_t size : shape) {
-    if (size < 0 || size > kMostElements) throw InputError("a constant of the shape " + shape_text(shape));
+    if (size < 0 || size > kMaxElements) throw InputError("a constant of the shape " + shape_text(shape));
     count *= size;
-    if (count > kMostElements) throw InputError("a constant of the shape " + shape_text(shape) + "; refused");
+    if (count > kMaxElements) throw InputError("a constant of the shape " + shape_text(shape) + "; refused");
   }
   return count;
 }
@@ -70,7 +70,7 @@ void read_numbers(std::string_view message, std::vector<std::string>& values) {
 /// Brings the values to their number: the last is repeated, and none stand for zeros (TensorFlow's tensor.proto).
 template <typename Values>
 void fill(Values& values, int64_t count) {
-  if (int64_t(values.size()) > count || count - int64_t(values.size()) > kMostRepeated) {
+  if (int64_t(values.size()) > count || count - int64_t(values.size()) > kMaxRepeated) {
     throw_misfit(values.size(), count);
   }
   const typename Values::value_type last = values.empty() ? typename Values::value_type() : values.back();

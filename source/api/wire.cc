@@ -7,7 +7,7 @@
 namespace deepmd {
 namespace {
 constexpr int kLastField = (1 << 29) - 1;
-constexpr size_t kMostShown = 200;
+constexpr size_t kMaxShown = 200;
 
 /// The number of bytes of the character that begins with this one, 0 where none does.
 size_t length_of(unsigned char first) {
@@ -51,7 +51,7 @@ bool is_text(std::string_view bytes) {
 
 std::string printable(std::string_view bytes) {
   std::string result;
-  while (!bytes.empty() && result.size() < kMostShown) {
+  while (!bytes.empty() && result.size() < kMaxShown) {
     const size_t length = front_length(bytes);
     result += length == 0 ? std::string_view("?") : bytes.substr(0, length);
     bytes.remove_prefix(length == 0 ? 1 : length);

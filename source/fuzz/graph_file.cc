@@ -13,7 +13,7 @@
 namespace {
 
 constexpr int kAtoms = 4;
-constexpr int kMostTypes = 64;
+constexpr int kMaxTypes = 64;
 
 void evaluate(deepmd::Backend& model, const deepmd::GraphFacts& facts) {
   const double coord[3 * kAtoms] = {0, 0, 0, 1, 0, 0, 0, 1.2, 0, 2.5, 2.5, 2.5}, cell[9] = {5, 0, 0, 0, 5, 0, 0, 0, 5};
@@ -37,7 +37,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const deepmd::GraphFacts facts(graph);
     std::string why_not;
     const auto model = deepmd::read_native_model(graph, facts, 1, &why_not);
-    if (model && facts.ntypes() <= kMostTypes && facts.cutoff < 10) evaluate(*model, facts);
+    if (model && facts.ntypes() <= kMaxTypes && facts.cutoff < 10) evaluate(*model, facts);
   } catch (const deepmd::InputError&) {
   }
   return 0;

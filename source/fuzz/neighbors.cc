@@ -1,4 +1,4 @@
-// Bytes as frames: which axes repeat, the cutoff, a cell and coordinates; all neighbours are looked for.
+// Bytes as frames: which axes repeat, the cutoff, a cell and coordinates; all neighbors are looked for.
 #include "deepmd/neighbors.h"
 
 #include <algorithm>
@@ -12,7 +12,7 @@
 
 namespace {
 
-constexpr size_t kMostAtoms = 8;
+constexpr size_t kMaxAtoms = 8;
 constexpr int kTypes = 3;
 
 /// What is found must be within the cutoff, sorted, and mutual.
@@ -39,7 +39,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   double cell[9] = {};
   for (size_t k = 0; k < 9 && k < numbers.size(); ++k) cell[k] = numbers[k];
   std::vector<double> coord(numbers.begin() + std::ptrdiff_t(std::min<size_t>(9, numbers.size())), numbers.end());
-  const size_t natoms = std::min(coord.size() / 3, kMostAtoms);
+  const size_t natoms = std::min(coord.size() / 3, kMaxAtoms);
   std::vector<int> type(natoms);
   for (size_t i = 0; i < natoms; ++i) type[i] = int((flags >> 3) + i) % kTypes;
   const deepmd::CpuDevice device = deepmd::CpuDevice::threads(1);

@@ -108,12 +108,12 @@ void PairDeepMD::coeff(int narg, char** arg) {
 void PairDeepMD::init_style() {
   if (force->newton_pair == 0) error->all(FLERR, "pair_style deepmd requires newton on");
   if (atom->tag_enable == 0) error->all(FLERR, "pair_style deepmd requires atom IDs");
-  // Bonded neighbours that LAMMPS leaves out of its lists would be missing without a word.
+  // Bonded neighbors that LAMMPS leaves out of its lists would be missing without a word.
   const bool bonded = atom->molecular != 0 && (atom->nbonds > 0 || atom->molecular == 2);
   for (int k = 1; bonded && k < 4; ++k) {
     if (force->special_lj[k] == 0.0 && force->special_coul[k] == 0.0) {
       error->all(FLERR,
-                 "pair_style deepmd: special_bonds takes bonded neighbours away; set special_bonds lj/coul 1 1 1");
+                 "pair_style deepmd: special_bonds takes bonded neighbors away; set special_bonds lj/coul 1 1 1");
     }
   }
   if (atom->mass != nullptr && atom->rmass == nullptr) {
@@ -226,7 +226,7 @@ void PairDeepMD::warn_of_sel() {
   for (size_t t = 0; t < most.size(); ++t) {
     if (most[t] <= model.sel()[t]) continue;
     warned_ = true;
-    error->warning(FLERR, "pair_style deepmd: an atom has " + std::to_string(most[t]) + " neighbours " +
+    error->warning(FLERR, "pair_style deepmd: an atom has " + std::to_string(most[t]) + " neighbors " +
                               model.type_map()[t] + " but this portable graph takes " + std::to_string(model.sel()[t]) +
                               " and leaves out the farthest; a native graph does not");
   }

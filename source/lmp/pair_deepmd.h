@@ -12,7 +12,7 @@ namespace LAMMPS_NS {
 
 /// `pair_style deepmd`: one potential that drives the dynamics, and others to compare it with.
 ///
-/// Every rank evaluates its own atoms as centres among them and its ghosts; forces and virials of ghosts go home by
+/// Every rank evaluates its own atoms as centers among them and its ghosts; forces and virials of ghosts go home by
 /// LAMMPS's own communication.
 class PairDeepMD : public Pair {
  public:

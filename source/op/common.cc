@@ -82,7 +82,7 @@ Boundary read_mesh(const tensorflow::Tensor& mesh) {
   if (length <= 1) return Boundary::kOpen;
   if (length == 6) return Boundary::kPeriodic;
   throw InputError("mesh: expected length 6 (periodic) or 0 or 1 (open), got " + std::to_string(length) +
-                   "; a neighbour list from outside must be given through the native interface");
+                   "; a neighbor list from outside must be given through the native interface");
 }
 
 tf::Tensor* allocate(tf::OpKernelContext* context, int index, std::initializer_list<int64_t> sizes) {

@@ -64,7 +64,7 @@ Sizes read_natoms(const tensorflow::Tensor& natoms);
 enum class Boundary { kOpen, kPeriodic };
 Boundary read_mesh(const tensorflow::Tensor& mesh);
 
-/// The attribute `name` as slots per neighbour type, or InvalidArgument; nnei is their sum. `Context` is one of an op's
+/// The attribute `name` as slots per neighbor type, or InvalidArgument; nnei is their sum. `Context` is one of an op's
 /// construction or of shape inference.
 absl::Status check_sel(const char* name, const std::vector<int>& sel, int* nnei);
 template <typename Context>

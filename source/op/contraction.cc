@@ -11,7 +11,7 @@ namespace tf = tensorflow;
 namespace {
 
 // Every op takes what it maps (t_grad, v, table as it needs them) and then the same geometry.
-enum Geometry { kRows, kStart, kWidth, kRunSplits, kRunEdges, kRunCell, kRunCentre, kCellSplits, kCellRuns };
+enum Geometry { kRows, kStart, kWidth, kRunSplits, kRunEdges, kRunCell, kRunCenter, kCellSplits, kCellRuns };
 
 void check_indices(const char* name, const tf::Tensor& tensor, int64_t end) {
   const auto values = tensor.vec<int>();
@@ -44,19 +44,19 @@ Contraction read_geometry(tf::OpKernelContext* context, int first, int64_t terms
                 nrun = inputs[kRunEdges].dim_size(0);
   check_shape("cell_width", inputs[kWidth], {ncell});
   check_shape("run_cell", inputs[kRunCell], {nrun});
-  check_shape("run_centre", inputs[kRunCentre], {nrun});
+  check_shape("run_center", inputs[kRunCenter], {nrun});
   check_shape("cell_runs", inputs[kCellRuns], {nrun});
   check_shape("cell_splits", inputs[kCellSplits], {ncell + 1});
-  const int64_t ncentres = count_rows("run_splits", inputs[kRunSplits]);
+  const int64_t ncenters = count_rows("run_splits", inputs[kRunSplits]);
   if constexpr (kOnHost<Device>) {
     check_splits("run_splits", inputs[kRunSplits], nrun);
     check_splits("cell_splits", inputs[kCellSplits], nrun);
     check_run_edges(inputs[kRunEdges], nedge);
     check_indices("run_cell", inputs[kRunCell], ncell);
-    check_indices("run_centre", inputs[kRunCentre], ncentres);
+    check_indices("run_center", inputs[kRunCenter], ncenters);
     check_indices("cell_runs", inputs[kCellRuns], nrun);
   }
-  return {ncentres,
+  return {ncenters,
           nedge,
           inputs[kRows].flat<double>().data(),
           ncell,
@@ -65,7 +65,7 @@ Contraction read_geometry(tf::OpKernelContext* context, int first, int64_t terms
           inputs[kRunSplits].flat<int64_t>().data(),
           inputs[kRunEdges].flat<int64_t>().data(),
           inputs[kRunCell].flat<int>().data(),
-          inputs[kRunCentre].flat<int>().data(),
+          inputs[kRunCenter].flat<int>().data(),
           inputs[kCellSplits].flat<int64_t>().data(),
           inputs[kCellRuns].flat<int>().data(),
           int(std::min<int64_t>(terms, kMaxTerms + 1)),
@@ -84,7 +84,7 @@ class ContractCells : public tf::OpKernel {
       check_shape("table", table, {-1, -1, -1});
       const Contraction shape = read_geometry<Device>(context, Tangent + 1, table.dim_size(1), table.dim_size(2));
       check_shape("table", table, {shape.ncell, -1, -1});
-      tf::Tensor* t = allocate(context, 0, {shape.ncentres, 4, shape.columns});
+      tf::Tensor* t = allocate(context, 0, {shape.ncenters, 4, shape.columns});
       const T* values = table.flat<T>().data();
       if constexpr (Tangent) {
         check_shape("v", context->input(0), {shape.nedge, 4});
@@ -108,7 +108,7 @@ class ContractCellsGradRows : public tf::OpKernel {
       check_shape("table", table, {-1, -1, -1});
       const Contraction shape = read_geometry<Device>(context, 2, table.dim_size(1), table.dim_size(2));
       check_shape("table", table, {shape.ncell, -1, -1});
-      check_shape("t_grad", t_grad, {shape.ncentres, 4, shape.columns});
+      check_shape("t_grad", t_grad, {shape.ncenters, 4, shape.columns});
       tf::Tensor* rows_grad = allocate(context, 0, {shape.nedge, 4});
       contract_cells_grad_rows<T>(make_device<Device>(context), shape, t_grad.flat<T>().data(), table.flat<T>().data(),
                                   rows_grad->flat<double>().data());
@@ -129,7 +129,7 @@ class ContractCellsGradTable : public tf::OpKernel {
       const tf::Tensor& t_grad = context->input(0);
       check_shape("t_grad", t_grad, {-1, 4, -1});
       const Contraction shape = read_geometry<Device>(context, Tangent + 1, std::max(terms_, 0), t_grad.dim_size(2));
-      check_shape("t_grad", t_grad, {shape.ncentres, 4, -1});
+      check_shape("t_grad", t_grad, {shape.ncenters, 4, -1});
       tf::Tensor* table_grad = allocate(context, 0, {shape.ncell, shape.terms, shape.columns});
       const T* values = t_grad.flat<T>().data();
       if constexpr (Tangent) {
@@ -150,21 +150,21 @@ using InferenceContext = tf::shape_inference::InferenceContext;
 using ShapeHandle = tf::shape_inference::ShapeHandle;
 
 absl::Status geometry_shapes(InferenceContext* context, int first, ShapeHandle* rows, ShapeHandle* starts,
-                             tf::shape_inference::DimensionHandle* ncentres) {
+                             tf::shape_inference::DimensionHandle* ncenters) {
   ShapeHandle splits;
   TF_RETURN_IF_ERROR(context->WithRank(context->input(first + kRows), 2, rows));
   TF_RETURN_IF_ERROR(context->WithRank(context->input(first + kStart), 1, starts));
   TF_RETURN_IF_ERROR(context->WithRank(context->input(first + kRunSplits), 1, &splits));
-  return context->Subtract(context->Dim(splits, 0), 1, ncentres);
+  return context->Subtract(context->Dim(splits, 0), 1, ncenters);
 }
 
 template <int First>
 absl::Status infer_t(InferenceContext* context) {
   ShapeHandle rows, starts, table;
-  tf::shape_inference::DimensionHandle ncentres;
-  TF_RETURN_IF_ERROR(geometry_shapes(context, First, &rows, &starts, &ncentres));
+  tf::shape_inference::DimensionHandle ncenters;
+  TF_RETURN_IF_ERROR(geometry_shapes(context, First, &rows, &starts, &ncenters));
   TF_RETURN_IF_ERROR(context->WithRank(context->input(First - 1), 3, &table));
-  context->set_output(0, context->MakeShape({ncentres, context->MakeDim(4), context->Dim(table, 2)}));
+  context->set_output(0, context->MakeShape({ncenters, context->MakeDim(4), context->Dim(table, 2)}));
   return absl::Status();
 }
 
@@ -178,8 +178,8 @@ absl::Status infer_rows(InferenceContext* context) {
 template <int First>
 absl::Status infer_table(InferenceContext* context) {
   ShapeHandle rows, starts, t_grad;
-  tf::shape_inference::DimensionHandle ncentres;
-  TF_RETURN_IF_ERROR(geometry_shapes(context, First, &rows, &starts, &ncentres));
+  tf::shape_inference::DimensionHandle ncenters;
+  TF_RETURN_IF_ERROR(geometry_shapes(context, First, &rows, &starts, &ncenters));
   TF_RETURN_IF_ERROR(context->WithRank(context->input(0), 3, &t_grad));
   int terms = 0;
   TF_RETURN_IF_ERROR(context->GetAttr("terms", &terms));
@@ -197,7 +197,7 @@ absl::Status infer_table(InferenceContext* context) {
       .Input("run_splits: int64")  \
       .Input("run_edges: int64")   \
       .Input("run_cell: int32")    \
-      .Input("run_centre: int32")  \
+      .Input("run_center: int32")  \
       .Input("cell_splits: int64") \
       .Input("cell_runs: int32")
 
@@ -206,7 +206,7 @@ REGISTER_OP("ContractCells")
     .Input("table: T")
     .DEEPMD_GEOMETRY.Output("t: T")
     .SetShapeFn(infer_t<1>)
-    .Doc("Sum over the edges of each centre of their rows times the embedding that the table holds.");
+    .Doc("Sum over the edges of each center of their rows times the embedding that the table holds.");
 
 REGISTER_OP("ContractCellsTangent")
     .Attr("T: {float, double}")

@@ -35,15 +35,15 @@ inline FrameSplits read_frames(const tensorflow::Tensor& splits, int64_t natoms)
   return {nframes, values};
 }
 
-/// Edges from edge_splits [ncentres + 1] and neighbor [nedge]; the neighbours have not been checked.
+/// Edges from edge_splits [ncenters + 1] and neighbor [nedge]; the neighbors have not been checked.
 template <typename Device>
 EdgeList read_edges(const tensorflow::Tensor& edge_splits, const tensorflow::Tensor& neighbor, int64_t natoms) {
-  const int64_t ncentres = count_rows("edge_splits", edge_splits);
+  const int64_t ncenters = count_rows("edge_splits", edge_splits);
   check_shape("neighbor", neighbor, {-1});
-  const EdgeList edges{ncentres, natoms, neighbor.dim_size(0), edge_splits.flat<int64_t>().data(),
+  const EdgeList edges{ncenters, natoms, neighbor.dim_size(0), edge_splits.flat<int64_t>().data(),
                        neighbor.flat<int>().data()};
   check_edge_natoms(edges);
-  if constexpr (kOnHost<Device>) check_edge_splits(ncentres, edges.edge_splits, edges.nedge);
+  if constexpr (kOnHost<Device>) check_edge_splits(ncenters, edges.edge_splits, edges.nedge);
   return edges;
 }
 
@@ -61,26 +61,26 @@ inline void check_neighbors_in(const tensorflow::Tensor& neighbor, int64_t nall)
   const auto neighbors = neighbor.vec<int>();
   for (int64_t e = 0; e < neighbors.size(); ++e) {
     if (neighbors(e) < 0 || neighbors(e) >= nall) {
-      throw InputError("edge " + std::to_string(e) + ": expected a neighbour in [0, " + std::to_string(nall) +
+      throw InputError("edge " + std::to_string(e) + ": expected a neighbor in [0, " + std::to_string(nall) +
                        "), got " + std::to_string(neighbors(e)));
     }
   }
 }
 
-/// Edges and the types of their ends, checked; type [nall], of which centres are the first.
+/// Edges and the types of their ends, checked; type [nall], of which centers are the first.
 template <typename Device>
 EdgeTypes read_edge_types(const tensorflow::Tensor& splits, const tensorflow::Tensor& neighbor,
                           const tensorflow::Tensor& type, int ntypes) {
   check_shape("neighbor", neighbor, {-1});
   check_shape("type", type, {-1});
-  const int64_t ncentres = count_rows("edge_splits", splits), nall = type.dim_size(0);
-  if (ncentres > nall) throw InputError("type: expected at least one for every centre");
+  const int64_t ncenters = count_rows("edge_splits", splits), nall = type.dim_size(0);
+  if (ncenters > nall) throw InputError("type: expected at least one for every center");
   if constexpr (kOnHost<Device>) {
     check_splits("edge_splits", splits, neighbor.dim_size(0));
     check_types_of(type, ntypes);
     check_neighbors_in(neighbor, nall);
   }
-  return {ncentres, neighbor.dim_size(0), splits.flat<int64_t>().data(), neighbor.flat<int>().data(),
+  return {ncenters, neighbor.dim_size(0), splits.flat<int64_t>().data(), neighbor.flat<int>().data(),
           type.flat<int>().data()};
 }
 

@@ -36,14 +36,14 @@ template <typename Device>
 EdgeRows read_rows(tf::OpKernelContext* context, int first) {
   const tf::Tensor &edge_vec = context->input(first), &edge_splits = context->input(first + 1);
   const tf::Tensor &type = context->input(first + 2), &avg = context->input(first + 3);
-  const int64_t ncentres = count_rows("edge_splits", edge_splits);
+  const int64_t ncenters = count_rows("edge_splits", edge_splits);
   check_shape("edge_vec", edge_vec, {-1, 3});
   if constexpr (kOnHost<Device>) {
-    check_edge_splits(ncentres, edge_splits.flat<int64_t>().data(), edge_vec.dim_size(0));
+    check_edge_splits(ncenters, edge_splits.flat<int64_t>().data(), edge_vec.dim_size(0));
   }
   check_shape("type", type, {-1});
-  if (type.dim_size(0) < ncentres) {
-    throw InputError("type: expected one for each of the " + std::to_string(ncentres) + " centres, got " +
+  if (type.dim_size(0) < ncenters) {
+    throw InputError("type: expected one for each of the " + std::to_string(ncenters) + " centers, got " +
                      std::to_string(type.dim_size(0)));
   }
   check_shape("avg", avg, {-1});
@@ -52,7 +52,7 @@ EdgeRows read_rows(tf::OpKernelContext* context, int first) {
   check_shape("std_angular", context->input(first + 5), {ntypes});
   const double rcut = read_scalar<double>("rcut", context->input(first + 6));
   const double rcut_smth = read_scalar<double>("rcut_smth", context->input(first + 7));
-  return {ncentres,
+  return {ncenters,
           edge_vec.dim_size(0),
           edge_splits.flat<int64_t>().data(),
           type.flat<int>().data(),
@@ -99,7 +99,7 @@ class EdgeRowsKernel : public tf::OpKernel {
 DEEPMD_EDGE_ROWS_INPUTS(REGISTER_OP("EdgeRows"))
     .Output("rows: double")
     .SetShapeFn(infer_rows<kRows>)
-    .Doc("Normalised environment rows of edges.");
+    .Doc("Normalized environment rows of edges.");
 
 DEEPMD_EDGE_ROWS_INPUTS(REGISTER_OP("EdgeRowsGrad").Input("rows_grad: double"))
     .Output("edge_grad: double")

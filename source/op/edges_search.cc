@@ -57,8 +57,8 @@ class EdgesOp : public tf::OpKernel {
     };
   }
 
-  static int64_t* make_splits(tf::OpKernelContext* context, int64_t ncentres) {
-    return allocate(context, 0, {ncentres + 1})->flat<int64_t>().data();
+  static int64_t* make_splits(tf::OpKernelContext* context, int64_t ncenters) {
+    return allocate(context, 0, {ncenters + 1})->flat<int64_t>().data();
   }
 
   void put_most(tf::OpKernelContext* context, const std::vector<int>& most) const {
@@ -134,7 +134,7 @@ REGISTER_OP("NeighborEdges")
     .Output("edge_vec: double")
     .Output("max_neighbors: int32")
     .SetShapeFn(infer_neighbor_edges)
-    .Doc("The neighbours within rcut of every atom of a batch of frames, in compressed rows.");
+    .Doc("The neighbors within rcut of every atom of a batch of frames, in compressed rows.");
 
 REGISTER_OP("ListedEdges")
     .Input("coord: double")
@@ -148,7 +148,7 @@ REGISTER_OP("ListedEdges")
     .Output("edge_vec: double")
     .Output("max_neighbors: int32")
     .SetShapeFn(infer_listed_edges)
-    .Doc("Who is within rcut of each of the first atoms, from a neighbour list, in compressed rows.");
+    .Doc("Who is within rcut of each of the first atoms, from a neighbor list, in compressed rows.");
 
 DEEPMD_REGISTER(Name("NeighborEdges")
                     .HostMemory("frame_splits")

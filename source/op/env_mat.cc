@@ -1,4 +1,4 @@
-// ProdEnvMatA and ProdEnvMatR: neighbour search and environment matrix of a batch of frames, whole rows or their radial
+// ProdEnvMatA and ProdEnvMatR: neighbor search and environment matrix of a batch of frames, whole rows or their radial
 // column.
 #include "deepmd/env_mat.h"
 
@@ -92,7 +92,7 @@ class ProdEnvMat : public tf::OpKernel {
     }
   }
 
-  /// Searches, with cells unless they are null, and fills the outputs; returns the largest numbers of neighbours.
+  /// Searches, with cells unless they are null, and fills the outputs; returns the largest numbers of neighbors.
   std::vector<int> fill(tf::OpKernelContext* context, const CpuDevice& device, Atoms atoms, const Cells* cells,
                         int ntypes) const {
     const std::vector<double> coord = to_double(context->input(0).flat<T>());
@@ -191,13 +191,13 @@ class ProdEnvMat : public tf::OpKernel {
       .SetShapeFn(infer_shapes<kRadialRow>)
 
 DEEPMD_ENV_MAT_A("ProdEnvMatA").Doc(R"doc(
-The environment matrix of the nearest sel_a[t] neighbours of each type t of each centre, in padded form.
+The environment matrix of the nearest sel_a[t] neighbors of each type t of each center, in padded form.
 )doc");
 DEEPMD_ENV_MAT_R("ProdEnvMatR").Doc("The radial column of ProdEnvMatA alone.");
 
 constexpr const char* kCountedDoc = R"doc(
-The op without Counted in its name; max_neighbors [ntypes] is the largest number of neighbours of each type that any
-centre has, in sel or not.
+The op without Counted in its name; max_neighbors [ntypes] is the largest number of neighbors of each type that any
+center has, in sel or not.
 )doc";
 DEEPMD_ENV_MAT_A("ProdEnvMatACounted").Output("max_neighbors: int32").Doc(kCountedDoc);
 DEEPMD_ENV_MAT_R("ProdEnvMatRCounted").Output("max_neighbors: int32").Doc(kCountedDoc);

@@ -1,4 +1,4 @@
-// EvaluateModel: energies, forces and virials of a batch by a whole model, some centres at a time.
+// EvaluateModel: energies, forces and virials of a batch by a whole model, some centers at a time.
 #include "deepmd/evaluate.h"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// PairCells: the cells of type and angle that pairs of neighbours lie in. PairMoments: moments of the pairs in them;
+// PairCells: the cells of type and angle that pairs of neighbors lie in. PairMoments: moments of the pairs in them;
 // the derivative by the rows, and the derivative of that, which training on forces needs.
 #include "deepmd/pair_moments.h"
 
@@ -95,7 +95,7 @@ class PairMomentsOp : public tf::OpKernel {
   void Compute(tf::OpKernelContext* context) override {
     run(context, [&] {
       const PairMoments shape = read_shape<Device>(context, Tangent, ntypes_, terms_);
-      tf::Tensor* moments = allocate(context, 0, {shape.edges.ncentres, shape.ncell, shape.terms});
+      tf::Tensor* moments = allocate(context, 0, {shape.edges.ncenters, shape.ncell, shape.terms});
       if constexpr (Tangent) {
         check_shape("v", context->input(0), {context->input(1).dim_size(0), 4});
         pair_moments_tangent(make_device<Device>(context), shape, context->input(0).flat<double>().data(),
@@ -122,7 +122,7 @@ class PairMomentsGradRowsOp : public tf::OpKernel {
       const tf::Tensor& moments_grad = context->input(0);
       check_shape("moments_grad", moments_grad, {-1, -1, -1});
       const PairMoments shape = read_shape<Device>(context, 1, ntypes_, moments_grad.dim_size(2));
-      check_shape("moments_grad", moments_grad, {shape.edges.ncentres, shape.ncell, -1});
+      check_shape("moments_grad", moments_grad, {shape.edges.ncenters, shape.ncell, -1});
       tf::Tensor* rows_grad = allocate(context, 0, {context->input(1).dim_size(0), 4});
       pair_moments_grad_rows(make_device<Device>(context), shape, moments_grad.flat<double>().data(),
                              rows_grad->flat<double>().data());
@@ -147,9 +147,9 @@ absl::Status infer_moments(InferenceContext* context) {
   TF_RETURN_IF_ERROR(context->GetAttr("terms", &terms));
   TF_RETURN_IF_ERROR(context->WithRank(context->input(First + kEdgeSplits), 1, &splits));
   TF_RETURN_IF_ERROR(context->WithRank(context->input(First + kCellCode), 1, &cells));
-  tf::shape_inference::DimensionHandle ncentres;
-  TF_RETURN_IF_ERROR(context->Subtract(context->Dim(splits, 0), 1, &ncentres));
-  context->set_output(0, context->MakeShape({ncentres, context->Dim(cells, 0), context->MakeDim(terms)}));
+  tf::shape_inference::DimensionHandle ncenters;
+  TF_RETURN_IF_ERROR(context->Subtract(context->Dim(splits, 0), 1, &ncenters));
+  context->set_output(0, context->MakeShape({ncenters, context->Dim(cells, 0), context->MakeDim(terms)}));
   return absl::Status();
 }
 
@@ -179,13 +179,13 @@ REGISTER_OP("PairCells")
     .Output("cell_start: double")
     .Output("cell_width: double")
     .SetShapeFn(infer_cells)
-    .Doc("Finds the cells of type and angle that pairs of neighbours lie in.");
+    .Doc("Finds the cells of type and angle that pairs of neighbors lie in.");
 
 REGISTER_OP("PairMoments")
     .Attr("terms: int")
     .DEEPMD_CELLS.Output("moments: double")
     .SetShapeFn(infer_moments<0>)
-    .Doc("Moments of the pairs of neighbours of every centre in every cell.");
+    .Doc("Moments of the pairs of neighbors of every center in every cell.");
 
 REGISTER_OP("PairMomentsTangent")
     .Attr("terms: int")

@@ -1,4 +1,4 @@
-// RadialCells: edges sorted into cells of type and distance, and the neighbours of each type counted.
+// RadialCells: edges sorted into cells of type and distance, and the neighbors of each type counted.
 #include "deepmd/radial_cells.h"
 
 #include <algorithm>
@@ -40,11 +40,11 @@ absl::Status infer(tf::shape_inference::InferenceContext* context) {
   std::copy(cells.run_edges.begin(), cells.run_edges.end(),
             make<int64_t>(context, 4, {int64_t(cells.run_cell.size()), 2}));
   give(context, 5, cells.run_cell);
-  give(context, 6, cells.run_centre);
+  give(context, 6, cells.run_center);
   give(context, 7, cells.cell_splits);
   give(context, 8, cells.cell_runs);
   const TypeCounts counts = count_types(edges, codes);
-  give(context, 9, counts.centre);
+  give(context, 9, counts.center);
   give(context, 10, counts.pair);
   give(context, 11, counts.count);
 }
@@ -53,7 +53,7 @@ absl::Status infer(tf::shape_inference::InferenceContext* context) {
                               const double* rows, const Codes& on_host, const Panels& panels) {
   Codes codes = on_host;
   codes.interacting = copy_to_device(device, on_host.interacting, int64_t(codes.ntypes) * codes.ntypes);
-  int64_t* run_splits = make<int64_t>(context, 3, {edges.ncentres + 1});
+  int64_t* run_splits = make<int64_t>(context, 3, {edges.ncenters + 1});
   radial_cells(device, edges, rows, codes, panels, run_splits, [context](int64_t ncell, int64_t nrun) {
     return CellRoom{make<int32_t>(context, 0, {ncell}),     make<double>(context, 1, {ncell}),
                     make<double>(context, 2, {ncell}),      make<int64_t>(context, 4, {nrun, 2}),
@@ -127,14 +127,14 @@ REGISTER_OP("RadialCells")
     .Output("run_splits: int64")
     .Output("run_edges: int64")
     .Output("run_cell: int32")
-    .Output("run_centre: int32")
+    .Output("run_center: int32")
     .Output("cell_splits: int64")
     .Output("cell_runs: int32")
-    .Output("count_centre: int32")
+    .Output("count_center: int32")
     .Output("count_pair: int32")
     .Output("count: int32")
     .SetShapeFn(infer)
-    .Doc("Sorts edges into cells of type and distance, and counts the neighbours of each type.");
+    .Doc("Sorts edges into cells of type and distance, and counts the neighbors of each type.");
 
 DEEPMD_REGISTER(Name("RadialCells").HostMemory("lowest").HostMemory("unit").HostMemory("per_octave"),
                 RadialCellsOp<Device>)

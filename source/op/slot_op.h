@@ -6,7 +6,7 @@
 
 namespace deepmd::op {
 
-/// An op on the slots of an environment (see deepmd/env_mat.h). How many there are to a centre, ops on whole rows are
+/// An op on the slots of an environment (see deepmd/env_mat.h). How many there are to a center, ops on whole rows are
 /// told by the attributes n_a_sel and n_r_sel; ops on the radial column see it from nlist.
 template <typename Device, int kColumns>
 class SlotOp : public tensorflow::OpKernel {
@@ -34,7 +34,7 @@ class SlotOp : public tensorflow::OpKernel {
       nnei = sizes.nloc > 0 ? int(slots / sizes.nloc) : 0;
       if (int64_t(nnei) * sizes.nloc != slots) {
         throw InputError("nlist: expected the same number of slots for each of " + std::to_string(sizes.nloc) +
-                         " centres, got " + std::to_string(slots) + " slots");
+                         " centers, got " + std::to_string(slots) + " slots");
       }
     }
     const SlotShape shape{int(nlist.dim_size(0)), sizes.nloc, sizes.nall, nnei};

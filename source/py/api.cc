@@ -32,12 +32,12 @@ pb::array_t<T> copied(const std::vector<T>& values, std::vector<pb::ssize_t> sha
 }
 
 template <typename T>
-pb::dict to_dict(const Prediction<T>& prediction, pb::ssize_t nframes, pb::ssize_t ncentres, pb::ssize_t natoms) {
+pb::dict to_dict(const Prediction<T>& prediction, pb::ssize_t nframes, pb::ssize_t ncenters, pb::ssize_t natoms) {
   pb::dict result;
   result["energy"] = copied(prediction.energy, {nframes});
   result["force"] = copied(prediction.force, {nframes, natoms, 3});
   result["virial"] = copied(prediction.virial, {nframes, 9});
-  result["atom_energy"] = copied(prediction.atom_energy, {nframes, ncentres});
+  result["atom_energy"] = copied(prediction.atom_energy, {nframes, ncenters});
   result["atom_virial"] = copied(prediction.atom_virial, {nframes, natoms, 9});
   result["max_neighbors"] = prediction.max_neighbors;
   return result;

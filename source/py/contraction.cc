@@ -16,11 +16,11 @@ struct CellsOfRows {
   Array<double> rows;
   RadialCells cells;
 
-  pb::ssize_t ncentres() const { return pb::ssize_t(cells.run_splits.size()) - 1; }
+  pb::ssize_t ncenters() const { return pb::ssize_t(cells.run_splits.size()) - 1; }
   pb::ssize_t ncell() const { return pb::ssize_t(cells.code.size()); }
   /// As the device sees them.
   Contraction shape(Session& session, int64_t terms, int64_t columns) const {
-    return {ncentres(),
+    return {ncenters(),
             rows.shape(0),
             session.in(rows),
             ncell(),
@@ -29,7 +29,7 @@ struct CellsOfRows {
             session.in(cells.run_splits),
             session.in(cells.run_edges),
             session.in(cells.run_cell),
-            session.in(cells.run_centre),
+            session.in(cells.run_center),
             session.in(cells.cell_splits),
             session.in(cells.cell_runs),
             int(std::min<int64_t>(terms, kMaxTerms + 1)),
@@ -43,23 +43,23 @@ CellsOfRows find_cells(const Array<double>& rows, const Array<int64_t>& edge_spl
   check_shape("rows", rows, {-1, 4});
   check_shape("edge_splits", edge_splits, {-1});
   check_shape("neighbor", neighbor, {rows.shape(0)});
-  const int64_t ncentres = int64_t(edge_splits.size()) - 1;
-  if (ncentres < 0 || ncentres > type.size()) throw InputError("edge_splits: expected at most one centre per atom");
-  check_edge_splits(ncentres, edge_splits.data(), rows.shape(0));
+  const int64_t ncenters = int64_t(edge_splits.size()) - 1;
+  if (ncenters < 0 || ncenters > type.size()) throw InputError("edge_splits: expected at most one center per atom");
+  check_edge_splits(ncenters, edge_splits.data(), rows.shape(0));
   check_edge_neighbors(CpuDevice(),
-                       EdgeList{ncentres, type.size(), neighbor.size(), edge_splits.data(), neighbor.data()});
+                       EdgeList{ncenters, type.size(), neighbor.size(), edge_splits.data(), neighbor.data()});
   for (pb::ssize_t i = 0; i < type.size(); ++i) {
     if (type.data()[i] < 0 || type.data()[i] >= ntypes) throw InputError("type: expected entries in [0, ntypes)");
   }
   Session session(threads);
-  const EdgeTypes edges{ncentres, neighbor.size(), session.in(edge_splits), session.in(neighbor), session.in(type)};
+  const EdgeTypes edges{ncenters, neighbor.size(), session.in(edge_splits), session.in(neighbor), session.in(type)};
   const double* values = session.in(rows);
   const Codes codes{ntypes, one_side, nullptr};
   const Panels panels{lowest, unit, per_octave};
   RadialCells cells;
 #ifdef DEEPMD_PY_GPU
-  cells.run_splits.resize(ncentres + 1);
-  int64_t* run_splits = session.out(cells.run_splits.data(), ncentres + 1);
+  cells.run_splits.resize(ncenters + 1);
+  int64_t* run_splits = session.out(cells.run_splits.data(), ncenters + 1);
   session.run([&] {
     radial_cells(session.device(), edges, values, codes, panels, run_splits, [&](int64_t ncell, int64_t nrun) {
       const auto room = [&session](auto& vector, int64_t n) {
@@ -71,7 +71,7 @@ CellsOfRows find_cells(const Array<double>& rows, const Array<int64_t>& edge_spl
                       room(cells.width, ncell),
                       room(cells.run_edges, 2 * nrun),
                       room(cells.run_cell, nrun),
-                      room(cells.run_centre, nrun),
+                      room(cells.run_center, nrun),
                       room(cells.cell_splits, ncell + 1),
                       room(cells.cell_runs, nrun)};
     });
@@ -94,7 +94,7 @@ Array<T> contract(const CellsOfRows& of, const Array<T>& table, const std::optio
   check_shape("table", table, {of.ncell(), -1, -1});
   Session session(threads);
   const Contraction shape = of.shape(session, table.shape(1), table.shape(2));
-  Array<T> t({of.ncentres(), pb::ssize_t(4), pb::ssize_t(shape.columns)});
+  Array<T> t({of.ncenters(), pb::ssize_t(4), pb::ssize_t(shape.columns)});
   const double* change = change_of(session, v, of.rows.shape(0));
   const T* values = session.in(table);
   T* out = session.out(t);
@@ -113,7 +113,7 @@ Array<double> to_rows(const CellsOfRows& of, const Array<T>& t_grad, const Array
   check_shape("table", table, {of.ncell(), -1, -1});
   Session session(threads);
   const Contraction shape = of.shape(session, table.shape(1), table.shape(2));
-  check_shape("t_grad", t_grad, {of.ncentres(), 4, pb::ssize_t(shape.columns)});
+  check_shape("t_grad", t_grad, {of.ncenters(), 4, pb::ssize_t(shape.columns)});
   Array<double> rows_grad({pb::ssize_t(shape.nedge), pb::ssize_t(4)});
   const T *gradient = session.in(t_grad), *values = session.in(table);
   double* out = session.out(rows_grad);
@@ -124,7 +124,7 @@ Array<double> to_rows(const CellsOfRows& of, const Array<T>& t_grad, const Array
 template <typename T>
 Array<T> to_table(const CellsOfRows& of, const Array<T>& t_grad, int terms, const std::optional<Array<double>>& v,
                   int threads) {
-  check_shape("t_grad", t_grad, {of.ncentres(), 4, -1});
+  check_shape("t_grad", t_grad, {of.ncenters(), 4, -1});
   Session session(threads);
   const Contraction shape = of.shape(session, terms, t_grad.shape(2));
   Array<T> table_grad({of.ncell(), pb::ssize_t(terms), pb::ssize_t(shape.columns)});
@@ -160,7 +160,7 @@ void bind_of_type(pb::module_& module) {
   using pb::arg;
   module.def("contract_cells", &contract<T>, arg("cells"), arg("table").noconvert(), arg("v") = pb::none(),
              arg("threads") = 1,
-             "table [ncell, terms, columns] -> t [ncentres, 4, columns], or its change along v [nedge, 4]");
+             "table [ncell, terms, columns] -> t [ncenters, 4, columns], or its change along v [nedge, 4]");
   module.def("contract_cells_grad_rows", &to_rows<T>, arg("cells"), arg("t_grad").noconvert(), arg("table").noconvert(),
              arg("threads") = 1, "t_grad, table -> rows_grad [nedge, 4]");
   module.def("contract_cells_grad_table", &to_table<T>, arg("cells"), arg("t_grad").noconvert(), arg("terms"),

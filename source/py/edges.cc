@@ -13,12 +13,12 @@ EdgeRows make_rows(Session& session, const Array<double>& edge_vec, const Array<
                    const Array<int>& type, const Array<double>& avg, const Array<double>& std_radial,
                    const Array<double>& std_angular, double rcut, double rcut_smth) {
   check_shape("edge_vec", edge_vec, {-1, 3});
-  const int64_t ncentres = count_rows("edge_splits", edge_splits.size());
-  check_edge_splits(ncentres, edge_splits.data(), edge_vec.shape(0));
-  check_shape("type", type, {ncentres});
+  const int64_t ncenters = count_rows("edge_splits", edge_splits.size());
+  check_edge_splits(ncenters, edge_splits.data(), edge_vec.shape(0));
+  check_shape("type", type, {ncenters});
   check_shape("std_radial", std_radial, {avg.size()});
   check_shape("std_angular", std_angular, {avg.size()});
-  check_edge_rows({ncentres,
+  check_edge_rows({ncenters,
                    edge_vec.shape(0),
                    edge_splits.data(),
                    type.data(),
@@ -28,22 +28,22 @@ EdgeRows make_rows(Session& session, const Array<double>& edge_vec, const Array<
                    std_radial.data(),
                    std_angular.data(),
                    {rcut_smth, rcut}});
-  return {ncentres,        edge_vec.shape(0), session.in(edge_splits), session.in(type),        session.in(edge_vec),
+  return {ncenters,        edge_vec.shape(0), session.in(edge_splits), session.in(type),        session.in(edge_vec),
           int(avg.size()), session.in(avg),   session.in(std_radial),  session.in(std_angular), {rcut_smth, rcut}};
 }
 
 /// The edges of a call, checked, as the device sees them.
 EdgeList make_edges(Session& session, const Array<int64_t>& edge_splits, const Array<int32_t>& neighbor, int64_t natoms,
                     const Array<int>* frame_splits = nullptr) {
-  const int64_t ncentres = count_rows("edge_splits", edge_splits.size());
+  const int64_t ncenters = count_rows("edge_splits", edge_splits.size());
   check_shape("neighbor", neighbor, {-1});
-  check_edge_splits(ncentres, edge_splits.data(), neighbor.size());
-  const EdgeList edges{ncentres, natoms, neighbor.size(), edge_splits.data(), neighbor.data()};
+  check_edge_splits(ncenters, edge_splits.data(), neighbor.size());
+  const EdgeList edges{ncenters, natoms, neighbor.size(), edge_splits.data(), neighbor.data()};
   check_edge_neighbors(CpuDevice(), edges);
   if (frame_splits != nullptr) {
     check_edge_neighbors(CpuDevice(), edges, {int(frame_splits->size()) - 1, frame_splits->data()});
   }
-  return {ncentres, natoms, neighbor.size(), session.in(edge_splits), session.in(neighbor)};
+  return {ncenters, natoms, neighbor.size(), session.in(edge_splits), session.in(neighbor)};
 }
 
 Array<double> force(const Array<double>& edge_grad, const Array<int64_t>& edge_splits, const Array<int32_t>& neighbor,
@@ -133,7 +133,7 @@ void bind_rows(pb::module_& module) {
         return out;
       },
       arg("edge_vec"), arg("edge_splits"), arg("type"), arg("avg"), arg("std_radial"), arg("std_angular"), arg("rcut"),
-      arg("rcut_smth"), arg("threads") = 1, "edge_vec [nedge, 3], type [ncentres], tables [ntypes] -> rows [nedge, 4]");
+      arg("rcut_smth"), arg("threads") = 1, "edge_vec [nedge, 3], type [ncenters], tables [ntypes] -> rows [nedge, 4]");
   using Kernel = void (*)(const Device&, const EdgeRows&, const double*, double*);
   const auto bind = [&module](const char* name, int in, int out, Kernel kernel, const char* doc) {
     module.def(

@@ -148,8 +148,8 @@ void bring(Session& session, const DescriptorArrays<T>& descriptor, const Nets<F
 
 /// What an evaluation writes.
 struct Results {
-  Results(Session& session, pb::ssize_t ncentres, pb::ssize_t natoms, pb::ssize_t nframes, pb::ssize_t ntypes)
-      : atom_energy(ncentres),
+  Results(Session& session, pb::ssize_t ncenters, pb::ssize_t natoms, pb::ssize_t nframes, pb::ssize_t ntypes)
+      : atom_energy(ncenters),
         force({natoms, pb::ssize_t(3)}),
         virial({nframes, pb::ssize_t(9)}),
         atom_virial({natoms, pb::ssize_t(9)}),
@@ -165,8 +165,8 @@ struct Results {
 };
 
 #ifdef DEEPMD_PY_GPU
-// How many centres go through a model together, which tests change.
-std::atomic<int64_t> centres_at_once{kCentresAtOnce};
+// How many centers go through a model together, which tests change.
+std::atomic<int64_t> centers_at_once{kCentersAtOnce};
 #endif
 
 template <typename T, typename F, typename Geometry>
@@ -174,7 +174,7 @@ pb::tuple run(Session& session, const TabulatedModel<T, F>& model, const Geometr
               const Results& results) {
   session.run([&] {
 #ifdef DEEPMD_PY_GPU
-    evaluate<T, F>(session.device(), model, geometry, extra, results.view, centres_at_once);
+    evaluate<T, F>(session.device(), model, geometry, extra, results.view, centers_at_once);
 #else
     evaluate<T, F>(session.device(), model, geometry, extra, results.view);
 #endif
@@ -263,8 +263,8 @@ void bind_evaluate(pb::module_& module) {
   bind_evaluation<double, double>(module);
 #ifdef DEEPMD_PY_GPU
   module.def(
-      "evaluate_at_once", [](int64_t centres) { centres_at_once = centres; }, pb::arg("centres") = kCentresAtOnce,
-      "From now on so many centres go through a model together");
+      "evaluate_at_once", [](int64_t centers) { centers_at_once = centers; }, pb::arg("centers") = kCentersAtOnce,
+      "From now on so many centers go through a model together");
 #endif
 }
 

@@ -27,7 +27,7 @@ inline FrameBatch make_batch(const Array<double>& coord, const Array<int>& type,
   return {nframes, frame_splits.data(), coord.data(), type.data(), cell.data(), periodic.data(), ntypes};
 }
 
-/// Atoms and a list of their neighbours in arrays, whose shapes are checked.
+/// Atoms and a list of their neighbors in arrays, whose shapes are checked.
 inline NeighborList make_list(const Array<double>& coord, const Array<int>& type, const Array<int64_t>& list_splits,
                               const Array<int32_t>& list_neighbor, int ntypes) {
   check_shape("type", type, {-1});

@@ -31,7 +31,7 @@ DeviceNeighbors on_device(Session& session, const Neighbors& neighbors) {
 const Neighbors& on_device(Session&, const Neighbors& neighbors) { return neighbors; }
 #endif
 
-/// The slots of one frame: coord [nall, 3] and its neighbours.
+/// The slots of one frame: coord [nall, 3] and its neighbors.
 template <typename T, int kColumns>
 pb::tuple env_mat(const Array<int>& type, const Array<int64_t>& edge_splits, const Array<int32_t>& neighbor,
                   const Array<double>& edge_vec, const Array<T>& davg, const Array<T>& dstd, double rcut,

@@ -16,11 +16,11 @@ struct CellsOfPairs {
   PairPanels panels;
   PairCells cells;
 
-  pb::ssize_t ncentres() const { return pb::ssize_t(edge_splits.size()) - 1; }
+  pb::ssize_t ncenters() const { return pb::ssize_t(edge_splits.size()) - 1; }
   pb::ssize_t ncell() const { return pb::ssize_t(cells.code.size()); }
   /// As the device sees them.
   EdgeTypes edges(Session& session) const {
-    return {ncentres(), neighbor.size(), session.in(edge_splits), session.in(neighbor), session.in(type)};
+    return {ncenters(), neighbor.size(), session.in(edge_splits), session.in(neighbor), session.in(type)};
   }
   PairMoments shape(Session& session, int64_t terms) const {
     return {edges(session),
@@ -44,11 +44,11 @@ CellsOfPairs find_cells(const Array<double>& rows, const Array<int64_t>& edge_sp
   check_shape("rows", rows, {-1, 4});
   check_shape("edge_splits", edge_splits, {-1});
   check_shape("neighbor", neighbor, {rows.shape(0)});
-  const int64_t ncentres = int64_t(edge_splits.size()) - 1;
-  if (ncentres < 0 || ncentres > type.size()) throw InputError("edge_splits: expected at most one centre per atom");
-  check_edge_splits(ncentres, edge_splits.data(), rows.shape(0));
+  const int64_t ncenters = int64_t(edge_splits.size()) - 1;
+  if (ncenters < 0 || ncenters > type.size()) throw InputError("edge_splits: expected at most one center per atom");
+  check_edge_splits(ncenters, edge_splits.data(), rows.shape(0));
   check_edge_neighbors(CpuDevice(),
-                       EdgeList{ncentres, type.size(), neighbor.size(), edge_splits.data(), neighbor.data()});
+                       EdgeList{ncenters, type.size(), neighbor.size(), edge_splits.data(), neighbor.data()});
   for (pb::ssize_t i = 0; i < type.size(); ++i) {
     if (type.data()[i] < 0 || type.data()[i] >= ntypes) throw InputError("type: expected entries in [0, ntypes)");
   }
@@ -73,7 +73,7 @@ CellsOfPairs find_cells(const Array<double>& rows, const Array<int64_t>& edge_sp
 }
 
 Array<double> moments(const CellsOfPairs& of, int terms, const std::optional<Array<double>>& v, int threads) {
-  Array<double> result({of.ncentres(), of.ncell(), pb::ssize_t(terms)});
+  Array<double> result({of.ncenters(), of.ncell(), pb::ssize_t(terms)});
   if (v) check_shape("v", *v, {of.rows.shape(0), 4});
   Session session(threads);
   const PairMoments shape = of.shape(session, terms);
@@ -90,7 +90,7 @@ Array<double> moments(const CellsOfPairs& of, int terms, const std::optional<Arr
 }
 
 Array<double> to_rows(const CellsOfPairs& of, const Array<double>& moments_grad, int threads) {
-  check_shape("moments_grad", moments_grad, {of.ncentres(), of.ncell(), -1});
+  check_shape("moments_grad", moments_grad, {of.ncenters(), of.ncell(), -1});
   Array<double> rows_grad({of.rows.shape(0), pb::ssize_t(4)});
   Session session(threads);
   const PairMoments shape = of.shape(session, moments_grad.shape(2));
@@ -114,9 +114,9 @@ void bind_pairs(pb::module_& module) {
              arg("ntypes"), arg("unit"), arg("per_octave"), arg("threads") = 1,
              "rows [nedge, 4] of edges -> what pair_moments takes");
   module.def("pair_moments", &moments, arg("cells"), arg("terms"), arg("v") = pb::none(), arg("threads") = 1,
-             "-> moments [ncentres, ncell, terms], or their change along v [nedge, 4]");
+             "-> moments [ncenters, ncell, terms], or their change along v [nedge, 4]");
   module.def("pair_moments_grad_rows", &to_rows, arg("cells"), arg("moments_grad").noconvert(), arg("threads") = 1,
-             "moments_grad [ncentres, ncell, terms] -> rows_grad [nedge, 4]");
+             "moments_grad [ncenters, ncell, terms] -> rows_grad [nedge, 4]");
 }
 
 }  // namespace deepmd::py

@@ -163,7 +163,7 @@ def test_many_atoms_by_threads(threads, rng):
 
 
 @pytest.mark.parametrize("file", [native_file, graph_file])
-def test_no_centres(file):
+def test_no_centers(file):
     """A domain without atoms, or with ghosts alone, has no energy."""
     model = _api.DeepPot(str(file("one_side")))
     for nall in (0, 2):
@@ -186,7 +186,7 @@ def test_facts():
     assert (model.numb_fparam, model.numb_aparam) == (1, 2)
 
 
-def test_neighbours_are_counted():
+def test_neighbors_are_counted():
     frame = make_frame("orthorhombic")
     counts = [
         _api.DeepPot(str(file("one_side"))).evaluate(frame.coord, frame.types, frame.cell)["max_neighbors"]
@@ -250,7 +250,7 @@ def test_parameters_are_needed(file):
 @pytest.mark.parametrize(
     ("splits", "neighbor", "message"),
     [
-        ([0, 1], [0], "other than the centre"),
+        ([0, 1], [0], "other than the center"),
         ([0, 1], [2], r"expected atoms in \[0, 2\)"),
         ([0, 1], [-1], r"expected atoms in \[0, 2\)"),
         ([0, 2], [1, 1], "twice"),

@@ -17,7 +17,7 @@ def example_frame():
     return load(system, "coord")[:1], load(system, "box")[:1], load_types(system)
 
 
-def test_repeated_box_has_the_neighbours_of_the_box():
+def test_repeated_box_has_the_neighbors_of_the_box():
     one = example_frame()
     coord, cells, types = frames.repeat(*one, (2, 1, 3))
     assert np.linalg.det(cells.reshape(3, 3)) == pytest.approx(6 * np.linalg.det(one[1].reshape(3, 3)))
@@ -47,7 +47,7 @@ def test_random_types_are_even_and_the_same_every_time(ntypes):
     np.testing.assert_array_equal(types, frames.random_types(192, ntypes))
 
 
-def test_sel_holds_every_neighbour():
+def test_sel_holds_every_neighbor():
     coord = np.array([[0.0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1]])
     cells = 20 * np.eye(3).reshape(1, 9)
     assert frames.sel_of(coord, cells, np.array([0, 1, 1, 1]), 3, 1.2) == [2, 4, 2]

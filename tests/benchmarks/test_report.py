@@ -18,8 +18,8 @@ from benchmarks.inputs import CASES, EXAMPLE_DATA, Data, water_input
 from benchmarks.training import timed_input
 
 
-def test_ratio_is_of_medians_and_spread_of_neighbouring_turns():
-    """A machine that slows down halfway changes no ratio of neighbouring turns."""
+def test_ratio_is_of_medians_and_spread_of_neighboring_turns():
+    """A machine that slows down halfway changes no ratio of neighboring turns."""
     ours = np.array([1.0, 1.0, 5.0, 5.0, 5.0])
     assert report.spread_of_ratio(2 * ours, ours) == (2.0, 2.0, 2.0)
     assert report.ratio([2, 4, 6], [2, 2, 2]) == "2.00 (1.50 - 2.50)"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ..train.runs import dp, write_data, write_input
+from ..runs import dp, write_data, write_input
 
 LONG = {"training.numb_steps": 6, "training.max_ckpt_keep": 10}
 

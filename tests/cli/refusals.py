@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..train.runs import contents, dp
+from ..runs import contents, dp
 
 
 def refused(place: Path, arguments: Sequence[object], words: Sequence[str]) -> str:

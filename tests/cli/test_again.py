@@ -10,10 +10,10 @@ import shutil
 import numpy as np
 import pytest
 
-from deepmd_tf.train.checkpoint import StoredCheckpoint
+from deepmd_tf.checkpoint.stored import StoredCheckpoint
 
-from ..train.kills import watched
-from ..train.runs import contents, dp, write_input
+from ..kills import watched
+from ..runs import contents, dp, write_input
 from .conftest import LONG
 from .test_train import assert_same_run, train
 

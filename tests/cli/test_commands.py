@@ -16,9 +16,9 @@ from deepmd_tf.data import load_system
 from deepmd_tf.export.graph_def import read_graph_def
 from deepmd_tf.infer.model_devi import calc_model_devi, format_model_devi
 from deepmd_tf.statistics import survey
-from deepmd_tf.train.checkpoint import StoredCheckpoint
+from deepmd_tf.checkpoint.stored import StoredCheckpoint
 
-from ..train.runs import INPUT, dp, write_system
+from ..runs import INPUT, dp, write_system
 
 PNG = b"\x89PNG\r\n\x1a\n"
 UNITS = {"energy": "eV", "energy/atom": "eV", "force": "eV/Å", "virial": "eV", "virial/atom": "eV"}

@@ -8,9 +8,9 @@ import pytest
 from deepmd_tf.data import load_systems
 from deepmd_tf.export.change_bias import BIAS
 from deepmd_tf.infer import DeepPot
-from deepmd_tf.train.checkpoint import StoredCheckpoint
+from deepmd_tf.checkpoint.stored import StoredCheckpoint
 
-from ..train.runs import dp, write_data, write_input
+from ..runs import dp, write_data, write_input
 from .conftest import LONG
 from .test_train import STILL, train
 

@@ -8,7 +8,7 @@ import pytest
 
 from deepmd_tf.cli import COMMANDS
 
-from ..train.runs import dp
+from ..runs import dp
 
 
 def test_dp_lists_its_commands_and_shows_the_way():

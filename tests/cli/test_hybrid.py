@@ -11,7 +11,7 @@ import pytest
 from deepmd_tf.export.graph_def import constants, read_graph_def
 from deepmd_tf.infer import DeepPot
 
-from ..train.runs import INPUT, dp, stored_state, write_data, write_input
+from ..runs import INPUT, dp, stored_state, write_data, write_input
 
 MEMBER = {key: value for key, value in INPUT["model"]["descriptor"].items() if key != "type"}
 FAR = {"type": "se_e2_r_tebd", "rcut": 4.5, "rcut_smth": 1.0, "sel": "auto", "neuron": [3, 6], "seed": 2}

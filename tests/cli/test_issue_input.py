@@ -9,7 +9,7 @@ import numpy as np
 
 from deepmd_tf.export.graph_def import constants, read_graph_def
 
-from ..train.runs import dp, write_system
+from ..runs import dp, write_system
 
 INPUT = Path(__file__).parents[1] / "config" / "water.json"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ..train.runs import write_input, write_system
+from ..runs import write_input, write_system
 from .refusals import refused
 
 SET = Path("data_1/set.000")

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from ..models import graph_file
-from ..train.runs import dp, write_input
+from ..runs import dp, write_input
 from .conftest import LONG
 from .refusals import refused
 

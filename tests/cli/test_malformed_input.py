@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from ..train.runs import INPUT, changed, write_input
+from ..runs import INPUT, changed, write_input
 from .refusals import refused
 
 TEXTS = {

@@ -14,9 +14,9 @@ import pytest
 
 from deepmd_tf import __version__
 from deepmd_tf.cli import COMMANDS
-from deepmd_tf.train.checkpoint import StoredCheckpoint
+from deepmd_tf.checkpoint.stored import StoredCheckpoint
 
-from ..train.runs import dp, stored_state, write_data, write_input
+from ..runs import dp, stored_state, write_data, write_input
 
 STEPS = 40
 EVERY_STEP = {

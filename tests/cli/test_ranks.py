@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deepmd_tf.train.checkpoint import StoredCheckpoint
+from deepmd_tf.checkpoint.stored import StoredCheckpoint
 
-from ..train.runs import dp, write_input
+from ..runs import dp, write_input
 
 BIN = Path(sys.executable).parent
 LONG = {"training.numb_steps": 6, "training.max_ckpt_keep": 10, "training.share_batch": True}

@@ -13,12 +13,12 @@ import sys
 import numpy as np
 import pytest
 
-from deepmd_tf.train.checkpoint import StoredCheckpoint
+from deepmd_tf.checkpoint.stored import StoredCheckpoint
 from deepmd_tf.train.lcurve import LearningCurve
-from deepmd_tf.train.manifest import seal
+from deepmd_tf.checkpoint.manifest import seal
 
-from ..train.kills import watched
-from ..train.runs import dp, stored_state, write_input, write_system
+from ..kills import watched
+from ..runs import dp, stored_state, write_input, write_system
 from .conftest import LONG
 from .test_train import assert_same_run, train
 

@@ -9,7 +9,7 @@ import pytest
 
 from deepmd_tf.train.lcurve import read_lcurve
 
-from ..train.runs import dp, write_data, write_input
+from ..runs import dp, write_data, write_input
 
 ALL = {"training.validation_data.batch_size": 5, "training.validation_data.numb_btch": 1, "loss.start_pref_v": 1.0}
 

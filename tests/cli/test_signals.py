@@ -13,7 +13,7 @@ import pytest
 
 from deepmd_tf.train import prepare
 
-from ..train.runs import contents, dp
+from ..runs import contents, dp
 from .test_ranks import BIN, ended, pid_of
 
 

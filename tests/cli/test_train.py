@@ -12,10 +12,10 @@ import tensorflow as tf
 import yaml
 
 from deepmd_tf.export.graph_def import constants, read_graph_def
-from deepmd_tf.train.checkpoint import StoredCheckpoint
+from deepmd_tf.checkpoint.stored import StoredCheckpoint
 from deepmd_tf.train.lcurve import LearningCurve
 
-from ..train.runs import changed, dp, stored_state, write_input, write_system
+from ..runs import changed, dp, stored_state, write_input, write_system
 from .conftest import LONG
 
 STILL = {"learning_rate.start_lr": 1e-60, "learning_rate.stop_lr": 1e-60, "training.numb_steps": 2}
@@ -33,7 +33,7 @@ def values_at(place):
 
 
 def assert_same_run(place, reference):
-    """Bitwise equal parameters, optimiser and learning curve."""
+    """Bitwise equal parameters, optimizer and learning curve."""
     assert stored_state(place / "model.ckpt-6") == stored_state(reference / "model.ckpt-6")
     assert (place / "lcurve.out").read_bytes() == (reference / "lcurve.out").read_bytes()
 
@@ -194,7 +194,7 @@ class TestData:
     def test_sel_too_small_is_reported_before_and_while_training(self, place):
         write_input(place, {"model.descriptor.sel": [1, 6], "training.numb_steps": 1})
         before = train().err
-        assert "O: 3 neighbours, sel 1" in before
+        assert "O: 3 neighbors, sel 1" in before
         assert "use sel [3, 6]" in before
         assert before.index("use sel") < before.index("step 1")
         while_training = train("--skip-neighbor-stat").err

@@ -78,11 +78,11 @@ def test_round_trip_cosine(changed):
     assert parse_config(written) == config
 
 
-def test_dargs_normalises_to_the_same(water):
+def test_dargs_normalizes_to_the_same(water):
     root = arguments()
-    normalised = root.normalize_value(water, trim_pattern="_*")
-    root.check_value(normalised, strict=True)
-    assert normalised == config_to_dict(parse_config(water))
+    normalized = root.normalize_value(water, trim_pattern="_*")
+    root.check_value(normalized, strict=True)
+    assert normalized == config_to_dict(parse_config(water))
 
 
 @pytest.mark.parametrize(

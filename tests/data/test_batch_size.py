@@ -216,7 +216,7 @@ def test_auto_prob(auto_prob, expected):
     np.testing.assert_allclose(system_probabilities([1, 3, 6], auto_prob), expected, rtol=1e-14)
 
 
-def test_sys_probs_are_normalised():
+def test_sys_probs_are_normalized():
     np.testing.assert_allclose(system_probabilities([5, 5], "prob_uniform", [1, 3]), [0.25, 0.75])
 
 

@@ -10,8 +10,9 @@ import time
 
 import pytest
 
-from deepmd_tf.data import hdf5_process, load_systems
-from deepmd_tf.data.hdf5_process import HDF5Process
+from deepmd_tf.data import load_systems
+from deepmd_tf.untrusted import hdf5_process
+from deepmd_tf.untrusted.hdf5_process import HDF5Process
 from deepmd_tf.errors import InputError
 
 from ..mixed import write_hdf5
@@ -93,7 +94,7 @@ def test_it_ends_with_the_program(tmp_path):
     code = f"""
 import os, sys
 from deepmd_tf.data import load_systems
-from deepmd_tf.data.hdf5_process import READER
+from deepmd_tf.untrusted.hdf5_process import READER
 load_systems({path!r}, {list(TYPE_MAP)!r})
 print(READER._process.pid, flush=True)
 os.kill(os.getpid(), int(sys.argv[1]))

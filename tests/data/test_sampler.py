@@ -96,7 +96,7 @@ def test_systems_are_drawn_with_their_probabilities():
     assert ((counts - expected) ** 2 / expected).sum() < 14  # 2 degrees of freedom: exceeded once in a thousand
 
 
-def test_choices_of_neighbouring_steps_are_independent():
+def test_choices_of_neighboring_steps_are_independent():
     sampler = make([5, 5])
     choices = np.array([one_of(sampler, step)[0] for step in range(40_000)])
     assert abs(np.corrcoef(choices[:-1], choices[1:])[0, 1]) < 0.02

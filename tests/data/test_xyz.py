@@ -23,7 +23,7 @@ ALLOY = ("Au", "Cu")
 
 
 @pytest.fixture
-def said(caplog):
+def user_message(caplog):
     """The messages that reading logs."""
     logger = logging.getLogger("deepmd_tf")
     before, logger.propagate = (logger.propagate, logger.level), True

@@ -80,8 +80,8 @@ def test_is_the_same_for_rotated_surroundings():
         )
 
 
-def test_one_side_does_not_see_the_type_of_the_centre():
-    """But for the normalisation, which the same numbers for both types take away."""
+def test_one_side_does_not_see_the_type_of_the_center():
+    """But for the normalization, which the same numbers for both types take away."""
     coord = make_frame("open").coord
     for one_side in (True, False):
         config = model_config({"descriptor": {"type_one_side": one_side}})

@@ -64,7 +64,7 @@ def test_an_atom_alone_has_the_descriptor_of_empty_slots():
 
 
 def test_sees_distances_alone():
-    """Neighbours that move on spheres around an atom change its descriptor of angles, and that of distances not."""
+    """Neighbors that move on spheres around an atom change its descriptor of angles, and that of distances not."""
     rng = np.random.default_rng(3)
     types = np.array([0, 1, 0, 1, 1])
     directions = rng.normal(size=(2, 4, 3))
@@ -77,7 +77,7 @@ def test_sees_distances_alone():
 
 
 @pytest.mark.parametrize("changes", [{}, PLAIN], ids=["tebd", "plain"])
-def test_neighbours_beyond_sel_count_in_native_graphs(changes, tmp_path):
+def test_neighbors_beyond_sel_count_in_native_graphs(changes, tmp_path):
     config = model_config({**changes, "descriptor": {**RADIAL, "sel": [1, 2], "type_one_side": False}})
     values = random_parameters(config, 5).values()
     graph = native_graph(config, values, 0.9)

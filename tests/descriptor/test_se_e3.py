@@ -60,20 +60,20 @@ def test_an_atom_alone_has_no_descriptor(name):
     assert not potential(name).eval_descriptor(np.zeros((1, 3)), None, [1]).any()
 
 
-def test_one_neighbour_is_a_pair_with_itself():
+def test_one_neighbor_is_a_pair_with_itself():
     config, values = variant_config("pairs_plain").model.descriptor, variant_values("pairs_plain")
     distance = 1.7
     got = potential("pairs_plain").eval_descriptor([[0, 0, 0], [0, distance, 0]], None, [0, 1])[0]
-    for centre, other in ((0, 1), (1, 0)):
-        std = values["descrpt_attr/t_std"][centre, 1]
+    for center, other in ((0, 1), (1, 0)):
+        std = values["descrpt_attr/t_std"][center, 1]
         theta = (reference.smooth(distance, config.rcut, config.rcut_smth) / std) ** 2
         embedded = reference.embedding_net(
             np.array([theta]), values, "filter_type_all", config, suffix=f"_{other}_{other}"
         )
-        np.testing.assert_allclose(got[centre], theta * embedded / config.sel[other] ** 2, rtol=1e-12)
+        np.testing.assert_allclose(got[center], theta * embedded / config.sel[other] ** 2, rtol=1e-12)
 
 
-def test_slots_normalise():
+def test_slots_normalize():
     """What a pair adds is divided by the slots for both."""
     few, many = (model_config(PLAIN | {"descriptor": {**PAIRS, "sel": sel}}) for sel in ([2, 16], [4, 16]))
     models = [random_model(config, 3)[0] for config in (few, many)]

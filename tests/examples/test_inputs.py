@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ..train.runs import dp
+from ..runs import dp
 
 ROOT = Path(__file__).parents[2]
 INPUTS = sorted((ROOT / "examples" / "water").glob("*/input.json"))

@@ -9,7 +9,7 @@ from deepmd_tf.config import config_to_dict
 from deepmd_tf.errors import InputError
 from deepmd_tf.export.freeze import freeze
 from deepmd_tf.export.graph_def import constants, read_graph_def
-from deepmd_tf.train.checkpoint import CheckpointWriter
+from deepmd_tf.checkpoint.writer import CheckpointWriter
 
 from ..models import VARIANTS, graph_file, model_config, random_parameters
 

@@ -93,7 +93,7 @@ def test_parameters_are_constants():
 
 
 def test_a_table_beyond_memory_is_made_while_evaluating(monkeypatch, caplog):
-    monkeypatch.setattr(native, "_MOST_BYTES", 10_000)
+    monkeypatch.setattr(native, "_MAX_BYTES", 10_000)
     with caplog.at_level(logging.INFO, "deepmd_tf"):
         ops = ops_of(graph_of("two_sides"))
     assert "EvaluateModel" not in ops and "ContractCells" in ops
@@ -120,8 +120,8 @@ def test_atoms_nearer_than_the_table_reaches_are_refused():
     assert_same("one_side", coord, None, [0, 1, 1])
 
 
-def test_more_neighbours_than_sel_all_count(caplog):
-    """No neighbour is left out, so energies stay smooth where those of the portable graph jump, and nothing is said."""
+def test_more_neighbors_than_sel_all_count(caplog):
+    """No neighbor is left out, so energies stay smooth where those of the portable graph jump, and nothing is said."""
     rng = np.random.default_rng(3)
     types = np.zeros(60, int)
     grid = np.stack(np.meshgrid(*[np.arange(4) * 1.2] * 3), axis=-1).reshape(-1, 3)[:60]

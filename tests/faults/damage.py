@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 from ..mixed import make_frames, write_hdf5, write_mixed
-from ..train.runs import INPUT, contents, dp, write_data, write_input
+from ..runs import INPUT, contents, dp, write_data, write_input
 from .interruptions import EVERY_STEP, LAST
 from .outcomes import Section, answered, inside, message, row, run
 

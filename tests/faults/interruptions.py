@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..train.kills import watched
-from ..train.runs import Result, contents, dp, stored_state, write_data, write_input
+from ..kills import watched
+from ..runs import Result, contents, dp, stored_state, write_data, write_input
 from .outcomes import Section, answered, inside, message, run
 
 STEPS = 4
@@ -30,7 +30,7 @@ def _prepare(place: Path) -> Path:
 def _latest(place: Path) -> int:
     """Step of the last checkpoint that can be read, -1 without one."""
     from deepmd_tf.errors import InputError
-    from deepmd_tf.train.checkpoint import StoredCheckpoint
+    from deepmd_tf.checkpoint.stored import StoredCheckpoint
 
     try:
         return StoredCheckpoint(place).step
@@ -73,7 +73,7 @@ def kills(place: Path, points: int) -> Section:
         shutil.rmtree(here)
     section.summary = (
         f"{section.cases} kills over the {total} operations on files of a run of {STEPS} steps that saves after each; "
-        "every operation from the fatal one on fails, clean-up included. Parameters, optimiser, position in the data "
+        "every operation from the fatal one on fails, clean-up included. Parameters, optimizer, position in the data "
         "and learning curve are compared bit by bit with those of an uninterrupted run."
     )
     return section

@@ -11,7 +11,7 @@ from ..cli import test_malformed_data as data
 from ..cli import test_malformed_files as files
 from ..cli import test_malformed_input as keys
 from ..config import test_malformed as values
-from ..train.runs import changed, contents, dp, write_data, write_input
+from ..runs import changed, contents, dp, write_data, write_input
 from .outcomes import Section, answered, inside, message, run
 
 _TRAIN = ("train", "input.json")

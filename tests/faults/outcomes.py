@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..train.runs import Result, dp
+from ..runs import Result, dp
 
 LONGEST = 150
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ..train.runs import Result
+from ..runs import Result
 from . import damage, interruptions, malformed
 from .outcomes import Section, answered, message
 

@@ -17,11 +17,11 @@ import yaml
 
 from deepmd_tf.data import load_systems
 from deepmd_tf.statistics import StoredSurveys, survey
-from deepmd_tf.train.manifest import FORMAT
+from deepmd_tf.checkpoint.manifest import FORMAT
 
 from ..mixed import write_hdf5
 from ..models import VARIANTS, model_config, model_input, native_graph, portable_graph, random_parameters
-from ..train.runs import write_data, write_input
+from ..runs import write_data, write_input
 from .targets import CHECKPOINT_FILES, CORPUS, SYSTEM_FILES, join
 
 TINY = {
@@ -132,7 +132,7 @@ def curves() -> None:
 
 
 def boxes() -> None:
-    """Frames for the neighbour search."""
+    """Frames for the neighbor search."""
     coord = np.array([[0, 0, 0], [1, 0, 0], [0, 1.2, 0], [2.5, 2.5, 2.5]], float)
     for name, flags, cell in (
         ("cubic", 7, 5 * np.eye(3)),

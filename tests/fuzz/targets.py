@@ -18,7 +18,8 @@ from pathlib import Path
 import numpy as np
 
 from deepmd_tf.config import config_to_dict, load_config
-from deepmd_tf.data import hdf5_process, load_system, load_systems
+from deepmd_tf.data import load_system, load_systems
+from deepmd_tf.untrusted import hdf5_process
 from deepmd_tf.data.npy import read_rows
 from deepmd_tf.data.species import read_names, read_types
 from deepmd_tf.data.tree import Directory
@@ -28,7 +29,7 @@ from deepmd_tf.statistics.inspection import view_frame
 from deepmd_tf.statistics.stored import _checksum, _read, _survey
 
 CORPUS = Path(__file__).parent / "corpus"
-MOST_WORDS = 4000
+MAX_WORDS = 4000
 """Characters of a message; a file must not be able to fill somebody's terminal."""
 
 _PATIENCE = 0.05
@@ -69,7 +70,7 @@ def accepts(target: Target, data: bytes, scratch: Path) -> bool:
         target.read(data, scratch)
     except InputError as error:
         message = str(error)
-        assert 0 < len(message) < MOST_WORDS, f"a message of {len(message)} characters"
+        assert 0 < len(message) < MAX_WORDS, f"a message of {len(message)} characters"
         return False
     return True
 
@@ -208,8 +209,8 @@ CHECKPOINT_FILES = ("config.json", "state.index", "state.data-00000-of-00001")
 
 def read_checkpoint(data: bytes, scratch: Path) -> None:
     """A checkpoint, all its checksums made to fit, that of the list too: what somebody who wants harm would do."""
-    from deepmd_tf.train.checkpoint import StoredCheckpoint
-    from deepmd_tf.train.manifest import seal
+    from deepmd_tf.checkpoint.stored import StoredCheckpoint
+    from deepmd_tf.checkpoint.manifest import seal
 
     place = scratch / "model.ckpt-1"
     place.mkdir(exist_ok=True)

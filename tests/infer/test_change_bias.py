@@ -14,16 +14,17 @@ from deepmd_tf.export.compress import CompressOptions, compress_graph
 from deepmd_tf.export.graph_def import constants, read_graph_def
 from deepmd_tf.infer import DeepPot
 from deepmd_tf.infer.energy_bias import residuals, shift
-from deepmd_tf.train.checkpoint import CheckpointWriter, StoredCheckpoint
+from deepmd_tf.checkpoint.stored import StoredCheckpoint
+from deepmd_tf.checkpoint.writer import CheckpointWriter
 
 from ..models import graph_file, native_file, portable_graph, variant_config, variant_values
-from ..train.runs import contents, dp, write_system
+from ..runs import contents, dp, write_system
 
 OFFSET = np.array([3.25, -120.5])
 COMPOSITIONS = {"a": (0, 1, 1, 0), "b": (0, 1, 1), "c": (0, 0, 0, 1, 0)}
 
 
-def write_labelled(place, potential: DeepPot) -> list[str]:
+def write_labeled(place, potential: DeepPot) -> list[str]:
     """Systems of three compositions whose energies are a potential's, and a constant for each atom."""
     for name, types in COMPOSITIONS.items():
         system = write_system(place / name, types=types, seed=len(types))
@@ -61,7 +62,7 @@ def test_offsets_of_graphs_are_found(form, tmp_path, monkeypatch, request):
         "plain": lambda: native_file("plain_two_sides"),
         "not tabulated": lambda: native_file("relu"),
     }[form]()
-    systems = write_labelled(tmp_path, DeepPot(path))
+    systems = write_labeled(tmp_path, DeepPot(path))
     result = dp("change-bias", path, "-s", *systems, "-o", "new.pb")
     assert result.status == 0, result.err
     assert_shifted(DeepPot("new.pb"), DeepPot(path), systems)
@@ -88,7 +89,7 @@ def test_energies_kept_in_float32_change_to_its_rounding(tmp_path, monkeypatch, 
     read.attr.clear()
     read.attr["SrcT"].type, read.attr["DstT"].type = tf.float32.as_datatype_enum, tf.float64.as_datatype_enum
     (tmp_path / "single.pb").write_bytes(graph.SerializeToString())
-    systems = write_labelled(tmp_path, DeepPot("single.pb"))
+    systems = write_labeled(tmp_path, DeepPot("single.pb"))
     result = dp("change-bias", "single.pb", "-s", *systems, "-o", "new.pb")
     assert result.status == 0, result.err
     after = constants(read_graph_def("new.pb"))[BIAS]
@@ -98,7 +99,7 @@ def test_energies_kept_in_float32_change_to_its_rounding(tmp_path, monkeypatch, 
 
 @pytest.fixture
 def writer(tmp_path, monkeypatch):
-    """Of checkpoints ``model.ckpt-N`` of a model with a moment of the optimiser; the first is there."""
+    """Of checkpoints ``model.ckpt-N`` of a model with a moment of the optimizer; the first is there."""
     monkeypatch.chdir(tmp_path)
     variables = {name: tf.Variable(value) for name, value in variant_values("one_side").items()}
     moment = tf.Variable([1.5, 2.5], dtype=tf.float64)
@@ -108,10 +109,10 @@ def writer(tmp_path, monkeypatch):
     return result
 
 
-def test_offsets_of_checkpoints_are_found_and_the_optimiser_stays(tmp_path, writer):
+def test_offsets_of_checkpoints_are_found_and_the_optimizer_stays(tmp_path, writer):
     values = variant_values("one_side")
     old = DeepPot(native_file("one_side"))
-    systems = write_labelled(tmp_path, old)
+    systems = write_labeled(tmp_path, old)
     result = dp("change-bias", "model.ckpt", "-s", *systems, "-o", "changed")
     assert result.status == 0, result.err
     stored = StoredCheckpoint("changed")
@@ -161,7 +162,7 @@ def test_a_graph_that_cannot_be_written_is_refused_before_any_work(tmp_path, mon
 def test_a_changed_checkpoint_with_a_number_is_the_latest(tmp_path, writer):
     """So that --restart of the prefix goes on from it, and the saves that follow do not remove it first."""
     writer.save(9, {"data": {}})
-    systems = write_labelled(tmp_path, DeepPot(native_file("one_side")))
+    systems = write_labeled(tmp_path, DeepPot(native_file("one_side")))
     result = dp("change-bias", "model.ckpt-7", "-s", *systems, "-o", "model.ckpt-2000")
     assert result.status == 0, result.err
     assert StoredCheckpoint("model.ckpt").path.name == "model.ckpt-2000"
@@ -172,7 +173,7 @@ def test_a_changed_checkpoint_with_a_number_is_the_latest(tmp_path, writer):
 
 def test_some_frames_only(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    systems = write_labelled(tmp_path, DeepPot(graph_file("one_side")))
+    systems = write_labeled(tmp_path, DeepPot(graph_file("one_side")))
     for name in COMPOSITIONS:
         energy = np.load(tmp_path / name / "set.000" / "energy.npy")
         np.save(tmp_path / name / "set.000" / "energy.npy", np.append(energy[:2], energy[2:] + 1e6))
@@ -191,7 +192,7 @@ def test_species_that_cannot_be_told_apart_share_the_offset_and_unseen_ones_have
 
 def test_frames_count_as_often_as_they_are_asked_for(tmp_path):
     potential = DeepPot(graph_file("one_side"))
-    systems = load_systems(write_labelled(tmp_path, potential), potential.get_type_map())
+    systems = load_systems(write_labeled(tmp_path, potential), potential.get_type_map())
     weights = [np.array([0.0, 2, 0, 1]), np.zeros(4), np.ones(4)]
     differences, compositions = residuals(potential, systems, weights)
     expected = np.array([[2, 2]] * 3 + [[4, 1]] * 4)
@@ -201,7 +202,7 @@ def test_frames_count_as_often_as_they_are_asked_for(tmp_path):
 
 def test_a_graph_that_does_not_take_its_constant_is_refused(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    systems = write_labelled(tmp_path, DeepPot(graph_file("one_side")))
+    systems = write_labeled(tmp_path, DeepPot(graph_file("one_side")))
     graph = read_graph_def(graph_file("one_side"))
     for node in graph.node:
         for k, name in enumerate(node.input):

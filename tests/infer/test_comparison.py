@@ -107,8 +107,8 @@ def test_first_frames(systems, nframes):
 
 def test_pairs(systems):
     comparison, _ = compare(potential("two_sides"), systems)
-    labelled, predicted = comparison.pair("virial_per_atom")
-    np.testing.assert_allclose(labelled, systems[0].frames().virial / 3, rtol=1e-15)
+    labeled, predicted = comparison.pair("virial_per_atom")
+    np.testing.assert_allclose(labeled, systems[0].frames().virial / 3, rtol=1e-15)
     assert predicted.shape == (3, 9)
 
 

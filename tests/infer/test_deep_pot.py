@@ -214,7 +214,7 @@ def test_type_embedding(dp):
 
 @pytest.mark.parametrize("nmore", [1, 6])
 def test_sel_too_small_is_reported_once(caplog, nmore):
-    """Neighbours beyond sel are left out, which is said once with the sel that would do, and again when it grows."""
+    """Neighbors beyond sel are left out, which is said once with the sel that would do, and again when it grows."""
     dp = DeepPot(graph_file("two_sides"))
     rng = np.random.default_rng(9)
     coords = rng.uniform(0, 2.0, (2, 13 + nmore, 3))

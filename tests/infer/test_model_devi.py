@@ -46,10 +46,10 @@ def by_definition(models, coord, cells, types, real=None, relative=None, relativ
 
         def spread(values, given):
             """Root mean square distance of vectors from their mean, or from what is given, and its length."""
-            centre = [sum(v[a] for v in values) / len(values) for a in range(len(values[0]))]
-            centre = centre if given is None else list(given)
-            distances = [sum((v[a] - centre[a]) ** 2 for a in range(len(v))) for v in values]
-            return math.sqrt(sum(distances) / len(values)), math.sqrt(sum(c * c for c in centre))
+            center = [sum(v[a] for v in values) / len(values) for a in range(len(values[0]))]
+            center = center if given is None else list(given)
+            distances = [sum((v[a] - center[a]) ** 2 for a in range(len(v))) for v in values]
+            return math.sqrt(sum(distances) / len(values)), math.sqrt(sum(c * c for c in center))
 
         of_atoms = []
         for i in range(natoms):

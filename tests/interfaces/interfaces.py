@@ -29,7 +29,7 @@ from ..ghosts import domain_of
 from ..lammps.lammps import BAR, data_file
 from ..models import graph_file, native_file, variant_config, variant_values
 from ..systems import save_system
-from ..train.runs import dp
+from ..runs import dp
 from .systems import TYPE_MAP, System
 
 MODEL = "two_sides"
@@ -180,7 +180,7 @@ def of_dict(got: dict[str, np.ndarray]) -> Result:
 
 
 def cpp_domain(systems: Systems, request) -> dict[str, Result]:
-    """The C++ interface on atoms, ghosts and a list of neighbours, as a parallel program has them."""
+    """The C++ interface on atoms, ghosts and a list of neighbors, as a parallel program has them."""
     potential, rng = _api.DeepPot(str(native_file(MODEL))), np.random.default_rng(3)
     results = {}
     for name, system in systems.items():

@@ -21,7 +21,7 @@ CASES = [
 
 
 def wide(system: System) -> np.ndarray | None:
-    """A cell whose open axes, perpendicular to the others here, are too long for neighbours across them."""
+    """A cell whose open axes, perpendicular to the others here, are too long for neighbors across them."""
     cell = system.frame.cell
     return np.where(np.array(system.pbc)[:, None], cell, 1e2 * np.eye(3)) if system.mixed else cell
 

@@ -62,7 +62,7 @@ def water_input(changes: Mapping[str, Any] = {}) -> dict[str, Any]:
 
 
 def water_frames(nframes: int = 2, system: Path = WATER / "data_2") -> dict[str, Any]:
-    """Labelled frames as arguments of an evaluation, in the model's types O H."""
+    """Labeled frames as arguments of an evaluation, in the model's types O H."""
     names = (system / "type_map.raw").read_text().split()
     types = np.array([["O", "H"].index(names[k]) for k in np.loadtxt(system / "type.raw", dtype=int)])
     folder = system / "set.000"

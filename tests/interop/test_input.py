@@ -59,7 +59,7 @@ def without_nulls(table):
     return {key: without_nulls(value) for key, value in table.items() if value is not None}
 
 
-def test_our_graph_initialises(peer, tmp_path, monkeypatch):
+def test_our_graph_initializes(peer, tmp_path, monkeypatch):
     table = water_input({"training.numb_steps": 1, "learning_rate.start_lr": 1e-20, "learning_rate.stop_lr": 1e-21})
     ours = train_ours(tmp_path / "ours", table, monkeypatch)
     theirs = peer.train(tmp_path / "theirs", table, "--init-frz-model", str(ours))

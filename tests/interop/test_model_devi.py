@@ -16,7 +16,7 @@ GRAPHS = [str(graph_file(name)) for name in ("one_side", "two_sides", "resnet_dt
 
 @pytest.fixture
 def place(tmp_path, monkeypatch):
-    """A directory with a periodic and an open system of labelled frames."""
+    """A directory with a periodic and an open system of labeled frames."""
     rng = np.random.default_rng(0)
     monkeypatch.chdir(tmp_path)
     for name, natoms, cells in (("periodic", 6, np.diag([5.0, 5.5, 6.0]) * np.ones((4, 1, 1))), ("open", 4, None)):

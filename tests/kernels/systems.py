@@ -1,4 +1,4 @@
-"""Named frames that a neighbour search must get right, each for a reason of its own."""
+"""Named frames that a neighbor search must get right, each for a reason of its own."""
 
 from dataclasses import dataclass
 
@@ -41,7 +41,7 @@ def _slab() -> Frame:
 
 
 def _simple_cubic(rcut: float, size: int = 3) -> Frame:
-    """A perfect lattice, where many neighbours are equally far."""
+    """A perfect lattice, where many neighbors are equally far."""
     coord = 2.0 * np.stack(np.meshgrid(*[np.arange(size)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
     return Frame(coord, np.zeros(len(coord), np.int32), 2.0 * size * np.eye(3), PERIODIC, rcut)
 
@@ -87,9 +87,9 @@ FRAMES = {
     "no_atoms": _none(PERIODIC),
     "no_atoms_open": _none(OPEN),
     "lattice": _simple_cubic(3.9),
-    "lattice_with_neighbours_at_the_cutoff": _simple_cubic(4.0),
-    "small_lattice_with_neighbours_at_the_cutoff": _simple_cubic(4.0, size=1),
+    "lattice_with_neighbors_at_the_cutoff": _simple_cubic(4.0),
+    "small_lattice_with_neighbors_at_the_cutoff": _simple_cubic(4.0, size=1),
     "dense": _random(16, 2000, 22.0 * np.eye(3), rcut=5.0),
 }
-# At the cutoff itself, rounding in a rotation decides who is a neighbour.
+# At the cutoff itself, rounding in a rotation decides who is a neighbor.
 MOVABLE = [name for name in FRAMES if not name.endswith("at_the_cutoff") and name != "dense"]

@@ -81,22 +81,22 @@ class Tabulated:
         nets = self.nets or (self,)
         return descriptor, [kernels.fitting_net(**{name: getattr(net, name) for name in names}) for net in nets]
 
-    def energy(self, centre_type: int, types: np.ndarray, vec: np.ndarray, extra: np.ndarray) -> np.ndarray:
-        """Energies [...] of a centre with neighbours of these types [n] at vec [..., n, 3], which may be complex."""
+    def energy(self, center_type: int, types: np.ndarray, vec: np.ndarray, extra: np.ndarray) -> np.ndarray:
+        """Energies [...] of a center with neighbors of these types [n] at vec [..., n, 3], which may be complex."""
         if self.interacting is not None:
-            keep = self.interacting[centre_type, types]
+            keep = self.interacting[center_type, types]
             types, vec = types[keep], vec[..., keep, :]
         r = np.sqrt((vec**2).sum(axis=-1, keepdims=True))
         row = self._weight(r) * np.concatenate([np.ones_like(r), vec / r], axis=-1)
-        row[..., 0] -= self.avg[centre_type]
-        row /= np.array([self.std_radial[centre_type], *[self.std_angular[centre_type]] * 3])
-        t = np.einsum("...na,...nm->...am", row, self._embedding(centre_type, types, row[..., 0]))
+        row[..., 0] -= self.avg[center_type]
+        row /= np.array([self.std_radial[center_type], *[self.std_angular[center_type]] * 3])
+        t = np.einsum("...na,...nm->...am", row, self._embedding(center_type, types, row[..., 0]))
         count = np.bincount(types, minlength=NTYPES)
-        t[..., 0, :] += (self.sel - count) @ self.empty[centre_type]
+        t[..., 0, :] += (self.sel - count) @ self.empty[center_type]
         t = t / self.sel.sum()
         d = np.einsum("...am,...ak->...mk", t, t[..., : self.axis])
-        net = self.nets[centre_type] if self.nets else self
-        return net._fit(centre_type, d.reshape(*d.shape[:-2], len(self.matrices[0])), extra)
+        net = self.nets[center_type] if self.nets else self
+        return net._fit(center_type, d.reshape(*d.shape[:-2], len(self.matrices[0])), extra)
 
     def _weight(self, r: np.ndarray) -> np.ndarray:
         """The smooth weight, whose pieces are chosen by the real part."""
@@ -104,10 +104,10 @@ class Tabulated:
         between = (x**3 * (-6 * x**2 + 15 * x - 10) + 1) / r
         return np.where(r.real < self.rcut_smth, 1 / r, np.where(r.real < self.rcut, between, 0))
 
-    def _embedding(self, centre_type: int, types: np.ndarray, s: np.ndarray) -> np.ndarray:
+    def _embedding(self, center_type: int, types: np.ndarray, s: np.ndarray) -> np.ndarray:
         """G [..., n, columns]: on each panel of each code a series of Chebyshev polynomials."""
         edges = panel_edges(self.lowest)
-        codes = types if self.one_side else centre_type * NTYPES + types
+        codes = types if self.one_side else center_type * NTYPES + types
         out = np.zeros((*s.shape, self.table.shape[-1]), s.dtype)
         for k, code in enumerate(codes):
             # All values of one edge are on one panel: they differ by an imaginary part alone.
@@ -117,21 +117,21 @@ class Tabulated:
             out[..., k, :] = np.moveaxis(chebyshev.chebval(u, self.table[code, panel]), 0, -1)
         return out
 
-    def _fit(self, centre_type: int, d: np.ndarray, extra: np.ndarray) -> np.ndarray:
+    def _fit(self, center_type: int, d: np.ndarray, extra: np.ndarray) -> np.ndarray:
         x = d
         for k, (matrix, bias, idt) in enumerate(zip(self.matrices, self.biases, self.idts, strict=True)):
-            bias = bias[centre_type] + extra @ self.extra_matrix if k == 0 else bias
+            bias = bias[center_type] + extra @ self.extra_matrix if k == 0 else bias
             y = activate(self.activation, x @ matrix + bias) * (1 if idt is None else idt)
             x = y + x if k > 0 and matrix.shape[0] == matrix.shape[1] else y
-        return x @ self.final_matrix + self.atom_bias[centre_type]
+        return x @ self.final_matrix + self.atom_bias[center_type]
 
-    def gradient(self, centre_type: int, types: np.ndarray, vec: np.ndarray, extra, which=slice(None)) -> np.ndarray:
+    def gradient(self, center_type: int, types: np.ndarray, vec: np.ndarray, extra, which=slice(None)) -> np.ndarray:
         """dE/d vec [n, 3] of chosen edges by complex steps, which are exact to rounding."""
         chosen = np.arange(len(types))[which]
         steps = np.zeros((len(chosen), 3, *vec.shape), complex)
         for k, edge in enumerate(chosen):
             steps[k, range(3), edge, range(3)] = 1e-30j
-        return self.energy(centre_type, types, vec + steps, extra).imag / 1e-30
+        return self.energy(center_type, types, vec + steps, extra).imag / 1e-30
 
     def evaluate(self, frames, extra: np.ndarray):
         """Atomic energies, forces, virials of frames and atoms; of frames of `systems.Frame` one after another."""

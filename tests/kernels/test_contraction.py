@@ -15,11 +15,11 @@ pytestmark = pytest.mark.usefixtures("on_device")
 NTYPES, TERMS, COLUMNS = 2, 16, 37
 
 
-def make_cells(rng, ncentres=400, most=60, threads=1, whole=False):
+def make_cells(rng, ncenters=400, most=60, threads=1, whole=False):
     """Rows of random edges and their cells; with `whole` the splits and the code of every edge too."""
-    sizes = rng.integers(0, most, ncentres)
-    neighbor = rng.integers(0, ncentres, sizes.sum()).astype(np.int32)
-    type = rng.integers(0, NTYPES, ncentres).astype(np.int32)
+    sizes = rng.integers(0, most, ncenters)
+    neighbor = rng.integers(0, ncenters, sizes.sum()).astype(np.int32)
+    type = rng.integers(0, NTYPES, ncenters).astype(np.int32)
     rows = rng.normal(size=(len(neighbor), 4))
     rows[:, 0] = rng.gamma(1.0, 4.0, len(rows)) - 1.3
     splits = np.cumsum([0, *sizes])
@@ -30,11 +30,11 @@ def make_cells(rng, ncentres=400, most=60, threads=1, whole=False):
     return (rows, cells, splits, type[neighbor]) if whole else (rows, cells)
 
 
-def everything(rng, dtype=np.float64, threads=1, ncentres=400):
+def everything(rng, dtype=np.float64, threads=1, ncenters=400):
     """Every kernel of the contraction, and products, of the same random numbers."""
-    rows, cells = make_cells(rng, ncentres, threads=threads)
+    rows, cells = make_cells(rng, ncenters, threads=threads)
     table = (rng.normal(size=(cells.ncell, TERMS, COLUMNS)) * 0.5 ** np.arange(TERMS)[:, None]).astype(dtype)
-    t_grad = rng.normal(size=(ncentres, 4, COLUMNS)).astype(dtype)
+    t_grad = rng.normal(size=(ncenters, 4, COLUMNS)).astype(dtype)
     v = rng.normal(size=rows.shape)
     a, b = rng.normal(size=(211, 83)).astype(dtype), rng.normal(size=(83, 301)).astype(dtype)
     return [
@@ -69,9 +69,9 @@ def by_definition(rows, splits, code, table, v, t_grad):
     np.add.at(table_grad, cell, np.einsum("eka,eam->ekm", moment, of_edge))
     np.add.at(tangent_grad, cell, np.einsum("eka,eam->ekm", change, of_edge))
     t, tangent = np.zeros_like(t_grad), np.zeros_like(t_grad)
-    centre = np.repeat(np.arange(len(splits) - 1), np.diff(splits))
-    np.add.at(t, centre, rows[:, :, None] * g[:, None, :])
-    np.add.at(tangent, centre, v[:, :, None] * g[:, None, :] + (rows * v[:, :1])[:, :, None] * dg[:, None, :])
+    center = np.repeat(np.arange(len(splits) - 1), np.diff(splits))
+    np.add.at(t, center, rows[:, :, None] * g[:, None, :])
+    np.add.at(tangent, center, v[:, :, None] * g[:, None, :] + (rows * v[:, :1])[:, :, None] * dg[:, None, :])
     return t, tangent, rows_grad, table_grad, tangent_grad
 
 
@@ -79,10 +79,10 @@ def by_definition(rows, splits, code, table, v, t_grad):
 @pytest.mark.parametrize("most", [3, 60], ids=["few_edges_in_a_cell", "many"])
 @pytest.mark.parametrize(("terms", "columns"), [(2, 1), (5, 7), (8, 37), (12, 16), (16, 100), (19, 141)])
 def test_equals_definition(terms, columns, most, decay, rng):
-    ncentres = 70
-    rows, cells, splits, code = make_cells(rng, ncentres, most, whole=True)
+    ncenters = 70
+    rows, cells, splits, code = make_cells(rng, ncenters, most, whole=True)
     table = rng.normal(size=(cells.ncell, terms, columns)) * decay ** np.arange(terms)[:, None]
-    t_grad, v = rng.normal(size=(ncentres, 4, columns)), rng.normal(size=rows.shape)
+    t_grad, v = rng.normal(size=(ncenters, 4, columns)), rng.normal(size=rows.shape)
     expected = by_definition(rows, splits, code, table, v, t_grad)
     for dtype, tolerance in ((np.float64, 3e-12), (np.float32, 2e-5)):
         of_dtype, grad = table.astype(dtype), t_grad.astype(dtype)
@@ -100,18 +100,18 @@ def test_equals_definition(terms, columns, most, decay, rng):
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_same_for_any_number_of_threads(dtype, on_device):
     """A GPU, which has its own, gives the same in every run."""
-    counts, ncentres = ((2, 3, 8), 400) if on_device == "cpu" else ((1,), 80)
-    expected = everything(np.random.default_rng(5), dtype, 1, ncentres)
+    counts, ncenters = ((2, 3, 8), 400) if on_device == "cpu" else ((1,), 80)
+    expected = everything(np.random.default_rng(5), dtype, 1, ncenters)
     for threads in counts:
-        for got, array in zip(everything(np.random.default_rng(5), dtype, threads, ncentres), expected, strict=True):
+        for got, array in zip(everything(np.random.default_rng(5), dtype, threads, ncenters), expected, strict=True):
             np.testing.assert_array_equal(got, array)
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(np.float64, 1e-12), (np.float32, 1e-5)])
 def test_devices_agree(dtype, tolerance):
-    got = everything(np.random.default_rng(5), dtype, ncentres=100)
+    got = everything(np.random.default_rng(5), dtype, ncenters=100)
     kernels.module = cpu
-    for a, b in zip(got, everything(np.random.default_rng(5), dtype, ncentres=100), strict=True):
+    for a, b in zip(got, everything(np.random.default_rng(5), dtype, ncenters=100), strict=True):
         np.testing.assert_allclose(a, b, rtol=0, atol=tolerance * np.abs(b).max())
 
 

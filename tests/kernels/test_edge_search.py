@@ -179,10 +179,10 @@ LISTED = {
     "splits begin late": (lambda g: spoiled(g.splits, 0, -1), "list_splits: expected numbers that begin at 0"),
     "no such atom": (
         lambda g: spoiled(g.list, g.splits[3], 2**30),
-        r"atoms in \[0, \d+\) .* got 1073741824 for centre 3",
+        r"atoms in \[0, \d+\) .* got 1073741824 for center 3",
     ),
-    "negative atom": (lambda g: spoiled(g.list, g.splits[3], -1), r"list_neighbor: .* got -1 for centre 3"),
-    "its own neighbour": (lambda g: spoiled(g.list, g.splits[3], 3), "other than the centre, got 3 for centre 3"),
+    "negative atom": (lambda g: spoiled(g.list, g.splits[3], -1), r"list_neighbor: .* got -1 for center 3"),
+    "its own neighbor": (lambda g: spoiled(g.list, g.splits[3], 3), "other than the center, got 3 for center 3"),
     "type is too large": (lambda g: spoiled(g.type, 5, 3), r"atom 5: expected a type in \[0, 3\), got 3"),
     "no number": (lambda g: spoiled(g.coord, (5, 0), np.inf), "atom 5: coordinate x is inf"),
 }
@@ -197,9 +197,9 @@ def test_wrong_list_is_named(case, rng):
         ghosts()
 
 
-def test_neighbour_listed_twice_is_named():
+def test_neighbor_listed_twice_is_named():
     arguments = (np.eye(3), np.zeros(3, np.int32), np.array([0, 3]), np.array([1, 2, 1], np.int32), 5.0, 1)
-    with pytest.raises(InputError, match="list_neighbor: atom 1 is in the list of centre 0 twice"):
+    with pytest.raises(InputError, match="list_neighbor: atom 1 is in the list of center 0 twice"):
         kernels.neighbors_listed(*arguments)
 
 

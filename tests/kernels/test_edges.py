@@ -29,7 +29,7 @@ class Edges:
         self.grad = rng.normal(size=(self.natoms, 3))
         self.grad_virial = rng.normal(size=(len(self.frame_splits) - 1, 9))
         self.grad_atom = rng.normal(size=(self.natoms, 9))
-        self.centre = np.repeat(np.arange(len(self.splits) - 1), np.diff(self.splits))
+        self.center = np.repeat(np.arange(len(self.splits) - 1), np.diff(self.splits))
 
     def on_rows(self, kernel, *first, vec=None, threads=1):
         vec = self.vec if vec is None else vec
@@ -79,7 +79,7 @@ def mixed(rng):
 
 
 def test_rows_equal_definition(edges):
-    avg, std_radial, std_angular = (table[edges.type[edges.centre]] for table in edges.tables)
+    avg, std_radial, std_angular = (table[edges.type[edges.center]] for table in edges.tables)
     row = oracle.rows(edges.vec, RCUT, RCUT_SMTH)
     row = (row - avg[:, None] * [1, 0, 0, 0]) / np.stack([std_radial, *[std_angular] * 3], axis=-1)
     np.testing.assert_allclose(edges.rows(), row, rtol=1e-11, atol=1e-12)
@@ -127,7 +127,7 @@ def test_each_gradient_is_the_transpose(edges):
 
 def test_force_equals_definition(edges):
     expected = np.zeros((edges.natoms, 3))
-    np.add.at(expected, edges.centre, edges.g3)
+    np.add.at(expected, edges.center, edges.g3)
     np.add.at(expected, edges.neighbor, -edges.g3)
     np.testing.assert_allclose(edges.force(), expected, atol=1e-12)
 
@@ -147,10 +147,10 @@ def test_sums_equal_padded_form(rng):
     nnei = int(np.diff(edges.splits).max())
     shape = (1, edges.natoms, nnei)
     nlist, rij, net_deriv = np.full(shape, -1, np.int32), np.zeros((*shape, 3)), np.zeros((*shape, 4))
-    slot = np.arange(edges.nedge) - edges.splits[edges.centre]
-    nlist[0, edges.centre, slot], rij[0, edges.centre, slot] = edges.neighbor, edges.vec
-    net_deriv[0, edges.centre, slot, 1:] = edges.g3
-    # The derivative with respect to the centre's position is the opposite of that with respect to the edge.
+    slot = np.arange(edges.nedge) - edges.splits[edges.center]
+    nlist[0, edges.center, slot], rij[0, edges.center, slot] = edges.neighbor, edges.vec
+    net_deriv[0, edges.center, slot, 1:] = edges.g3
+    # The derivative with respect to the center's position is the opposite of that with respect to the edge.
     in_deriv = np.broadcast_to(-np.eye(4, 3, k=-1), (*shape, 4, 3)).copy()
     force = _kernels.force_se_a(net_deriv, in_deriv, nlist, edges.natoms)
     np.testing.assert_allclose(edges.force(), force[0], atol=1e-12)
@@ -208,17 +208,17 @@ def spoil_at(array, index, step):
 
 @pytest.mark.parametrize("bad", [-1, -(2**31), 10**6, 2**31 - 1])
 @pytest.mark.parametrize("threads", [1, 4])
-def test_neighbour_that_does_not_exist_is_named(bad, threads, mixed):
+def test_neighbor_that_does_not_exist_is_named(bad, threads, mixed):
     mixed.neighbor[mixed.splits[5]] = bad
     for call in (mixed.force, mixed.force_grad, mixed.virial, mixed.virial_grad):
-        with pytest.raises(InputError, match=rf"neighbor: expected an atom in \[0, \d+\), got {bad} for centre 5"):
+        with pytest.raises(InputError, match=rf"neighbor: expected an atom in \[0, \d+\), got {bad} for center 5"):
             call(threads)
 
 
-def test_neighbour_in_another_frame_is_named(mixed):
+def test_neighbor_in_another_frame_is_named(mixed):
     mixed.neighbor[mixed.splits[45]] = 3
     for call in (mixed.virial, mixed.virial_grad):
-        with pytest.raises(InputError, match=r"neighbor: expected an atom in \[40, 65\), got 3 for centre 45"):
+        with pytest.raises(InputError, match=r"neighbor: expected an atom in \[40, 65\), got 3 for center 45"):
             call()
 
 
@@ -257,7 +257,7 @@ def test_type_without_a_table_is_named(mixed):
         mixed.rows_grad()
 
 
-def test_fewer_atoms_than_centres(mixed):
+def test_fewer_atoms_than_centers(mixed):
     mixed.natoms = len(mixed.splits) - 2
-    with pytest.raises(InputError, match="natoms: expected at least the number of centres"):
+    with pytest.raises(InputError, match="natoms: expected at least the number of centers"):
         mixed.force()

@@ -89,7 +89,7 @@ def test_radial_slots_are_the_first_column(rng):
         np.testing.assert_array_equal(got, expected)
 
 
-def test_derivative_is_that_of_the_centre(rng):
+def test_derivative_is_that_of_the_center(rng):
     """Moving one atom moves its slots by descrpt_deriv, and its slots in others' rows by the opposite."""
     sel, step, atom = [30, 30, 30], 1e-5, 11
     frame = FRAMES["triclinic"]

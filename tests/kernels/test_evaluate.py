@@ -1,4 +1,4 @@
-"""A whole model on frames and on lists of neighbours, in one pass."""
+"""A whole model on frames and on lists of neighbors, in one pass."""
 
 import itertools
 from dataclasses import replace
@@ -28,13 +28,13 @@ def on_batch(model: Tabulated, batch, extra=None, threads: int = 1):
 
 
 def on_list(model: Tabulated, coord, type, splits, neighbor, extra=None, threads: int = 1):
-    """Evaluate centres with a list of neighbours."""
+    """Evaluate centers with a list of neighbors."""
     extra = no_extra(model, len(splits) - 1) if extra is None else extra
     return kernels.evaluate_listed(*model.on(kernels), coord, type, splits, neighbor, extra, threads)
 
 
-def no_extra(model: Tabulated, ncentres: int) -> np.ndarray:
-    return np.zeros((ncentres, len(model.extra_matrix)), model.extra_matrix.dtype)
+def no_extra(model: Tabulated, ncenters: int) -> np.ndarray:
+    return np.zeros((ncenters, len(model.extra_matrix)), model.extra_matrix.dtype)
 
 
 def batch_of(*frames: Frame) -> Batch:
@@ -85,7 +85,7 @@ def test_equals_definition(shape, rng):
 
 
 def test_a_net_for_each_type(rng):
-    """Of several blocks of centres, whose types are mixed."""
+    """Of several blocks of centers, whose types are mixed."""
     nets = tuple(make_tabulated(rng, nextra=1, resnet_dt=k == 1) for k in range(NTYPES))
     model, batch = replace(nets[0], nets=nets), Batch(["larger_than_twice_the_cutoff", "cluster"])
     extra = rng.normal(size=(len(batch.coord), 1))
@@ -172,9 +172,9 @@ def test_order_of_a_list_does_not_matter(rng):
 
 @pytest.fixture
 def at_once(on_device):
-    """Let so many centres go through a model on a GPU together; a processor's blocks are of its own choice."""
+    """Let so many centers go through a model on a GPU together; a processor's blocks are of its own choice."""
     if on_device == "cpu":
-        yield lambda centres: None
+        yield lambda centers: None
     else:
         yield kernels.evaluate_at_once
         kernels.evaluate_at_once()
@@ -182,7 +182,7 @@ def at_once(on_device):
 
 @pytest.mark.parametrize("precision", [np.float32, np.float64])
 def test_equals_the_processor(precision, rng, at_once):
-    """In two runs bit by bit alike, and however many centres go through together."""
+    """In two runs bit by bit alike, and however many centers go through together."""
     nets = tuple(make_tabulated(rng, nextra=1, one_side=False) for _ in range(NTYPES))
     names = ["triclinic", "cluster", "no_atoms", "tiny_cell", "one_atom"]
     batch = Batch(names)
@@ -194,15 +194,15 @@ def test_equals_the_processor(precision, rng, at_once):
         first = on_batch(model, batch, extra)
         assert_close(first, expected, 1e-12 if precision == np.float64 else 2e-5)
         np.testing.assert_array_equal(first[4], expected[4])
-        for centres in (7, 1000):
-            at_once(centres)
+        for centers in (7, 1000):
+            at_once(centers)
             for a, b in zip(on_batch(model, batch, extra), first, strict=True):
                 np.testing.assert_array_equal(a, b)
 
 
 @pytest.mark.parametrize("precision", [np.float32, np.float64])
 def test_same_for_any_number_of_threads(precision, rng):
-    """Of frames of several blocks of centres and of one, and of a list."""
+    """Of frames of several blocks of centers and of one, and of a list."""
     model = make_tabulated(rng, one_side=False).in_precision(precision, precision)
     batch, ghosts = Batch(["larger_than_twice_the_cutoff", "cluster", "no_atoms", "cubic", "triclinic"]), Ghosts(rng)
     calls = (
@@ -234,7 +234,7 @@ def test_no_atoms(names, rng):
     np.testing.assert_array_equal(most, [0, 0, 0])
 
 
-def test_list_without_centres(rng):
+def test_list_without_centers(rng):
     """Ghosts alone feel nothing."""
     nothing = np.zeros(0, np.int32)
     energy, force, virial, _, _ = on_list(
@@ -256,7 +256,7 @@ def test_one_atom_alone(type, rng):
         np.testing.assert_array_equal(zero, np.zeros_like(zero))
 
 
-def test_one_neighbour(rng):
+def test_one_neighbor(rng):
     model, frame = make_tabulated(rng), open_frame([[0, 0, 0], [0.6, 1.1, -0.4]], [2, 0])
     got = on_batch(model, batch_of(frame))
     assert_close(got, model.evaluate([frame], np.zeros((2, 0))))
@@ -265,8 +265,8 @@ def test_one_neighbour(rng):
 
 
 @pytest.mark.parametrize("one_side", [True, False])
-def test_a_thousand_neighbours(one_side, rng):
-    """Of one centre, in a list; a ghost has the force of its one edge."""
+def test_a_thousand_neighbors(one_side, rng):
+    """Of one center, in a list; a ghost has the force of its one edge."""
     model, count = make_tabulated(rng, one_side=one_side), 1000
     vec = rng.normal(size=(count, 3))
     vec *= (rng.uniform(0.3**3, 3.99**3, count) ** (1 / 3) / np.linalg.norm(vec, axis=1))[:, None]
@@ -274,10 +274,10 @@ def test_a_thousand_neighbours(one_side, rng):
     coord = np.concatenate([np.zeros((1, 3)), vec])
     neighbor = np.arange(1, count + 1, dtype=np.int32)
     energy, force, virial, atom_virial, most = on_list(model, coord, types, np.array([0, count]), neighbor)
-    of_centre = (types[0], types[1:], vec, np.zeros(0))
-    assert energy[0] == pytest.approx(model.energy(*of_centre), rel=1e-12)
+    of_center = (types[0], types[1:], vec, np.zeros(0))
+    assert energy[0] == pytest.approx(model.energy(*of_center), rel=1e-12)
     which = rng.choice(count, 40, replace=False)
-    g = model.gradient(*of_centre, which)
+    g = model.gradient(*of_center, which)
     scale = np.abs(force[1:]).max()
     np.testing.assert_allclose(force[1 + which], -g, rtol=0, atol=1e-11 * scale)
     np.testing.assert_allclose(force.sum(axis=0), np.zeros(3), atol=1e-10 * scale)
@@ -361,5 +361,5 @@ def test_unusable_list(rng):
     with pytest.raises(InputError, match=r"extra: expected shape \[30, 1\]"):
         on_list(model, ghosts.coord, ghosts.type, ghosts.splits, ghosts.list, np.zeros((len(ghosts.coord), 1)))
     ghosts.list[ghosts.splits[4]] = len(ghosts.coord)
-    with pytest.raises(InputError, match=r"list_neighbor: expected atoms in \[0, \d+\) .* for centre 4"):
+    with pytest.raises(InputError, match=r"list_neighbor: expected atoms in \[0, \d+\) .* for center 4"):
         on_list(model, ghosts.coord, ghosts.type, ghosts.splits, ghosts.list)

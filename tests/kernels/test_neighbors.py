@@ -114,7 +114,7 @@ def test_frames_of_a_batch_are_searched_one_by_one(rng):
         np.testing.assert_array_equal(edge_vec[row], alone[2])
 
 
-def test_ghosts_are_neighbours_but_not_centres(rng):
+def test_ghosts_are_neighbors_but_not_centers(rng):
     coord, type = rng.random((1, 30, 3)) * 6, rng.integers(0, 2, (1, 30)).astype(np.int32)
     everyone = as_edges(*kernels.neighbors_open(coord, type, 30, 3.0))
     some = kernels.neighbors_open(coord, type, 12, 3.0)
@@ -123,7 +123,7 @@ def test_ghosts_are_neighbours_but_not_centres(rng):
     assert len(kernels.neighbors_open(coord, type, 0, 3.0)[1]) == 0
 
 
-def test_atoms_at_one_position_are_neighbours():
+def test_atoms_at_one_position_are_neighbors():
     coord = np.zeros((1, 2, 3))
     _, neighbor, edge_vec = kernels.neighbors_open(coord, np.zeros((1, 2), np.int32), 2, 1.0)
     np.testing.assert_array_equal(neighbor, [1, 0])
@@ -159,7 +159,7 @@ def test_unusable_cell(cell, message):
 
 def test_absurd_density_is_refused_before_memory_runs_out():
     coord = np.zeros((1, 50000, 3))
-    with pytest.raises(InputError, match="neighbours per atom"):
+    with pytest.raises(InputError, match="neighbors per atom"):
         kernels.neighbors_periodic(coord, np.zeros((1, 50000), np.int32), np.eye(3)[None], [True] * 3, 4.0)
 
 

@@ -37,7 +37,7 @@ def test_any_cell(coord, cell, pbc, rcut):
         hypothesis.assume(np.linalg.matrix_rank(vectors, tol=1e-3) == len(vectors) and (lengths < 1 / 0.7).all())
     frame = Frame(coord, np.arange(len(coord), dtype=np.int32) % 2, cell, pbc, rcut)
     expected = oracle.edges(frame)
-    # Rounding decides who is a neighbour at the cutoff itself.
+    # Rounding decides who is a neighbor at the cutoff itself.
     shell = np.linalg.norm(oracle.edges(Frame(coord, frame.type, cell, pbc, rcut + 1e-6))[:, 2:], axis=1)
     hypothesis.assume(not (np.abs(shell - rcut) < 1e-6).any())
     assert_same_edges(as_edges(*search(frame)), expected)

@@ -1,4 +1,4 @@
-"""Moments of pairs of neighbours: against NumPy from the definition, and against finite differences."""
+"""Moments of pairs of neighbors: against NumPy from the definition, and against finite differences."""
 
 import dataclasses
 
@@ -18,7 +18,7 @@ NTYPES, UNIT = 3, 2.0
 
 @dataclasses.dataclass
 class Edges:
-    """Rows of centres in no order of type."""
+    """Rows of centers in no order of type."""
 
     rows: np.ndarray
     edge_splits: np.ndarray
@@ -51,11 +51,11 @@ def cell_of(cells, code, theta):
     return found[0]
 
 
-def pairs_of(edges, centre):
-    """Ordered pairs of edges around a centre that count, with their code."""
-    of_centre = range(edges.edge_splits[centre], edges.edge_splits[centre + 1])
-    for j in of_centre:
-        for k in of_centre:
+def pairs_of(edges, center):
+    """Ordered pairs of edges around a center that count, with their code."""
+    of_center = range(edges.edge_splits[center], edges.edge_splits[center + 1])
+    for j in of_center:
+        for k in of_center:
             t, u = edges.type[edges.neighbor[[j, k]]]
             if t <= u:
                 yield j, k, t * NTYPES + u
@@ -106,7 +106,7 @@ def test_a_crowd(rng):
 
 
 @pytest.mark.parametrize("sizes", [[], [0], [0, 0, 0], [1], [1, 0, 1]])
-def test_few_neighbours(rng, sizes):
+def test_few_neighbors(rng, sizes):
     edges = make_edges(rng, sizes)
     cells = edges.cells()
     expected = expected_moments(edges, cells, 5)

@@ -99,7 +99,7 @@ def test_many_frames(on_device, rng):
     assert_same_bits(lambda: kernels.neighbors_batch(coord, type, splits, cell, periodic, 3.0, 2))
 
 
-def test_neighbours_at_one_position(on_device):
+def test_neighbors_at_one_position(on_device):
     """Nothing but their indices orders them."""
     coord, type = np.zeros((1, 40, 3)), np.arange(40, dtype=np.int32)[None] % 2
     assert_same_bits(lambda: kernels.neighbors_open(coord, type, 40, 1.0))

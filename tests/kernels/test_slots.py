@@ -125,11 +125,11 @@ def test_same_for_any_number_of_threads(dtype, descriptor, rng):
 
 
 @pytest.mark.parametrize("bad", [-2, 7, 2**30])
-def test_neighbour_that_does_not_exist_is_named(bad, rng):
+def test_neighbor_that_does_not_exist_is_named(bad, rng):
     slots = Slots(rng, (2, 5, 7, 4))
     slots.nlist[1, 3, 2] = bad
     for call in (slots.force, slots.force_grad, slots.virial, slots.virial_grad):
-        with pytest.raises(InputError, match=rf"expected -1 or an atom in \[0, 7\), got {bad} for centre 3 of frame 1"):
+        with pytest.raises(InputError, match=rf"expected -1 or an atom in \[0, 7\), got {bad} for center 3 of frame 1"):
             call()
 
 

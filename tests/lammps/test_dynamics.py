@@ -154,7 +154,7 @@ def test_models_beside_the_first_do_not_move_atoms(lammps, files, trajectories):
 
 
 def test_minimisation_and_other_pair_styles(lammps, files):
-    """A minimiser goes downhill; a pair style beside adds its own."""
+    """A minimizer goes downhill; a pair style beside adds its own."""
     script = head(NATIVE) + "minimize 1e-6 1e-6 20 100\n"
     energies = lammps.check(script, files=files).thermo()[0]["PotEng"]
     assert energies[-1] < energies[0]

@@ -85,8 +85,8 @@ def test_masses_of_isotopes_and_made_up_ones(lammps, files, masses):
     assert lammps.check(script_of(before=lines), files=files).thermo()[0]["E_pair"].size == 1
 
 
-def test_more_neighbours_than_slots(lammps):
-    """A portable graph leaves neighbours out, and says so."""
+def test_more_neighbors_than_slots(lammps):
+    """A portable graph leaves neighbors out, and says so."""
     text = """units metal
 atom_style atomic
 atom_modify map array
@@ -101,12 +101,12 @@ pair_coeff * * O H
 run 0
 """
     portable, native = (lammps.check(text.format(file("one_side"))) for file in (graph_file, native_file))
-    assert "neighbours H but this portable graph takes 16" in portable.output
+    assert "neighbors H but this portable graph takes 16" in portable.output
     assert "WARNING: pair_style deepmd" not in native.output
 
 
-def test_bonded_neighbours_are_not_forgotten(lammps, files):
-    """LAMMPS leaves bonded neighbours out of its lists unless special_bonds says otherwise."""
+def test_bonded_neighbors_are_not_forgotten(lammps, files):
+    """LAMMPS leaves bonded neighbors out of its lists unless special_bonds says otherwise."""
     text = files["atoms.data"].replace("2 atom types", "2 atom types\n1 bonds\n1 bond types\n4 extra bond per atom")
     head, _, atoms = text.partition("Atoms\n\n")
     rows = [line.split() for line in atoms.splitlines()]

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from deepmd_tf.config import LossConfig
 from deepmd_tf.descriptor.frames import Frames, PaddedFrames
-from deepmd_tf.descriptor.tabulated import MOST_PANELS
+from deepmd_tf.descriptor.tabulated import MAX_PANELS
 from deepmd_tf.loss import EnergyLoss
 
 from ..frames import make_frame
@@ -137,7 +137,7 @@ def test_steep_nets_are_tabulated_finely_and_at_last_not_at_all():
         native = resolved(model, parameters, frames.flat())
         panels.append(model.descriptor.panels)
         assert_same(native, evaluate(model, parameters, frames), 1e-10)
-    assert panels[0] < panels[1] <= MOST_PANELS
+    assert panels[0] < panels[1] <= MAX_PANELS
     assert panels[2] == 0
 
 

@@ -190,7 +190,7 @@ def test_smooth_at_the_cutoff(name):
     near, inside, outside, far = at(rcut - 0.5), at(rcut - 1e-4), at(rcut + 1e-4), at(rcut + 5.0)
     model = config.model
     if any(member.type == "se_a_ebd_v2" and not member.set_davg_zero for member in model.descriptor.members):
-        # As DeePMD-kit defines strip mode, an empty slot has no species while the neighbour that left it had one.
+        # As DeePMD-kit defines strip mode, an empty slot has no species while the neighbor that left it had one.
         assert abs(inside.energy[0] - outside.energy[0]) > 1e-5
         return
     assert_same(inside, outside, tolerance(name, 1e-7, 1e-6))
@@ -247,7 +247,7 @@ def test_two_cells_have_twice_the_energy(name, shape):
             np.tile(once.atom_energy, (1, 2, 1)),
             np.tile(once.atom_virial, (1, 2, 1)),
         )
-        # The atomic virial credits each pair to its neighbour, image or not, so copies share it evenly.
+        # The atomic virial credits each pair to its neighbor, image or not, so copies share it evenly.
         assert_same(twice, expected, tolerance(name))
 
 

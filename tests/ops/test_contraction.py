@@ -13,7 +13,7 @@ LOWEST = -1.3
 
 @dataclass
 class Edges:
-    """Rows of centres, sorted by neighbour type, then by falling s."""
+    """Rows of centers, sorted by neighbor type, then by falling s."""
 
     rows: np.ndarray
     edge_splits: np.ndarray
@@ -27,9 +27,9 @@ class Edges:
         )  # fmt: skip
 
 
-def make_edges(rng, ncentres=5, most=9):
-    types = rng.integers(0, NTYPES, ncentres + 4).astype(np.int32)
-    sizes = rng.integers(0, most, ncentres)
+def make_edges(rng, ncenters=5, most=9):
+    types = rng.integers(0, NTYPES, ncenters + 4).astype(np.int32)
+    sizes = rng.integers(0, most, ncenters)
     sizes[1] = 0
     rows, neighbor = [], []
     for size in sizes:
@@ -79,8 +79,8 @@ def make_table(rng, cells, terms=16, width=21):
 def test_cells_hold_their_edges(edges, per_octave, one_side):
     cells = edges.cells(per_octave, one_side)
     of_edge = cell_of_edges(cells, len(edges.rows))
-    centre = np.repeat(np.arange(len(edges.edge_splits) - 1), np.diff(edges.edge_splits))
-    code = edges.type[edges.neighbor] + (0 if one_side else NTYPES * edges.type[centre])
+    center = np.repeat(np.arange(len(edges.edge_splits) - 1), np.diff(edges.edge_splits))
+    code = edges.type[edges.neighbor] + (0 if one_side else NTYPES * edges.type[center])
     s = edges.rows[:, 0]
     start, width = cells.cell_start.numpy()[of_edge], cells.cell_width.numpy()[of_edge]
     assert (of_edge >= 0).all()
@@ -91,31 +91,31 @@ def test_cells_hold_their_edges(edges, per_octave, one_side):
     assert len(set(zip(code, start, strict=True))) == len(cells.cell_code)
 
 
-def test_runs_are_listed_by_centre_and_by_cell(edges):
+def test_runs_are_listed_by_center_and_by_cell(edges):
     cells = edges.cells()
     nrun = len(cells.run_cell)
-    centres = np.repeat(np.arange(len(edges.edge_splits) - 1), np.diff(cells.run_splits))
-    np.testing.assert_array_equal(cells.run_centre, centres)
+    centers = np.repeat(np.arange(len(edges.edge_splits) - 1), np.diff(cells.run_splits))
+    np.testing.assert_array_equal(cells.run_center, centers)
     by_cell = cells.cell_runs.numpy()
     np.testing.assert_array_equal(np.sort(by_cell), np.arange(nrun))
     np.testing.assert_array_equal(
         cells.run_cell.numpy()[by_cell], np.repeat(np.arange(len(cells.cell_code)), np.diff(cells.cell_splits))
     )
-    # sorted edges: no cell twice around a centre
-    assert len(set(zip(centres, cells.run_cell.numpy(), strict=True))) == nrun
+    # sorted edges: no cell twice around a center
+    assert len(set(zip(centers, cells.run_cell.numpy(), strict=True))) == nrun
 
 
 def test_excluded_pairs_have_no_cell_and_do_not_count(edges):
     cells = edges.cells(exclude_types=[(0, 1)])
-    centre = np.repeat(np.arange(len(edges.edge_splits) - 1), np.diff(edges.edge_splits))
-    pairs = edges.type[centre] * NTYPES + edges.type[edges.neighbor]
+    center = np.repeat(np.arange(len(edges.edge_splits) - 1), np.diff(edges.edge_splits))
+    pairs = edges.type[center] * NTYPES + edges.type[edges.neighbor]
     excluded = np.isin(pairs, [1, NTYPES])
     assert excluded.any()
     np.testing.assert_array_equal(cell_of_edges(cells, len(edges.rows)) < 0, excluded)
     counted = np.zeros((len(edges.edge_splits) - 1, NTYPES * NTYPES), int)
-    np.add.at(counted, (centre[~excluded], pairs[~excluded]), 1)
+    np.add.at(counted, (center[~excluded], pairs[~excluded]), 1)
     got = np.zeros_like(counted)
-    got[cells.count_centre, cells.count_pair] = cells.count
+    got[cells.count_center, cells.count_pair] = cells.count
     np.testing.assert_array_equal(got, counted)
     assert (cells.count.numpy() > 0).all()
 
@@ -181,8 +181,8 @@ def test_second_gradients(edges, rng):
 
 
 def test_many_edges_in_a_cell(rng):
-    """Sums over more runs than one piece of work has, and edges by the thousand around one centre."""
-    edges = make_edges(rng, ncentres=300, most=6)
+    """Sums over more runs than one piece of work has, and edges by the thousand around one center."""
+    edges = make_edges(rng, ncenters=300, most=6)
     crowd = edges.rows[rng.integers(0, len(edges.rows), 1000)]
     crowd[:, 0] = np.sort(crowd[:, 0])[::-1]
     edges.rows = np.concatenate([edges.rows, crowd])
@@ -213,7 +213,7 @@ def test_nothing():
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
-        (lambda e: e.neighbor.__setitem__(2, 99), "expected a neighbour in"),
+        (lambda e: e.neighbor.__setitem__(2, 99), "expected a neighbor in"),
         (lambda e: e.type.__setitem__(2, 7), "expected a type in"),
         (lambda e: e.edge_splits.__setitem__(2, 999), "edge_splits"),
         (lambda e: e.rows.__setitem__((2, 0), np.inf), "not finite"),
@@ -231,7 +231,7 @@ def test_refuses_edges(edges, spoil, said):
     [
         ("run_edges", [[0, 10**6]], "run_edges"),
         ("run_cell", [10**6], "run_cell"),
-        ("run_centre", [-1], "run_centre"),
+        ("run_center", [-1], "run_center"),
         ("cell_runs", [10**6], "cell_runs"),
         ("run_splits", None, "run_splits"),
         ("cell_splits", None, "cell_splits"),

@@ -298,8 +298,8 @@ def test_wrong_frames_are_named(case):
 @pytest.mark.parametrize(
     ("splits", "neighbor", "message"),
     [
-        ([0, 2, 4], [1, 2, 0, 9], r"list_neighbor: expected atoms in \[0, 3\) .* got 9 for centre 1"),
-        ([0, 2, 4], [1, 2, 0, -1], r"list_neighbor: .* got -1 for centre 1"),
+        ([0, 2, 4], [1, 2, 0, 9], r"list_neighbor: expected atoms in \[0, 3\) .* got 9 for center 1"),
+        ([0, 2, 4], [1, 2, 0, -1], r"list_neighbor: .* got -1 for center 1"),
         ([0, 3, 2, 4], [1, 2, 0, 2], "list_splits: expected numbers that begin at 0, never fall"),
         ([0, 2, 5], [1, 2, 0, 2], "list_splits: .* end at the length 4"),
         ([-1, 2, 4], [1, 2, 0, 2], "list_splits: expected numbers that begin at 0"),
@@ -314,8 +314,8 @@ def test_wrong_list_is_named(splits, neighbor, message):
 
 
 EDGES = {
-    "neighbour too large": ("neighbor", 3, 100, "neighbor: expected an atom in .* got 100 for centre"),
-    "neighbour negative": ("neighbor", 3, -(2**31), "neighbor: expected an atom in .* got -2147483648 for centre"),
+    "neighbor too large": ("neighbor", 3, 100, "neighbor: expected an atom in .* got 100 for center"),
+    "neighbor negative": ("neighbor", 3, -(2**31), "neighbor: expected an atom in .* got -2147483648 for center"),
     "splits fall": ("edge_splits", 1, 10**12, "edge_splits: expected numbers that begin at 0, never fall"),
     "splits begin late": ("edge_splits", 0, -(10**12), "edge_splits: expected numbers that begin at 0"),
     "splits end late": ("edge_splits", -1, 10**12, "edge_splits: expected numbers that begin at 0"),
@@ -355,7 +355,7 @@ def test_other_wrong_input_is_named(few):
         r"std_radial: expected shape \[3\]": lambda: ops.edge_rows(
             vec, splits, few.type, AVG, STD_RADIAL[:2], STD_ANGULAR, 4.0, 1.0
         ),
-        "type: expected one for each of the 4 centres, got 2": lambda: ops.edge_rows(
+        "type: expected one for each of the 4 centers, got 2": lambda: ops.edge_rows(
             vec, splits, few.type[:2], AVG, STD_RADIAL, STD_ANGULAR, 4.0, 1.0
         ),
         r"type: expected numbers in \[0, 1\)": lambda: ops.edge_rows(
@@ -367,12 +367,12 @@ def test_other_wrong_input_is_named(few):
             np.zeros((3, 4)), vec, splits, *tables, 4.0, 1.0
         ),
         r"edge_grad: expected shape \[\d+,3\]": lambda: ops.edge_force(vec[1:], splits, neighbor, 4),
-        "natoms: expected at least the number of centres, 4, got 3": lambda: ops.edge_force(vec, splits, neighbor, 3),
+        "natoms: expected at least the number of centers, 4, got 3": lambda: ops.edge_force(vec, splits, neighbor, 3),
         r"grad: expected shape \[4,3\]": lambda: library.edge_force_grad(np.zeros((3, 3)), splits, neighbor, 4),
         r"edge_vec: expected shape \[\d+,3\]": lambda: ops.edge_virial(vec, vec[1:], splits, neighbor, few.splits),
         "frame_splits: expected at least": lambda: ops.edge_virial(vec, vec, splits, neighbor, few.splits[:0]),
         "frame_splits: expected numbers": lambda: ops.edge_virial(vec, vec, splits, neighbor, -few.splits),
-        r"expected an atom in \[\d, \d\), got \d for centre": lambda: ops.edge_virial(
+        r"expected an atom in \[\d, \d\), got \d for center": lambda: ops.edge_virial(
             vec, vec, splits, neighbor, np.array([0, 3, 4], np.int32)
         ),
     }

@@ -203,7 +203,7 @@ def test_atoms_at_one_position_are_named(rng):
 
 
 def test_open_mesh_with_batch_of_periodic_boxes_differs(rng):
-    """The mesh, and nothing else, decides whether images are neighbours."""
+    """The mesh, and nothing else, decides whether images are neighbors."""
     batch = make_batch(rng)
     periodic = batch(counted=True).max_neighbors
     batch.mesh = OPEN_MESH

@@ -97,10 +97,10 @@ def make_whole(config, frames: Frames, seed: int = 3) -> Whole:
     descriptor, section = model.descriptor, config.model.descriptor
     type_table = model.type_table()
     table = resolved_table(descriptor, type_table)
-    normalisation = descriptor.normalisation
+    normalization = descriptor.normalization
     inputs = {
         **frame_inputs(frames, model.fitting),
-        **{name: getattr(normalisation, name) for name in ("avg", "std_radial", "std_angular")},
+        **{name: getattr(normalization, name) for name in ("avg", "std_radial", "std_angular")},
         **{name: getattr(table, name) for name in ("lowest", "unit", "per_octave", "table", "empty")},
         **{"rcut": section.rcut, "rcut_smth": section.rcut_smth, "sel": np.array(descriptor.sel, INT)},
         **fitting_inputs(model.fitting, type_table),
@@ -200,7 +200,7 @@ def lattice(count: int, spacing: float, rng, shake: float = 0.1):
 @pytest.mark.parametrize(
     "coord",
     [[[0, 0, 0]], [[0, 0, 0], [9, 9, 9]], [[0, 0, 0], [1, 0.5, -0.7]]],
-    ids=["one atom", "no edges", "one neighbour"],
+    ids=["one atom", "no edges", "one neighbor"],
 )
 def test_few_edges(coord, one_side):
     config = model_config({"descriptor": {"type_one_side": one_side}})
@@ -226,7 +226,7 @@ def test_no_atoms(nframes):
     np.testing.assert_array_equal(got.max_neighbors, [0, 0])
 
 
-def test_many_neighbours(rng):
+def test_many_neighbors(rng):
     config = variant_config("one_side")
     frames = open_frame(lattice(1100, 0.41, rng, 0.02))
     whole = make_whole(config, frames)
@@ -446,7 +446,7 @@ def test_table_reaches_as_far_as_it_says(small):
     coord[9] = coord[7] + [0.0, 0.0123, 0.0]
     with pytest.raises(tf.errors.InvalidArgumentError) as error:
         small(coord=coord)
-    reach = float(ops.said_by_op(error.value).split("reaches (")[1].split()[0])
+    reach = float(ops.op_message(error.value).split("reaches (")[1].split()[0])
     assert reach <= SHORTEST
     coord[9] = coord[7] + [0.0, reach * 1.001, 0.0]
     assert np.isfinite(small(coord=coord).force).all()

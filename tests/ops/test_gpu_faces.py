@@ -156,7 +156,7 @@ def a_cell_around_every_edge(rng):
 
 
 def contraction(rng, dtype=np.float64):
-    edges = make_edges(rng, ncentres=12, most=40)
+    edges = make_edges(rng, ncenters=12, most=40)
     cells = edges.cells(exclude_types=[[0, 1]])
     table = make_table(rng, cells).astype(dtype)
     t_grad = rng.normal(size=(12, 4, table.shape[2])).astype(dtype)
@@ -317,7 +317,7 @@ def test_wrong_shapes_are_named(rng):
     tables = (frames.type, AVG, STD_RADIAL, STD_ANGULAR)
     wrong(r"edge_grad: expected shape \[\d+,3\]", lambda g: ops.edge_force(g, splits, neighbor, n), vec[1:])
     wrong(
-        f"natoms: expected at least the number of centres, {n}, got {n - 1}",
+        f"natoms: expected at least the number of centers, {n}, got {n - 1}",
         lambda natoms: ops.edge_force(vec, splits, neighbor, natoms),
         n - 1,
     )
@@ -329,7 +329,7 @@ def test_wrong_shapes_are_named(rng):
     wrong("rcut_smth < rcut", lambda rcut: ops.edge_rows(vec, splits, *tables, rcut, 3.0), tf.constant(3.0, tf.float64))
 
 
-def test_a_neighbour_out_of_range_gives_nan_where_it_takes_part(rng):
+def test_a_neighbor_out_of_range_gives_nan_where_it_takes_part(rng):
     """The values of tensors that are on a GPU are not looked at first."""
     frames = Frames(("triclinic", "cluster"))
     splits, neighbor, vec, _ = frames.edges()

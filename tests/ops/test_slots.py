@@ -112,7 +112,7 @@ def test_force_is_minus_the_derivative_of_an_energy(descriptor, rng):
     weights = tf.constant(rng.normal(size=[columns]))
 
     def energy(descrpt):
-        # The same function of every slot: neither the order of neighbours nor an exchange of two of them matters.
+        # The same function of every slot: neither the order of neighbors nor an exchange of two of them matters.
         return tf.reduce_sum(tf.sin(tf.reshape(descrpt, [-1, columns])) * weights)
 
     out = batch()
@@ -205,7 +205,7 @@ def test_wrong_input_of_the_radial_ops_is_named(rng):
     for changes, message in (
         ({"net_deriv": np.zeros((2, 48))}, r"net_deriv: expected shape \[2,12\], got \[2,48\]"),
         ({"in_deriv": np.zeros((2, 144))}, r"in_deriv: expected shape \[2,36\], got \[2,144\]"),
-        ({"nlist": np.zeros((2, 11), np.int32)}, "expected the same number of slots for each of 4 centres, got 11"),
+        ({"nlist": np.zeros((2, 11), np.int32)}, "expected the same number of slots for each of 4 centers, got 11"),
         ({"nlist": np.zeros(12, np.int32)}, r"nlist: expected shape \[\?,\?\], got \[12\]"),
         ({"nlist": np.full((2, 12), 6, np.int32)}, r"nlist: expected -1 or an atom in \[0, 6\), got 6"),
     ):

@@ -1,4 +1,4 @@
-"""Normalisation of environment rows, against a brute-force mean over every slot of every centre."""
+"""Normalization of environment rows, against a brute-force mean over every slot of every center."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def systems(tmp_path):
 
 
 def all_slots(systems, weights=None, excluded=()):
-    """Environment rows ``[slots, 4]`` of every slot, empty ones zero, by type of the centre."""
+    """Environment rows ``[slots, 4]`` of every slot, empty ones zero, by type of the center."""
     pairs = {frozenset(pair) for pair in excluded}
     rows: list[list[np.ndarray]] = [[], [], []]
     for number, system in enumerate(systems):

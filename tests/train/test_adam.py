@@ -34,7 +34,7 @@ def test_updates_are_the_papers(rng, dtype, tolerance):
         np.testing.assert_allclose(variables[name].numpy(), expected, rtol=tolerance, atol=tolerance)
 
 
-def test_state_is_all_that_a_second_optimiser_needs(rng):
+def test_state_is_all_that_a_second_optimizer_needs(rng):
     """Copying value and state and going on gives bitwise the numbers of going on without."""
     one, other = tf.Variable(rng.normal(size=5)), tf.Variable(np.zeros(5))
     adam, copied = Adam({"x": one}), Adam({"x": other})

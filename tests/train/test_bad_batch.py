@@ -9,10 +9,10 @@ import pytest
 
 from deepmd_tf.data import Sampler, load_systems
 from deepmd_tf.errors import InputError
-from deepmd_tf.train.source import DataSource
+from deepmd_tf.data.source import DataSource
 from deepmd_tf.train.trainer import Trainer
 
-from .runs import contents, dp, stored_state, write_data, write_input
+from ..runs import contents, dp, stored_state, write_data, write_input
 
 
 def message_of(place, batch_size):

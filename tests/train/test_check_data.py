@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from deepmd_tf.data import load_systems
-from deepmd_tf.errors import InputError, collecting, going_on, refuse
+from deepmd_tf.errors import InputError, collecting_problems, noting_problems, refuse
 from deepmd_tf.statistics.inspection import energy_deviations, view_frame
 from deepmd_tf.train import notices
 
 from ..mixed import make_frames, write_mixed
-from .runs import EDGE, contents, dp, write_data, write_input, write_system
+from ..runs import EDGE, contents, dp, write_data, write_input, write_system
 
 
 @pytest.fixture
@@ -221,18 +221,18 @@ class TestCollecting:
     def test_outside_the_first_problem_is_raised(self):
         with pytest.raises(InputError, match="one"):
             refuse("one")
-        with pytest.raises(InputError, match="two"), going_on():
+        with pytest.raises(InputError, match="two"), noting_problems():
             raise InputError("two")
 
     def test_inside_all_are_noted(self):
-        with collecting() as problems:
+        with collecting_problems() as problems:
             refuse("one")
-            with going_on():
+            with noting_problems():
                 raise InputError("two")
         assert problems == ["one", "two"]
 
     def test_other_errors_pass(self):
-        with pytest.raises(ZeroDivisionError), collecting(), going_on():
+        with pytest.raises(ZeroDivisionError), collecting_problems(), noting_problems():
             raise ZeroDivisionError
 
 

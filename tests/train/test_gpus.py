@@ -10,7 +10,7 @@ import tensorflow as tf
 from deepmd_tf.train import gpus
 from deepmd_tf.train.ranks import Ranks
 
-from .threaded import on_ranks
+from ..threaded import on_ranks
 
 
 @pytest.fixture

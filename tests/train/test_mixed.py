@@ -16,7 +16,7 @@ from deepmd_tf.train import prepare
 from deepmd_tf.train.trainer import Trainer
 
 from ..mixed import NAMES, make_frames, write_hdf5, write_mixed, write_ordinary
-from .runs import INPUT, changed, dp
+from ..runs import INPUT, changed, dp
 from .test_prepare import silent
 
 LABELS = ("energy", "force", "virial", "aparam", "fparam")

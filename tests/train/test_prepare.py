@@ -12,7 +12,7 @@ from deepmd_tf.errors import InputError
 from deepmd_tf.statistics import NeighborStatistics, fitting_statistics, survey
 from deepmd_tf.train import prepare
 
-from .runs import INPUT, changed, write_data, write_system
+from ..runs import INPUT, changed, write_data, write_system
 
 
 @contextlib.contextmanager
@@ -65,7 +65,7 @@ def test_sel_too_small_is_reported_with_the_sel_that_would_do(place, logged):
     measure(config)
     needed = survey(prepare.load_data(config)[0].systems, 2, 4.0, 1.0).neighbors.max_neighbors
     text = next(message for message in logged if "sel is smaller" in message)
-    assert f"O: {needed[0]} neighbours, sel 1" in text
+    assert f"O: {needed[0]} neighbors, sel 1" in text
     assert f"use sel [{needed[0]}, 6]" in text
 
 
@@ -74,7 +74,7 @@ def test_sel_that_fits_is_not_reported(place, logged):
     assert not [message for message in logged if "sel" in message]
 
 
-def test_skipping_the_neighbour_statistics_looks_only_at_the_frames_of_the_statistics(place, logged):
+def test_skipping_the_neighbor_statistics_looks_only_at_the_frames_of_the_statistics(place, logged):
     """The frame that needs more slots is the last one, which one batch of one frame does not reach."""
     coord = np.load(place / "data_0/set.000/coord.npy")
     coord[:-1] = np.arange(4)[None, :, None].repeat(3, axis=2).reshape(1, -1) * 3.4

@@ -7,10 +7,10 @@ import pytest
 
 from deepmd_tf.errors import InputError
 from deepmd_tf.loss import METRICS
-from deepmd_tf.train.checkpoint import StoredCheckpoint
+from deepmd_tf.checkpoint.stored import StoredCheckpoint
 from deepmd_tf.train.progress import Progress, read_progress
 
-from .checkpoints import Run
+from ..checkpoints import Run
 
 SUMS = np.arange(len(METRICS)) / 3
 

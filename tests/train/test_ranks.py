@@ -19,8 +19,8 @@ from deepmd_tf.train.ranks import Ranks, _Watch, launched, start_ranks, threads_
 from deepmd_tf.train.schedule import make_schedule
 from deepmd_tf.train.trainer import Trainer
 
-from .runs import INPUT, changed, write_data
-from .threaded import on_ranks
+from ..runs import INPUT, changed, write_data
+from ..threaded import on_ranks
 
 LAUNCHERS = {
     "none": ({}, 1),

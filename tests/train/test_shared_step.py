@@ -18,8 +18,8 @@ from deepmd_tf.train.ranks import Ranks
 from deepmd_tf.train.shared_step import SharedStep, make_step
 from deepmd_tf.train.step import TrainingStep
 
-from .runs import INPUT, changed, write_data, write_system
-from .threaded import on_ranks
+from ..runs import INPUT, changed, write_data, write_system
+from ..threaded import on_ranks
 
 STEPS = 4
 

@@ -11,12 +11,12 @@ import tensorflow as tf
 
 from deepmd_tf.cli import freeze, show
 from deepmd_tf.data import memory, pipeline
-from deepmd_tf.errors import InputError, first_line, said
-from deepmd_tf.ops import said_by_op
+from deepmd_tf.errors import InputError, first_line, user_message
+from deepmd_tf.ops import op_message
 from deepmd_tf.train.trainer import Trainer
 
-from .runs import dp, stored_state, write_data, write_input
-from .threaded import on_ranks
+from ..runs import dp, stored_state, write_data, write_input
+from ..threaded import on_ranks
 
 STEPS = 60
 LONG = {"training.numb_steps": STEPS, "training.save_freq": 100, "training.disp_freq": 4}  # more than is prepared ahead
@@ -198,10 +198,10 @@ def test_memory_that_runs_out_elsewhere(monkeypatch, command):
 
 
 def test_defects_are_not_hidden():
-    assert said(ValueError("no")) is None
-    assert said(tf.errors.InternalError(None, None, "no")) is None
-    assert said(InputError("yes")) == "yes"
-    assert said(OSError("yes")) == "yes"
+    assert user_message(ValueError("no")) is None
+    assert user_message(tf.errors.InternalError(None, None, "no")) is None
+    assert user_message(InputError("yes")) == "yes"
+    assert user_message(OSError("yes")) == "yes"
 
 
 def test_without_space_for_temporary_files_the_message_says_who_needs_them(monkeypatch, tmp_path):
@@ -211,17 +211,17 @@ def test_without_space_for_temporary_files_the_message_says_who_needs_them(monke
     with pytest.raises(FileNotFoundError) as caught:
         tempfile.gettempdir()
     words = ("No usable temporary directory", str(tmp_path / "nowhere"), "TensorFlow needs", "full", "TMPDIR")
-    message = said(caught.value)
+    message = user_message(caught.value)
     assert all(word in message for word in words) and "Errno" not in message
 
 
 def test_no_message_names_nodes_of_tensorflow():
     where = "{{function_node __wrapped__SaveV2_device_/job:localhost/device:CPU:0}} "
     error = tf.errors.ResourceExhaustedError(None, None, f"{where}OOM when allocating [[{{{{node a}}}}]] [Op:MatMul]")
-    assert "(OOM when allocating): " in said(error)
+    assert "(OOM when allocating): " in user_message(error)
     error = tf.errors.UnknownError(None, None, f"{where}a/b; No space left on device\n\tFailed [Op:SaveV2] name: ")
     assert first_line(error) == "a/b; No space left on device"
-    assert said_by_op(error) == "Failed"
+    assert op_message(error) == "Failed"
     assert first_line(tf.errors.UnknownError(None, None, "")) == "UnknownError"
     assert first_line(KeyError("name")) == "'name'"
 

@@ -15,7 +15,7 @@ from ase.io import write
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1]))
 
-from labelling import read_frame  # noqa: E402
+from labeling import read_frame  # noqa: E402
 
 
 def main() -> None:

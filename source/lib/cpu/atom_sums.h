@@ -6,7 +6,7 @@
 
 namespace deepmd {
 
-/// What the edges of a few centres add to atoms: force (the negative of its derivative) and virial, for the atoms that
+/// What the edges of a few centers add to atoms: force (the negative of its derivative) and virial, for the atoms that
 /// they join. A few thousand edges join a few hundred atoms.
 class AtomSums {
  public:

@@ -14,8 +14,8 @@ namespace deepmd {
 namespace {
 
 template <typename T>
-[[noreturn]] void throw_pair(const DescriptorPlan<T>& plan, const BlockEdges& edges, int64_t centre, int64_t edge) {
-  const int64_t own = edges.centre[centre], frame = frame_of(plan.frames, own), first = plan.frames.splits[frame];
+[[noreturn]] void throw_pair(const DescriptorPlan<T>& plan, const BlockEdges& edges, int64_t center, int64_t edge) {
+  const int64_t own = edges.center[center], frame = frame_of(plan.frames, own), first = plan.frames.splits[frame];
   throw_too_near(plan.descriptor, plan.end, edges.type[own],
                  {frame, own - first, edges.rows.neighbor[edge] - first, &edges.rows.edge_vec[3 * edge]});
 }
@@ -41,10 +41,10 @@ DescriptorPlan<T>::DescriptorPlan(const TabulatedDescriptor<T>& descriptor, cons
   for (int type = 0; type < ntypes; ++type) slots += descriptor.sel[type];
   scale = T(1) / T(slots);
   all_empty.assign(ntypes * columns, T(0));
-  for (int64_t centre = 0; centre < ntypes; ++centre) {
+  for (int64_t center = 0; center < ntypes; ++center) {
     for (int type = 0; type < ntypes; ++type) {
-      const T* empty = descriptor.empty + (centre * ntypes + type) * columns;
-      for (int64_t m = 0; m < columns; ++m) all_empty[centre * columns + m] += T(descriptor.sel[type]) * empty[m];
+      const T* empty = descriptor.empty + (center * ntypes + type) * columns;
+      for (int64_t m = 0; m < columns; ++m) all_empty[center * columns + m] += T(descriptor.sel[type]) * empty[m];
     }
   }
 }
@@ -54,40 +54,40 @@ void BlockDescriptor<T>::find_rows(const DescriptorPlan<T>& plan, const BlockEdg
   const TabulatedDescriptor<T>& d = plan.descriptor;
   rows_.resize(4 * edges.nedge());
   edge_rows(CpuDevice(),
-            {edges.ncentres, edges.nedge(), edges.splits.data(), edges.centre_type.data(), edges.rows.edge_vec.data(),
+            {edges.ncenters, edges.nedge(), edges.splits.data(), edges.center_type.data(), edges.rows.edge_vec.data(),
              d.codes.ntypes, d.avg, d.std_radial, d.std_angular, d.cutoff},
             rows_.data());
 }
 
 template <typename T>
-void BlockDescriptor<T>::find_runs(const DescriptorPlan<T>& plan, const BlockEdges& edges, int64_t centre) {
+void BlockDescriptor<T>::find_runs(const DescriptorPlan<T>& plan, const BlockEdges& edges, int64_t center) {
   const TabulatedDescriptor<T>& d = plan.descriptor;
-  const int centre_type = edges.centre_type[centre];
+  const int center_type = edges.center_type[center];
   filled_.assign(d.codes.ntypes, 0);
   int32_t last = -1;  // cell of the edge before this one
-  for (int64_t e = edges.splits[centre]; e < edges.splits[centre + 1]; ++e) {
+  for (int64_t e = edges.splits[center]; e < edges.splits[center + 1]; ++e) {
     const int neighbor_type = edges.type[edges.rows.neighbor[e]];
-    if (!interacts(centre_type, neighbor_type, d.codes)) {
+    if (!interacts(center_type, neighbor_type, d.codes)) {
       last = -1;
       continue;
     }
     ++filled_[neighbor_type];
     const double s = rows_[4 * e];
-    if (!(s < plan.end)) throw_pair(plan, edges, centre, e);
+    if (!(s < plan.end)) throw_pair(plan, edges, center, e);
     const int64_t panel = std::min<int64_t>(panel_of(s, d.panels), d.npanels - 1);
-    const int32_t cell = int32_t(code_of(centre_type, neighbor_type, d.codes) * d.npanels + panel);
+    const int32_t cell = int32_t(code_of(center_type, neighbor_type, d.codes) * d.npanels + panel);
     if (cell == last) {
       run_edges_.back() = e + 1;
       continue;
     }
     run_cell_.push_back(cell);
-    run_centre_.push_back(int32_t(centre));
+    run_center_.push_back(int32_t(center));
     run_edges_.insert(run_edges_.end(), {e, e + 1});
     last = cell;
   }
 }
 
-/// What centres share of the table stays near when their runs are taken cell by cell.
+/// What centers share of the table stays near when their runs are taken cell by cell.
 template <typename T>
 void BlockDescriptor<T>::sort_runs(const DescriptorPlan<T>& plan) {
   const TabulatedDescriptor<T>& d = plan.descriptor;
@@ -106,15 +106,15 @@ void BlockDescriptor<T>::sort_runs(const DescriptorPlan<T>& plan) {
 }
 
 template <typename T>
-void BlockDescriptor<T>::add_empty(const DescriptorPlan<T>& plan, int centre_type, T* t) const {
+void BlockDescriptor<T>::add_empty(const DescriptorPlan<T>& plan, int center_type, T* t) const {
   const int ntypes = plan.descriptor.codes.ntypes;
   const int64_t columns = plan.descriptor.columns;
-  const T* all = plan.all_empty.data() + centre_type * columns;
+  const T* all = plan.all_empty.data() + center_type * columns;
   for (int64_t m = 0; m < columns; ++m) t[m] += all[m];
   for (int type = 0; type < ntypes; ++type) {
     if (filled_[type] == 0) continue;
     const T count = T(filled_[type]);
-    const T* empty = plan.descriptor.empty + (int64_t(centre_type) * ntypes + type) * columns;
+    const T* empty = plan.descriptor.empty + (int64_t(center_type) * ntypes + type) * columns;
     for (int64_t m = 0; m < columns; ++m) t[m] -= count * empty[m];
   }
 }
@@ -122,7 +122,7 @@ void BlockDescriptor<T>::add_empty(const DescriptorPlan<T>& plan, int centre_typ
 template <typename T>
 Contraction BlockDescriptor<T>::shape(const DescriptorPlan<T>& plan, const BlockEdges& edges) const {
   Contraction shape{};
-  shape.ncentres = edges.ncentres;
+  shape.ncenters = edges.ncenters;
   shape.nedge = edges.nedge();
   shape.rows = rows_.data();
   shape.ncell = int64_t(plan.start.size());
@@ -130,7 +130,7 @@ Contraction BlockDescriptor<T>::shape(const DescriptorPlan<T>& plan, const Block
   shape.width = plan.width.data();
   shape.run_edges = run_edges_.data();
   shape.run_cell = run_cell_.data();
-  shape.run_centre = run_centre_.data();
+  shape.run_center = run_center_.data();
   shape.cell_terms = cell_terms_.data();
   shape.terms = plan.descriptor.terms;
   shape.columns = plan.descriptor.columns;
@@ -142,22 +142,22 @@ void BlockDescriptor<T>::forward(const DescriptorPlan<T>& plan, const BlockEdges
   const TabulatedDescriptor<T>& d = plan.descriptor;
   const int64_t size = 4 * d.columns;
   find_rows(plan, edges);
-  t_.resize(edges.ncentres * size);
+  t_.resize(edges.ncenters * size);
   run_edges_.clear();
   run_cell_.clear();
-  run_centre_.clear();
-  for (int64_t i = 0; i < edges.ncentres; ++i) {
+  run_center_.clear();
+  for (int64_t i = 0; i < edges.ncenters; ++i) {
     T* t = t_.data() + i * size;
     find_runs(plan, edges, i);
     std::fill_n(t, size, T(0));
-    add_empty(plan, edges.centre_type[i], t);
+    add_empty(plan, edges.center_type[i], t);
   }
   sort_runs(plan);
   loops().contract<T>().forward(shape(plan, edges), by_cell_.data(), int64_t(by_cell_.size()), nullptr, d.table,
                                 t_.data());
-  const SquareShape squares{plan.packed, edges.ncentres};
+  const SquareShape squares{plan.packed, edges.ncenters};
   work_.resize(squares.work());
-  loops().square<T>().forward(squares, t_.data(), plan.scale, work_.data(), descriptors, padded(edges.ncentres));
+  loops().square<T>().forward(squares, t_.data(), plan.scale, work_.data(), descriptors, padded(edges.ncenters));
 }
 
 template <typename T>
@@ -165,14 +165,14 @@ void BlockDescriptor<T>::backward(const DescriptorPlan<T>& plan, const BlockEdge
                                   double* edge_grad) {
   const TabulatedDescriptor<T>& d = plan.descriptor;
   const int64_t size = 4 * d.columns;
-  t_grad_.resize(edges.ncentres * size);
-  loops().square<T>().backward({plan.packed, edges.ncentres}, t_.data(), plan.scale, work_.data(), grad,
-                               padded(edges.ncentres), t_grad_.data());
+  t_grad_.resize(edges.ncenters * size);
+  loops().square<T>().backward({plan.packed, edges.ncenters}, t_.data(), plan.scale, work_.data(), grad,
+                               padded(edges.ncenters), t_grad_.data());
   rows_grad_.assign(4 * edges.nedge(), 0.0);
   loops().contract<T>().to_rows(shape(plan, edges), by_cell_.data(), int64_t(by_cell_.size()), t_grad_.data(), d.table,
                                 rows_grad_.data());
   edge_rows_grad(CpuDevice(),
-                 {edges.ncentres, edges.nedge(), edges.splits.data(), edges.centre_type.data(),
+                 {edges.ncenters, edges.nedge(), edges.splits.data(), edges.center_type.data(),
                   edges.rows.edge_vec.data(), d.codes.ntypes, d.avg, d.std_radial, d.std_angular, d.cutoff},
                  rows_grad_.data(), edge_grad);
 }

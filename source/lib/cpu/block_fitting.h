@@ -22,13 +22,13 @@ struct FittingPlan {
   const F* rest() const { return net.layers[0].matrix + packed.axis * packed.axis * net.layers[0].n_out; }
 };
 
-/// Energies of a few centres, and the way back to their descriptors; memory is reused from block to block.
+/// Energies of a few centers, and the way back to their descriptors; memory is reused from block to block.
 ///
-/// Everything inside the net is [features, padded(n)]: a column is a centre.
+/// Everything inside the net is [features, padded(n)]: a column is a center.
 template <typename F>
 class BlockFitting {
  public:
-  /// Of n centres with these types [n]: extra [n, nextra], packed descriptors -> energy [n], eV.
+  /// Of n centers with these types [n]: extra [n, nextra], packed descriptors -> energy [n], eV.
   void forward(const FittingPlan<F>& plan, int64_t n, const int* type, const F* extra, const F* descriptors,
                double* energy);
 

@@ -115,18 +115,18 @@ void CellList::scan(int64_t first_bin, int64_t last_bin, const double shift[3], 
   found.count = count;
 }
 
-void CellList::edge(int centre, const Candidates& found, int k, double vec[3]) const {
-  const int slot = slot_of_[centre], other = found.slot[k];
+void CellList::edge(int center, const Candidates& found, int k, double vec[3]) const {
+  const int slot = slot_of_[center], other = found.slot[k];
   const double* shift = &found.shifts[3 * size_t(found.image[k])];
   vec[0] = (x_[other] - x_[slot]) + shift[0];
   vec[1] = (y_[other] - y_[slot]) + shift[1];
   vec[2] = (z_[other] - z_[slot]) + shift[2];
 }
 
-void CellList::find(int centre, Candidates& found) const {
+void CellList::find(int center, Candidates& found) const {
   found.count = 0;
   found.shifts.clear();
-  const int slot = slot_of_[centre];
+  const int slot = slot_of_[center];
   const double* place = &place_[3 * size_t(slot)];
   BinRange range[3];
   for (int k = 0; k < 3; ++k) range[k] = bins_in_reach(bins_, periodic_[k], k, place[k]);
@@ -150,7 +150,7 @@ void CellList::find(int centre, Candidates& found) const {
 }
 
 void CellList::remove(int slot, Candidates& found) {
-  // The centre itself is among the last entries where its own bin was in the run just scanned.
+  // The center itself is among the last entries where its own bin was in the run just scanned.
   const int image = int(found.shifts.size() / 3) - 1;
   for (int k = found.count - 1; k >= 0 && found.image[k] == image; --k) {
     if (found.slot[k] != slot) continue;

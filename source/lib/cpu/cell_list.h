@@ -8,11 +8,11 @@
 
 namespace deepmd {
 
-/// What lies within the cutoff of one centre, and memory to work in; a thread reuses it from centre to centre.
+/// What lies within the cutoff of one center, and memory to work in; a thread reuses it from center to center.
 struct Candidates {
   int count = 0;
   std::vector<double> distance2;  ///< Å^2
-  std::vector<int> slot;          ///< where the CellList stores the neighbour
+  std::vector<int> slot;          ///< where the CellList stores the neighbor
   std::vector<int> image;         ///< index into `shifts`
   std::vector<double> shifts;     ///< [nimages, 3], Å, in ascending order of the image's cell indices
 
@@ -23,7 +23,7 @@ struct Candidates {
 /// Throws InputError naming the atom unless every coordinate is finite and keeps the digits that a distance needs.
 void check_coordinates(int64_t nall, const double* coord);
 
-/// The atoms of one frame sorted into bins, from which the neighbours of one centre after another are looked up.
+/// The atoms of one frame sorted into bins, from which the neighbors of one center after another are looked up.
 ///
 /// Bins divide the cell evenly along its periodic axes and the extent of the atoms along the others. The atoms are
 /// stored bin by bin, so that the bins along the last axis are one run of memory.
@@ -33,12 +33,12 @@ class CellList {
   CellList(int nall, const double* coord, const int* type, const double* cell, const std::array<bool, 3>& periodic,
            double rcut);
 
-  /// Finds the neighbours of a centre, in any order.
-  void find(int centre, Candidates& found) const;
+  /// Finds the neighbors of a center, in any order.
+  void find(int center, Candidates& found) const;
 
-  /// What find() stored of the k-th neighbour of the centre: its index and r_j + shift - r_i.
+  /// What find() stored of the k-th neighbor of the center: its index and r_j + shift - r_i.
   int neighbor(const Candidates& found, int k) const { return index_[found.slot[k]]; }
-  void edge(int centre, const Candidates& found, int k, double vec[3]) const;
+  void edge(int center, const Candidates& found, int k, double vec[3]) const;
 
   /// The type of each atom in stored order, as a place among the types of the frame in ascending order.
   const int* type_rank() const { return type_rank_.data(); }
@@ -47,7 +47,7 @@ class CellList {
   const std::vector<int>& types() const { return types_; }
   double rcut() const { return rcut_; }
 
-  /// How many neighbours a centre has on average if atoms are spread evenly; zero where no axis is open.
+  /// How many neighbors a center has on average if atoms are spread evenly; zero where no axis is open.
   double expected_neighbors() const { return expected_neighbors_; }
 
  private:

@@ -4,7 +4,7 @@
 
 namespace deepmd {
 
-/// c [m, n] = a b, or c += a b, where the columns are centres, which go through a net side by side.
+/// c [m, n] = a b, or c += a b, where the columns are centers, which go through a net side by side.
 ///
 /// a is used once for every few columns and so is taken where it lies, in rows or in columns; b and c have rows of one
 /// length, and their columns are computed in whole vectors: the columns up to `padded(n)` exist.
@@ -20,10 +20,10 @@ struct ColumnProduct {
 };
 
 /// Numbers in the longest vector of any processor.
-constexpr int64_t kMostLanes = 16;
+constexpr int64_t kMaxLanes = 16;
 
 /// n up to a multiple of the length of every processor's vectors.
-inline int64_t padded(int64_t n) { return (n + kMostLanes - 1) / kMostLanes * kMostLanes; }
+inline int64_t padded(int64_t n) { return (n + kMaxLanes - 1) / kMaxLanes * kMaxLanes; }
 
 /// The square t^T t[:, :axis] of t [4, columns] holds the products (m, a) and (a, m) of its first columns twice; packed
 /// it has them once: row m holds a = 0 .. min(m, axis - 1).

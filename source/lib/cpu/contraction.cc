@@ -13,8 +13,8 @@ namespace {
 
 // A cell's share of the derivative by the table is summed over pieces of this many runs, whatever the threads.
 constexpr int64_t kRunsPerPiece = 512;
-// Centres whose runs are taken cell by cell: few enough that their t stay in the second cache.
-constexpr int64_t kCentresPerBlock = 32;
+// Centers whose runs are taken cell by cell: few enough that their t stay in the second cache.
+constexpr int64_t kCentersPerBlock = 32;
 
 /// Nanoseconds of the products of a run with a cell.
 int64_t run_cost(const Contraction& shape) { return shape.terms * shape.columns / 4 + 100; }
@@ -36,7 +36,7 @@ Contraction with_cell_terms(const CpuDevice& device, const Contraction& shape, c
   return result;
 }
 
-/// The runs of blocks of centres, in each of which they are sorted by cell.
+/// The runs of blocks of centers, in each of which they are sorted by cell.
 struct BlockRuns {
   std::vector<int64_t> splits;  ///< [nblocks + 1]
   std::vector<int32_t> runs;    ///< [nrun]
@@ -44,15 +44,15 @@ struct BlockRuns {
 
 BlockRuns sort_by_block(const Contraction& shape) {
   BlockRuns result;
-  const int64_t nblocks = (shape.ncentres + kCentresPerBlock - 1) / kCentresPerBlock;
+  const int64_t nblocks = (shape.ncenters + kCentersPerBlock - 1) / kCentersPerBlock;
   for (int64_t b = 0; b <= nblocks; ++b) {
-    result.splits.push_back(shape.run_splits[std::min(b * kCentresPerBlock, shape.ncentres)]);
+    result.splits.push_back(shape.run_splits[std::min(b * kCentersPerBlock, shape.ncenters)]);
   }
   std::vector<int64_t> next(result.splits.begin(), result.splits.end());
-  result.runs.resize(shape.run_splits[shape.ncentres]);
+  result.runs.resize(shape.run_splits[shape.ncenters]);
   for (size_t k = 0; k < result.runs.size(); ++k) {
     const int32_t run = shape.cell_runs[k];
-    result.runs[next[shape.run_centre[run] / kCentresPerBlock]++] = run;
+    result.runs[next[shape.run_center[run] / kCentersPerBlock]++] = run;
   }
   return result;
 }
@@ -71,8 +71,8 @@ void forward(const CpuDevice& device, const Contraction& all, const double* v, c
   const int64_t size = 4 * shape.columns;
   const BlockRuns blocks = sort_by_block(shape);
   device.parallel_for(int64_t(blocks.splits.size()) - 1, block_cost(shape, blocks), [&](int64_t begin, int64_t end) {
-    const int64_t last = std::min(end * kCentresPerBlock, shape.ncentres);
-    std::fill(t + begin * kCentresPerBlock * size, t + last * size, T(0));
+    const int64_t last = std::min(end * kCentersPerBlock, shape.ncenters);
+    std::fill(t + begin * kCentersPerBlock * size, t + last * size, T(0));
     for (int64_t b = begin; b < end; ++b) {
       loop(shape, blocks.runs.data() + blocks.splits[b], blocks.splits[b + 1] - blocks.splits[b], v, table, t);
     }

@@ -16,13 +16,13 @@ void edge_force(const CpuDevice& device, const EdgeList& edges, const double* ed
         other[a] -= edge_grad[3 * e + a];
       }
     }
-    double* centre = sums.of(c);
-    for (int a = 0; a < 3; ++a) centre[a] += own[a];
+    double* center = sums.of(c);
+    for (int a = 0; a < 3; ++a) center[a] += own[a];
   });
 }
 
 void edge_force_grad(const CpuDevice& device, const EdgeList& edges, const double* grad, double* edge_grad) {
-  for_centres(device, edges.ncentres, edges.edge_splits, kNanosecondsPerEdge, [&](int64_t c) {
+  for_centers(device, edges.ncenters, edges.edge_splits, kNanosecondsPerEdge, [&](int64_t c) {
     const double own[3] = {grad[3 * c], grad[3 * c + 1], grad[3 * c + 2]};
     for (int64_t e = edges.edge_splits[c]; e < edges.edge_splits[c + 1]; ++e) {
       const double* other = grad + 3 * int64_t(edges.neighbor[e]);

@@ -13,7 +13,7 @@ namespace {
 constexpr int64_t kNanosecondsPerEdge = 12;
 constexpr int kTile = 32;
 
-/// Some edges of one centre with their components side by side, so that the arithmetic is vectorised.
+/// Some edges of one center with their components side by side, so that the arithmetic is vectorized.
 struct Tile {
   int64_t first;
   int count;
@@ -52,11 +52,11 @@ void load(const EdgeRows& edges, Tile& tile) {
   }
 }
 
-/// Calls body(tile, scale) for the edges of all centres, some at a time.
+/// Calls body(tile, scale) for the edges of all centers, some at a time.
 template <typename Body>
 void for_tiles(const CpuDevice& device, const EdgeRows& edges, const Body& body) {
   check_edge_rows(edges);
-  for_centres(device, edges.ncentres, edges.edge_splits, kNanosecondsPerEdge, [&](int64_t c) {
+  for_centers(device, edges.ncenters, edges.edge_splits, kNanosecondsPerEdge, [&](int64_t c) {
     const int type = edges.type[c];
     const RowScale scale{edges.avg[type], 1.0 / edges.std_radial[type], 1.0 / edges.std_angular[type]};
     Tile tile;
@@ -81,7 +81,7 @@ void check_edge_rows(const EdgeRows& edges) {
                        " for type " + std::to_string(t));
     }
   }
-  for (int64_t c = 0; c < edges.ncentres; ++c) {
+  for (int64_t c = 0; c < edges.ncenters; ++c) {
     if (edges.type[c] < 0 || edges.type[c] >= edges.ntypes) {
       throw InputError("type: expected numbers in [0, " + std::to_string(edges.ntypes) + "), got " +
                        std::to_string(edges.type[c]) + " for atom " + std::to_string(c));

@@ -9,12 +9,12 @@
 
 namespace deepmd {
 
-/// Calls body(c) for every centre; `cost` is of one edge, in nanoseconds.
+/// Calls body(c) for every center; `cost` is of one edge, in nanoseconds.
 template <typename Body>
-void for_centres(const CpuDevice& device, int64_t ncentres, const int64_t* edge_splits, int64_t cost,
+void for_centers(const CpuDevice& device, int64_t ncenters, const int64_t* edge_splits, int64_t cost,
                  const Body& body) {
-  const int64_t row = edge_splits[ncentres] / std::max<int64_t>(ncentres, 1) + 1;
-  device.parallel_for(ncentres, cost * row, [&](int64_t begin, int64_t end) {
+  const int64_t row = edge_splits[ncenters] / std::max<int64_t>(ncenters, 1) + 1;
+  device.parallel_for(ncenters, cost * row, [&](int64_t begin, int64_t end) {
     for (int64_t c = begin; c < end; ++c) body(c);
   });
 }
@@ -35,22 +35,22 @@ struct AtomRange {
   double* of(int64_t atom) { return values.data() + (atom - first) * kWidth; }
 };
 
-/// Sums what centres add to atoms, in an order that depends on the edges alone and not on the threads.
+/// Sums what centers add to atoms, in an order that depends on the edges alone and not on the threads.
 ///
-/// The centres are divided into a fixed number of blocks; each block adds, centre after centre, to an array of its own,
+/// The centers are divided into a fixed number of blocks; each block adds, center after center, to an array of its own,
 /// and the arrays are then added in order. An array holds only the atoms between the first and the last that its
-/// centres have to do with: a batch of many frames needs no more memory than one frame. `add(c, sums)` adds what centre
-/// c contributes to itself and its neighbours; out [natoms, kWidth].
+/// centers have to do with: a batch of many frames needs no more memory than one frame. `add(c, sums)` adds what center
+/// c contributes to itself and its neighbors; out [natoms, kWidth].
 template <int kWidth, typename Add>
 void edge_scatter(const CpuDevice& device, const EdgeList& edges, int64_t cost_per_edge, double* out, const Add& add) {
   constexpr int64_t kMaxBlocks = 16;
-  constexpr int64_t kCentresPerBlock = 32;
-  const int64_t blocks = std::clamp<int64_t>(edges.ncentres / kCentresPerBlock, 1, kMaxBlocks);
+  constexpr int64_t kCentersPerBlock = 32;
+  const int64_t blocks = std::clamp<int64_t>(edges.ncenters / kCentersPerBlock, 1, kMaxBlocks);
   std::vector<AtomRange<kWidth>> parts(blocks);
   device.parallel_for(blocks, cost_per_edge * (edges.nedge / blocks + 1), [&](int64_t begin, int64_t end) {
     for (int64_t b = begin; b < end; ++b) {
       AtomRange<kWidth>& part = parts[b];
-      const int64_t first = edges.ncentres * b / blocks, last = edges.ncentres * (b + 1) / blocks;
+      const int64_t first = edges.ncenters * b / blocks, last = edges.ncenters * (b + 1) / blocks;
       if (first == last) continue;
       int32_t low = int32_t(first), high = int32_t(last - 1);
       for (int64_t e = edges.edge_splits[first]; e < edges.edge_splits[last]; ++e) {

@@ -26,7 +26,7 @@ void edge_virial(const CpuDevice& device, const EdgeList& edges, const FrameSpli
 
 void edge_virial_grad(const CpuDevice& device, const EdgeList& edges, const FrameSplits& frames, const double* grad,
                       const double* grad_atom, const double* edge_vec, double* edge_grad) {
-  for_centres(device, edges.ncentres, edges.edge_splits, kNanosecondsPerEdge, [&](int64_t c) {
+  for_centers(device, edges.ncenters, edges.edge_splits, kNanosecondsPerEdge, [&](int64_t c) {
     const double* total = grad + 9 * frame_of(frames, c);
     for (int64_t e = edges.edge_splits[c]; e < edges.edge_splits[c + 1]; ++e) {
       const double *other = grad_atom + 9 * int64_t(edges.neighbor[e]), *d = edge_vec + 3 * e;

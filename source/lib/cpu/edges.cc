@@ -8,45 +8,45 @@
 namespace deepmd {
 namespace {
 
-/// Throws unless the neighbours of the centre are in [first, last).
-void check_row(const EdgeList& edges, int64_t centre, int64_t first, int64_t last) {
-  const int64_t begin = edges.edge_splits[centre], end = edges.edge_splits[centre + 1];
+/// Throws unless the neighbors of the center are in [first, last).
+void check_row(const EdgeList& edges, int64_t center, int64_t first, int64_t last) {
+  const int64_t begin = edges.edge_splits[center], end = edges.edge_splits[center + 1];
   const uint32_t count = uint32_t(last - first);
   const auto outside = [&](int64_t e) { return uint32_t(edges.neighbor[e]) - uint32_t(first) >= count; };
-  uint32_t bad = 0;  // without a branch, so that the loop is vectorised
+  uint32_t bad = 0;  // without a branch, so that the loop is vectorized
   for (int64_t e = begin; e < end; ++e) bad |= outside(e);
   if (bad == 0) return;
   int64_t e = begin;
   while (!outside(e)) ++e;
   throw InputError("neighbor: expected an atom in [" + std::to_string(first) + ", " + std::to_string(last) + "), got " +
-                   std::to_string(edges.neighbor[e]) + " for centre " + std::to_string(centre));
+                   std::to_string(edges.neighbor[e]) + " for center " + std::to_string(center));
 }
 
 }  // namespace
 
-void check_edge_splits(int64_t ncentres, const int64_t* edge_splits, int64_t nedge) {
+void check_edge_splits(int64_t ncenters, const int64_t* edge_splits, int64_t nedge) {
   bool rising = edge_splits[0] == 0;
-  for (int64_t c = 0; c < ncentres; ++c) rising = rising && edge_splits[c] <= edge_splits[c + 1];
-  if (!rising || edge_splits[ncentres] != nedge) {
+  for (int64_t c = 0; c < ncenters; ++c) rising = rising && edge_splits[c] <= edge_splits[c + 1];
+  if (!rising || edge_splits[ncenters] != nedge) {
     throw InputError("edge_splits: expected numbers that begin at 0, never fall and end at the number of edges, " +
                      std::to_string(nedge));
   }
 }
 
 void check_edge_natoms(const EdgeList& edges) {
-  if (edges.natoms >= edges.ncentres) return;
-  throw InputError("natoms: expected at least the number of centres, " + std::to_string(edges.ncentres) + ", got " +
+  if (edges.natoms >= edges.ncenters) return;
+  throw InputError("natoms: expected at least the number of centers, " + std::to_string(edges.ncenters) + ", got " +
                    std::to_string(edges.natoms));
 }
 
 void check_edge_neighbors(const CpuDevice& device, const EdgeList& edges) {
   check_edge_natoms(edges);
-  for_centres(device, edges.ncentres, edges.edge_splits, 1, [&](int64_t c) { check_row(edges, c, 0, edges.natoms); });
+  for_centers(device, edges.ncenters, edges.edge_splits, 1, [&](int64_t c) { check_row(edges, c, 0, edges.natoms); });
 }
 
 void check_edge_neighbors(const CpuDevice& device, const EdgeList& edges, const FrameSplits& frames) {
   check_edge_natoms(edges);
-  for_centres(device, edges.ncentres, edges.edge_splits, 1, [&](int64_t c) {
+  for_centers(device, edges.ncenters, edges.edge_splits, 1, [&](int64_t c) {
     const int64_t frame = frame_of(frames, c);
     check_row(edges, c, frames.splits[frame], frames.splits[frame + 1]);
   });

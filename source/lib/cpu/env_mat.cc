@@ -6,16 +6,16 @@
 
 #include "deepmd/error.h"
 #include "math/cell.h"
-#include "math/normalised_slot.h"
+#include "math/normalized_slot.h"
 
 namespace deepmd {
 namespace {
 
 constexpr int64_t kNanosecondsPerSlot = 25;
 
-/// Where the slots of one centre begin in each output, and its rows of davg and dstd.
+/// Where the slots of one center begin in each output, and its rows of davg and dstd.
 template <typename T, int kColumns>
-struct Centre {
+struct Center {
   T* descrpt;
   T* descrpt_deriv;
   T* rij;
@@ -25,28 +25,28 @@ struct Centre {
 };
 
 template <typename T, int kColumns>
-void fill_slot(const Centre<T, kColumns>& centre, int slot, int neighbor, const double* d, double r,
+void fill_slot(const Center<T, kColumns>& center, int slot, int neighbor, const double* d, double r,
                const Cutoff& cutoff) {
-  centre.nlist[slot] = neighbor;
-  for (int a = 0; a < 3; ++a) centre.rij[3 * slot + a] = T(d[a]);
+  center.nlist[slot] = neighbor;
+  for (int a = 0; a < 3; ++a) center.rij[3 * slot + a] = T(d[a]);
   const int k = kColumns * slot;
-  normalised_slot<kColumns>(d, r, cutoff.rcut_smth, cutoff.rcut, centre.davg + k, centre.dstd + k, centre.descrpt + k,
-                            centre.descrpt_deriv + 3 * k);
+  normalized_slot<kColumns>(d, r, cutoff.rcut_smth, cutoff.rcut, center.davg + k, center.dstd + k, center.descrpt + k,
+                            center.descrpt_deriv + 3 * k);
 }
 
 template <typename T, int kColumns>
-void clear_slots(const Centre<T, kColumns>& centre, int begin, int end) {
-  std::fill(centre.nlist + begin, centre.nlist + end, -1);
-  std::fill(centre.rij + 3 * begin, centre.rij + 3 * end, T(0));
-  std::fill(centre.descrpt_deriv + 3 * kColumns * begin, centre.descrpt_deriv + 3 * kColumns * end, T(0));
+void clear_slots(const Center<T, kColumns>& center, int begin, int end) {
+  std::fill(center.nlist + begin, center.nlist + end, -1);
+  std::fill(center.rij + 3 * begin, center.rij + 3 * end, T(0));
+  std::fill(center.descrpt_deriv + 3 * kColumns * begin, center.descrpt_deriv + 3 * kColumns * end, T(0));
   for (int k = kColumns * begin; k < kColumns * end; ++k)
-    centre.descrpt[k] = empty_slot(centre.davg[k], centre.dstd[k]);
+    center.descrpt[k] = empty_slot(center.davg[k], center.dstd[k]);
 }
 
-/// The slots of one centre from its row of edges.
+/// The slots of one center from its row of edges.
 template <typename T, int kColumns>
-void fill_centre(const Atoms& atoms, const Neighbors& neighbors, const EnvMatSpec<T>& spec, int64_t c,
-                 const Centre<T, kColumns>& centre) {
+void fill_center(const Atoms& atoms, const Neighbors& neighbors, const EnvMatSpec<T>& spec, int64_t c,
+                 const Center<T, kColumns>& center) {
   const int64_t frame = c / atoms.nloc;
   const int* type = atoms.type + frame * atoms.nall;
   int64_t e = neighbors.edge_splits[c];
@@ -61,9 +61,9 @@ void fill_centre(const Atoms& atoms, const Neighbors& neighbors, const EnvMatSpe
         throw InputError("frame " + std::to_string(frame) + ": atoms " + std::to_string(c % atoms.nloc) + " and " +
                          std::to_string(neighbors.neighbor[e]) + " are at the same position");
       }
-      if (slot < block_end) fill_slot(centre, slot++, neighbors.neighbor[e], d, r, spec.cutoff);
+      if (slot < block_end) fill_slot(center, slot++, neighbors.neighbor[e], d, r, spec.cutoff);
     }
-    clear_slots(centre, slot, block_end);
+    clear_slots(center, slot, block_end);
     slot = block_end;
   }
 }
@@ -92,13 +92,13 @@ void env_mat(const CpuDevice& device, const Atoms& atoms, const Neighbors& neigh
   int nnei = 0;
   for (const int count : spec.sel) nnei += count;
   check_env_mat(spec, kColumns);
-  const int64_t centres = int64_t(atoms.nframes) * atoms.nloc;
-  device.parallel_for(centres, kNanosecondsPerSlot * nnei, [&](int64_t begin, int64_t end) {
+  const int64_t centers = int64_t(atoms.nframes) * atoms.nloc;
+  device.parallel_for(centers, kNanosecondsPerSlot * nnei, [&](int64_t begin, int64_t end) {
     for (int64_t c = begin; c < end; ++c) {
       const int64_t first = c * nnei;
       const int64_t table = int64_t(atoms.type[c / atoms.nloc * atoms.nall + c % atoms.nloc]) * nnei * kColumns;
-      fill_centre(atoms, neighbors, spec, c,
-                  Centre<T, kColumns>{out.descrpt + kColumns * first, out.descrpt_deriv + 3 * kColumns * first,
+      fill_center(atoms, neighbors, spec, c,
+                  Center<T, kColumns>{out.descrpt + kColumns * first, out.descrpt_deriv + 3 * kColumns * first,
                                       out.rij + 3 * first, out.nlist + first, spec.davg + table, spec.dstd + table});
     }
   });

@@ -18,32 +18,32 @@
 namespace deepmd {
 namespace {
 
-// Centres that go through the net together: enough that products of matrices run at full speed, few enough that their
+// Centers that go through the net together: enough that products of matrices run at full speed, few enough that their
 // descriptors stay in the second cache.
-constexpr int64_t kMaxCentres = 48;
-// Centres that a processor's vector holds: blocks of a multiple of them leave none of it idle.
+constexpr int64_t kMaxCenters = 48;
+// Centers that a processor's vector holds: blocks of a multiple of them leave none of it idle.
 constexpr int64_t kVector = 8;
 // Blocks whose results wait to be added up, whatever the number of threads.
 constexpr int64_t kBlocksPerWave = 128;
-constexpr int64_t kNanosecondsPerCentre = 60000;
+constexpr int64_t kNanosecondsPerCenter = 60000;
 
 int64_t ceil_div(int64_t n, int64_t d) { return (n + d - 1) / d; }
 
-/// In which order the centres are taken, and where their blocks begin; all centres of a block have one fitting net.
+/// In which order the centers are taken, and where their blocks begin; all centers of a block have one fitting net.
 struct Blocks {
-  /// Of ncentres atoms of these types, of which each has a net of its own unless there is one net for all.
-  Blocks(int64_t ncentres, const int* type, int64_t nnets) : order(ncentres), splits(1, 0) {
+  /// Of ncenters atoms of these types, of which each has a net of its own unless there is one net for all.
+  Blocks(int64_t ncenters, const int* type, int64_t nnets) : order(ncenters), splits(1, 0) {
     std::iota(order.begin(), order.end(), 0);
     if (nnets == 1) {
       // An even number of blocks of almost one size, so that small systems keep two threads busy.
-      cut(ncentres, 2 * ceil_div(ncentres, 2 * kMaxCentres));
+      cut(ncenters, 2 * ceil_div(ncenters, 2 * kMaxCenters));
       return;
     }
     std::stable_sort(order.begin(), order.end(), [type](int32_t a, int32_t b) { return type[a] < type[b]; });
-    for (int64_t begin = 0; begin < ncentres; begin = splits.back()) {
+    for (int64_t begin = 0; begin < ncenters; begin = splits.back()) {
       int64_t end = begin;
-      while (end < ncentres && type[order[end]] == type[order[begin]]) ++end;
-      cut(end, ceil_div(end - begin, kMaxCentres));
+      while (end < ncenters && type[order[end]] == type[order[begin]]) ++end;
+      cut(end, ceil_div(end - begin, kMaxCenters));
     }
   }
 
@@ -113,9 +113,9 @@ class Evaluator {
     const int64_t natoms = plan_.frames.splits[plan_.frames.nframes];
     std::fill_n(out_.force, 3 * natoms, 0.0);
     std::fill_n(out_.atom_virial, 9 * natoms, 0.0);
-    const Blocks blocks(source_.centres(), type_, int64_t(fitting_.size()));
+    const Blocks blocks(source_.centers(), type_, int64_t(fitting_.size()));
     std::vector<AtomSums> wave(std::min(blocks.count(), kBlocksPerWave));
-    const int64_t cost = kNanosecondsPerCentre * kMaxCentres;
+    const int64_t cost = kNanosecondsPerCenter * kMaxCenters;
     for (int64_t first = 0; first < blocks.count(); first += kBlocksPerWave) {
       const int64_t count = std::min(kBlocksPerWave, blocks.count() - first);
       device.parallel_for(count, cost, [&](int64_t begin, int64_t end) {
@@ -142,7 +142,7 @@ class Evaluator {
   void evaluate_block(const int32_t* order, int64_t begin, int64_t end, Scratch<T, F>& scratch, AtomSums& sums) const {
     find_edges(order + begin, end - begin, scratch);
     const BlockEdges& edges = scratch.edges;
-    scratch.descriptors.resize(plan_.packed.width() * padded(edges.ncentres));
+    scratch.descriptors.resize(plan_.packed.width() * padded(edges.ncenters));
     scratch.descriptor.forward(plan_, edges, scratch.descriptors.data());
     fit(edges, scratch);
     scratch.edge_grad.resize(3 * edges.nedge());
@@ -150,34 +150,34 @@ class Evaluator {
     add_edges(edges, scratch.edge_grad.data(), sums);
   }
 
-  void find_edges(const int32_t* centre, int64_t ncentres, Scratch<T, F>& scratch) const {
+  void find_edges(const int32_t* center, int64_t ncenters, Scratch<T, F>& scratch) const {
     BlockEdges& edges = scratch.edges;
-    edges.ncentres = ncentres;
-    edges.centre = centre;
+    edges.ncenters = ncenters;
+    edges.center = center;
     edges.type = type_;
     edges.rows.neighbor.clear();
     edges.rows.edge_vec.clear();
-    edges.centre_type.clear();
+    edges.center_type.clear();
     edges.splits.assign(1, 0);
-    for (int64_t i = 0; i < ncentres; ++i) {
-      edges.centre_type.push_back(type_[centre[i]]);
-      edges.splits.push_back(edges.splits.back() + source_.append(centre[i], ncentres, scratch.search, edges.rows));
+    for (int64_t i = 0; i < ncenters; ++i) {
+      edges.center_type.push_back(type_[center[i]]);
+      edges.splits.push_back(edges.splits.back() + source_.append(center[i], ncenters, scratch.search, edges.rows));
     }
   }
 
-  /// Energies of the centres; descriptors become their derivatives.
+  /// Energies of the centers; descriptors become their derivatives.
   void fit(const BlockEdges& edges, Scratch<T, F>& scratch) const {
-    const FittingPlan<F>& plan = fitting_.size() == 1 ? fitting_[0] : fitting_[edges.centre_type[0]];
+    const FittingPlan<F>& plan = fitting_.size() == 1 ? fitting_[0] : fitting_[edges.center_type[0]];
     const int64_t nextra = plan.net.nextra;
-    scratch.extra.resize(edges.ncentres * nextra);
-    scratch.energy.resize(edges.ncentres);
-    for (int64_t i = 0; i < edges.ncentres; ++i) {
-      std::copy_n(extra_ + edges.centre[i] * nextra, nextra, scratch.extra.data() + i * nextra);
+    scratch.extra.resize(edges.ncenters * nextra);
+    scratch.energy.resize(edges.ncenters);
+    for (int64_t i = 0; i < edges.ncenters; ++i) {
+      std::copy_n(extra_ + edges.center[i] * nextra, nextra, scratch.extra.data() + i * nextra);
     }
     const auto there_and_back = [&](F* descriptors) {
-      scratch.fitting.forward(plan, edges.ncentres, edges.centre_type.data(), scratch.extra.data(), descriptors,
+      scratch.fitting.forward(plan, edges.ncenters, edges.center_type.data(), scratch.extra.data(), descriptors,
                               scratch.energy.data());
-      scratch.fitting.backward(plan, edges.ncentres, descriptors);
+      scratch.fitting.backward(plan, edges.ncenters, descriptors);
     };
     if constexpr (std::is_same_v<T, F>) {
       there_and_back(scratch.descriptors.data());
@@ -188,13 +188,13 @@ class Evaluator {
       there_and_back(input.data());
       std::copy(input.begin(), input.end(), scratch.descriptors.begin());
     }
-    for (int64_t i = 0; i < edges.ncentres; ++i) out_.atom_energy[edges.centre[i]] = scratch.energy.data()[i];
+    for (int64_t i = 0; i < edges.ncenters; ++i) out_.atom_energy[edges.center[i]] = scratch.energy.data()[i];
   }
 
   /// F_i += g and F_j -= g; the virial of an edge, -g (x) edge_vec, goes to j.
   void add_edges(const BlockEdges& edges, const double* edge_grad, AtomSums& sums) const {
-    sums.clear(std::min<int64_t>(edges.nedge() + edges.ncentres, plan_.frames.splits[plan_.frames.nframes]));
-    for (int64_t i = 0; i < edges.ncentres; ++i) {
+    sums.clear(std::min<int64_t>(edges.nedge() + edges.ncenters, plan_.frames.splits[plan_.frames.nframes]));
+    for (int64_t i = 0; i < edges.ncenters; ++i) {
       double own[3] = {0, 0, 0};
       for (int64_t e = edges.splits[i]; e < edges.splits[i + 1]; ++e) {
         const double *g = edge_grad + 3 * e, *d = &edges.rows.edge_vec[3 * e];
@@ -205,8 +205,8 @@ class Evaluator {
           for (int b = 0; b < 3; ++b) other[4 * a + 1 + b] -= g[a] * d[b];
         }
       }
-      double* centre = sums.of(edges.centre[i]);
-      for (int a = 0; a < 3; ++a) centre[4 * a] += own[a];
+      double* center = sums.of(edges.center[i]);
+      for (int a = 0; a < 3; ++a) center[4 * a] += own[a];
     }
   }
 

@@ -28,7 +28,7 @@ void slot_force(const CpuDevice& device, const SlotShape& shape, const T* net_de
 template <typename T, int kColumns>
 void slot_force_grad(const CpuDevice& device, const SlotShape& shape, const T* grad, const T* in_deriv,
                      const int* nlist, T* grad_net) {
-  device.parallel_for(shape.centres(), kNanosecondsPerSlot * shape.nnei, [&](int64_t begin, int64_t end) {
+  device.parallel_for(shape.centers(), kNanosecondsPerSlot * shape.nnei, [&](int64_t begin, int64_t end) {
     for (int64_t c = begin; c < end; ++c) {
       const T* frame = grad + c / shape.nloc * shape.nall * 3;
       const T* own = frame + c % shape.nloc * 3;

@@ -10,30 +10,30 @@
 namespace deepmd {
 namespace {
 
-constexpr int64_t kNanosecondsPerCentre = 3000;
+constexpr int64_t kNanosecondsPerCenter = 3000;
 constexpr int64_t kNanosecondsPerListed = 20;
 
-/// Centres that are searched as one item of work; the result does not depend on it.
-constexpr int64_t kCentresPerBlock = 16;
+/// Centers that are searched as one item of work; the result does not depend on it.
+constexpr int64_t kCentersPerBlock = 16;
 
-/// Finds the rows of all centres and puts them one after another.
+/// Finds the rows of all centers and puts them one after another.
 ///
-/// Writes edge_splits [centres + 1]; returns the largest number of neighbours of each type that any centre has,
+/// Writes edge_splits [centers + 1]; returns the largest number of neighbors of each type that any center has,
 /// [ntypes].
 std::vector<int> collect_rows(const CpuDevice& device, const RowSource& source, int ntypes,
-                              int64_t nanoseconds_per_centre, int64_t* edge_splits, const MakeRoom& make_room) {
-  const int64_t centres = source.centres();
-  const int64_t nblocks = (centres + kCentresPerBlock - 1) / kCentresPerBlock;
+                              int64_t nanoseconds_per_center, int64_t* edge_splits, const MakeRoom& make_room) {
+  const int64_t centers = source.centers();
+  const int64_t nblocks = (centers + kCentersPerBlock - 1) / kCentersPerBlock;
   std::vector<RowBlock> blocks(nblocks);
   std::vector<int> most(ntypes, 0);
   std::mutex mutex;
-  device.parallel_for(nblocks, kCentresPerBlock * nanoseconds_per_centre, [&](int64_t begin, int64_t end) {
+  device.parallel_for(nblocks, kCentersPerBlock * nanoseconds_per_center, [&](int64_t begin, int64_t end) {
     RowScratch scratch;
     scratch.most.assign(ntypes, 0);
     for (int64_t b = begin; b < end; ++b) {
-      const int64_t last = std::min((b + 1) * kCentresPerBlock, centres);
-      for (int64_t c = b * kCentresPerBlock; c < last; ++c) {
-        edge_splits[c + 1] = source.append(c, kCentresPerBlock, scratch, blocks[b]);
+      const int64_t last = std::min((b + 1) * kCentersPerBlock, centers);
+      for (int64_t c = b * kCentersPerBlock; c < last; ++c) {
+        edge_splits[c + 1] = source.append(c, kCentersPerBlock, scratch, blocks[b]);
       }
     }
     const std::lock_guard<std::mutex> lock(mutex);
@@ -41,12 +41,12 @@ std::vector<int> collect_rows(const CpuDevice& device, const RowSource& source, 
   });
 
   edge_splits[0] = 0;
-  for (int64_t c = 0; c < centres; ++c) edge_splits[c + 1] += edge_splits[c];
-  const int64_t nedge = edge_splits[centres];
+  for (int64_t c = 0; c < centers; ++c) edge_splits[c + 1] += edge_splits[c];
+  const int64_t nedge = edge_splits[centers];
   const EdgeRoom room = make_room(nedge);
   device.parallel_for(nblocks, 4 * nedge / std::max<int64_t>(nblocks, 1) + 100, [&](int64_t begin, int64_t end) {
     for (int64_t b = begin; b < end; ++b) {
-      const int64_t first = edge_splits[b * kCentresPerBlock];
+      const int64_t first = edge_splits[b * kCentersPerBlock];
       std::copy(blocks[b].neighbor.begin(), blocks[b].neighbor.end(), room.neighbor + first);
       std::copy(blocks[b].edge_vec.begin(), blocks[b].edge_vec.end(), room.edge_vec + 3 * first);
       blocks[b] = RowBlock();
@@ -58,7 +58,7 @@ std::vector<int> collect_rows(const CpuDevice& device, const RowSource& source, 
 std::vector<int> run(const CpuDevice& device, const Search& search, int64_t* edge_splits, const MakeRoom& make_room) {
   const SearchedRows source(device, search);
   source.check_edges();
-  return collect_rows(device, source, search.ntypes, kNanosecondsPerCentre, edge_splits, make_room);
+  return collect_rows(device, source, search.ntypes, kNanosecondsPerCenter, edge_splits, make_room);
 }
 
 /// The search of frames of one size.
@@ -71,7 +71,7 @@ Neighbors run(const CpuDevice& device, const Atoms& atoms, const Cells* cells, d
                              0});
   }
   Neighbors result;
-  result.edge_splits.resize(search.centres + 1);
+  result.edge_splits.resize(search.centers + 1);
   run(device, search, result.edge_splits.data(), [&result](int64_t nedge) {
     result.neighbor.resize(nedge);
     result.edge_vec.resize(3 * nedge);
@@ -109,8 +109,8 @@ Neighbors open_neighbors(const CpuDevice& device, const Atoms& atoms, double rcu
 std::vector<int> max_neighbors(const Atoms& atoms, const Neighbors& neighbors, int ntypes) {
   std::vector<int> most(ntypes, 0);
   std::vector<int> count(ntypes);
-  const int64_t centres = int64_t(neighbors.edge_splits.size()) - 1;
-  for (int64_t c = 0; c < centres; ++c) {
+  const int64_t centers = int64_t(neighbors.edge_splits.size()) - 1;
+  for (int64_t c = 0; c < centers; ++c) {
     const int* type = atoms.type + c / atoms.nloc * atoms.nall;
     std::fill(count.begin(), count.end(), 0);
     for (int64_t e = neighbors.edge_splits[c]; e < neighbors.edge_splits[c + 1]; ++e) {

@@ -1,6 +1,6 @@
 #include <mutex>
 
-#include "cpu/centre_pairs.h"
+#include "cpu/center_pairs.h"
 #include "cpu/isa/loops.h"
 #include "deepmd/pair_moments.h"
 
@@ -45,14 +45,14 @@ class Occupied {
   std::vector<std::vector<char>> panels_;
 };
 
-/// Adds the cells that pairs of the centre lie in.
+/// Adds the cells that pairs of the center lie in.
 class CellFinder {
  public:
   CellFinder(const EdgeTypes& edges, const double* rows, int ntypes, const PairPanels& panels)
       : pairs_(edges, rows, ntypes, panels) {}
 
-  void add(int64_t centre, Occupied& occupied) {
-    pairs_.take(centre);
+  void add(int64_t center, Occupied& occupied) {
+    pairs_.take(center);
     marks_.assign(pairs_.nbins(), 0);
     theta_.resize(pairs_.most_pairs() + kPairSlack);
     bin_.resize(pairs_.most_pairs() + kPairSlack);
@@ -67,7 +67,7 @@ class CellFinder {
   }
 
  private:
-  CentrePairs pairs_;
+  CenterPairs pairs_;
   std::vector<char> marks_;
   Buffer<double> theta_;
   Buffer<int32_t> bin_;
@@ -82,7 +82,7 @@ PairCells pair_cells(const CpuDevice& device, const EdgeTypes& edges, const doub
   Occupied all(ncodes);
   std::mutex mutex;
   constexpr double kNanosecondsPerPair = 1;
-  device.parallel_for(edges.ncentres, centre_cost(edges, kNanosecondsPerPair), [&](int64_t begin, int64_t end) {
+  device.parallel_for(edges.ncenters, center_cost(edges, kNanosecondsPerPair), [&](int64_t begin, int64_t end) {
     Occupied occupied(ncodes);
     CellFinder finder(edges, rows, ntypes, panels);
     for (int64_t i = begin; i < end; ++i) finder.add(i, occupied);

@@ -6,17 +6,17 @@
 
 namespace deepmd {
 
-/// Pairs (j, k) of neighbours of a centre for k in [begin, end), all of one code.
+/// Pairs (j, k) of neighbors of a center for k in [begin, end), all of one code.
 struct PairRow {
   int64_t j;
   int64_t begin, end;
   int32_t bins;  ///< what panel 0 of the code is numbered
 };
 
-/// Some of the pairs of a centre, one row after another. Arrays of neighbours and of pairs may be read and written
+/// Some of the pairs of a center, one row after another. Arrays of neighbors and of pairs may be read and written
 /// kPairSlack beyond their ends.
 struct PairChunk {
-  const double* a[3];  ///< the neighbours' angular columns, three arrays
+  const double* a[3];  ///< the neighbors' angular columns, three arrays
   const PairRow* rows;
   int64_t nrows;
   double inverse_unit;  ///< of the panels

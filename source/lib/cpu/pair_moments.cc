@@ -3,7 +3,7 @@
 #include <numeric>
 #include <string>
 
-#include "cpu/centre_pairs.h"
+#include "cpu/center_pairs.h"
 #include "cpu/isa/loops.h"
 #include "deepmd/error.h"
 #include "math/pair_series.h"
@@ -18,7 +18,7 @@ class CellNumbers {
     const int64_t ncodes = int64_t(shape.ntypes) * shape.ntypes;
     for (int64_t c = 0; c < shape.ncell; ++c) {
       const int32_t code = shape.cell_code[c], panel = shape.cell_panel[c];
-      if (code < 0 || code >= ncodes || panel < 0 || panel > kMostPanels) {
+      if (code < 0 || code >= ncodes || panel < 0 || panel > kMaxPanels) {
         throw InputError("cell " + std::to_string(c) + ": there is no code " + std::to_string(code) + " with a panel " +
                          std::to_string(panel));
       }
@@ -32,12 +32,12 @@ class CellNumbers {
 
   int64_t operator()(int32_t code, int64_t panel) const {
     const int32_t cell = panel < npanels_ ? number_[code * npanels_ + panel] : -1;
-    if (cell < 0) throw InputError("cells: a pair of neighbours lies in none of them; find them for these rows");
+    if (cell < 0) throw InputError("cells: a pair of neighbors lies in none of them; find them for these rows");
     return cell;
   }
 
  private:
-  static constexpr int32_t kMostPanels = 1 << 28;
+  static constexpr int32_t kMaxPanels = 1 << 28;
   int64_t npanels_ = 0;
   std::vector<int32_t> number_;
 };
@@ -47,8 +47,8 @@ class SortedPairs {
  public:
   explicit SortedPairs(const PairMoments& shape) : pairs(shape.edges, shape.rows, shape.ntypes, shape.panels) {}
 
-  void take(int64_t centre) {
-    pairs.take(centre);
+  void take(int64_t center) {
+    pairs.take(center);
     const int64_t size = pairs.most_pairs() + kPairSlack;
     unsorted_.resize(size);
     bin_.resize(size);
@@ -101,7 +101,7 @@ class SortedPairs {
   /// Memory for a number of every pair.
   double* unsorted() { return unsorted_.data(); }
 
-  CentrePairs pairs;
+  CenterPairs pairs;
   Buffer<double> theta, weight;  // [npairs], sorted
 
  private:
@@ -110,14 +110,14 @@ class SortedPairs {
   std::vector<int32_t> begin_;
 };
 
-/// One centre after another.
-class CentreMoments {
+/// One center after another.
+class CenterMoments {
  public:
-  CentreMoments(const PairMoments& shape, const CellNumbers& number)
+  CenterMoments(const PairMoments& shape, const CellNumbers& number)
       : shape_(shape), number_(number), sorted_(shape), pairs_(sorted_.pairs) {}
 
-  void forward(int64_t centre, double* moments) {
-    sorted_.take(centre);
+  void forward(int64_t center, double* moments) {
+    sorted_.take(center);
     std::fill_n(moments, shape_.ncell * shape_.terms, 0.0);
     pairs_.for_chunks([&](const PairChunk& chunk, int64_t npairs, bool doubled) {
       sorted_.sort(chunk, npairs);
@@ -125,8 +125,8 @@ class CentreMoments {
     });
   }
 
-  void tangent(int64_t centre, const double* v, double* moments) {
-    sorted_.take(centre);
+  void tangent(int64_t center, const double* v, double* moments) {
+    sorted_.take(center);
     std::fill_n(moments, shape_.ncell * shape_.terms, 0.0);
     pairs_.gather(v, change_);
     const double* change[3] = {change_[0].data(), change_[1].data(), change_[2].data()};
@@ -141,8 +141,8 @@ class CentreMoments {
     }
   }
 
-  void to_rows(int64_t centre, const double* moments_grad, double* rows_grad) {
-    sorted_.take(centre);
+  void to_rows(int64_t center, const double* moments_grad, double* rows_grad) {
+    sorted_.take(center);
     double* grad[3];
     for (int c = 0; c < 3; ++c) {
       change_[c].assign(pairs_.size() + kPairSlack, 0.0);
@@ -188,19 +188,19 @@ class CentreMoments {
   const PairMoments& shape_;
   const CellNumbers& number_;
   SortedPairs sorted_;
-  CentrePairs& pairs_;
+  CenterPairs& pairs_;
   Buffer<double> change_[3];
 };
 
-/// Calls `use(centre, work)` for every centre.
+/// Calls `use(center, work)` for every center.
 template <typename Use>
-void for_centres(const CpuDevice& device, const PairMoments& shape, Use use) {
+void for_centers(const CpuDevice& device, const PairMoments& shape, Use use) {
   check_pair_moments(shape);
   const CellNumbers number(shape);
   constexpr double kNanosecondsPerPair = 5;
-  device.parallel_for(shape.edges.ncentres, centre_cost(shape.edges, kNanosecondsPerPair),
+  device.parallel_for(shape.edges.ncenters, center_cost(shape.edges, kNanosecondsPerPair),
                       [&](int64_t begin, int64_t end) {
-                        CentreMoments work(shape, number);
+                        CenterMoments work(shape, number);
                         for (int64_t i = begin; i < end; ++i) use(i, work);
                       });
 }
@@ -209,19 +209,19 @@ void for_centres(const CpuDevice& device, const PairMoments& shape, Use use) {
 
 void pair_moments(const CpuDevice& device, const PairMoments& shape, double* moments) {
   const int64_t size = shape.ncell * shape.terms;
-  for_centres(device, shape, [&](int64_t i, CentreMoments& work) { work.forward(i, moments + i * size); });
+  for_centers(device, shape, [&](int64_t i, CenterMoments& work) { work.forward(i, moments + i * size); });
 }
 
 void pair_moments_grad_rows(const CpuDevice& device, const PairMoments& shape, const double* moments_grad,
                             double* rows_grad) {
   const int64_t size = shape.ncell * shape.terms;
-  for_centres(device, shape,
-              [&](int64_t i, CentreMoments& work) { work.to_rows(i, moments_grad + i * size, rows_grad); });
+  for_centers(device, shape,
+              [&](int64_t i, CenterMoments& work) { work.to_rows(i, moments_grad + i * size, rows_grad); });
 }
 
 void pair_moments_tangent(const CpuDevice& device, const PairMoments& shape, const double* v, double* moments) {
   const int64_t size = shape.ncell * shape.terms;
-  for_centres(device, shape, [&](int64_t i, CentreMoments& work) { work.tangent(i, v, moments + i * size); });
+  for_centers(device, shape, [&](int64_t i, CenterMoments& work) { work.tangent(i, v, moments + i * size); });
 }
 
 }  // namespace deepmd

@@ -11,27 +11,27 @@ namespace deepmd {
 namespace {
 
 constexpr int64_t kNanosecondsPerEdge = 8;
-constexpr int64_t kCentresPerBlock = 64;
+constexpr int64_t kCentersPerBlock = 64;
 
-/// The runs of a block of centres; `key` numbers cells as code * npanels + panel, with npanels not known yet.
+/// The runs of a block of centers; `key` numbers cells as code * npanels + panel, with npanels not known yet.
 struct Block {
-  std::vector<int32_t> sizes;  // runs of each centre
+  std::vector<int32_t> sizes;  // runs of each center
   std::vector<int64_t> edges;
   std::vector<int32_t> code, panel;
 };
 
-void find_runs(const EdgeTypes& edges, const double* rows, const Codes& codes, const Panels& panels, int64_t centre,
+void find_runs(const EdgeTypes& edges, const double* rows, const Codes& codes, const Panels& panels, int64_t center,
                Block& block) {
-  const int centre_type = edges.type[centre];
+  const int center_type = edges.type[center];
   const size_t before = block.code.size();
   bool open = false;  // whether the edge before this one was in a cell
-  for (int64_t e = edges.edge_splits[centre]; e < edges.edge_splits[centre + 1]; ++e) {
+  for (int64_t e = edges.edge_splits[center]; e < edges.edge_splits[center + 1]; ++e) {
     const int neighbor_type = edges.type[edges.neighbor[e]];
-    if (!interacts(centre_type, neighbor_type, codes)) {
+    if (!interacts(center_type, neighbor_type, codes)) {
       open = false;
       continue;
     }
-    const int code = code_of(centre_type, neighbor_type, codes);
+    const int code = code_of(center_type, neighbor_type, codes);
     const bool single = panels.per_octave == 0;
     const int panel = single ? 0 : panel_of(rows[4 * e], panels);
     if (open && !single && block.code.back() == code && block.panel.back() == panel) {
@@ -123,13 +123,13 @@ RadialCells radial_cells(const CpuDevice& device, const EdgeTypes& edges, const 
   check_panels(panels, 0);
   const int64_t nedge = edges.nedge;
   check_rows(device, nedge, rows);
-  const int64_t nblocks = (edges.ncentres + kCentresPerBlock - 1) / kCentresPerBlock;
+  const int64_t nblocks = (edges.ncenters + kCentersPerBlock - 1) / kCentersPerBlock;
   std::vector<Block> blocks(nblocks);
-  const int64_t cost = kNanosecondsPerEdge * kCentresPerBlock * (nedge / (edges.ncentres + 1) + 1);
+  const int64_t cost = kNanosecondsPerEdge * kCentersPerBlock * (nedge / (edges.ncenters + 1) + 1);
   device.parallel_for(nblocks, cost, [&](int64_t begin, int64_t end) {
     for (int64_t b = begin; b < end; ++b) {
-      const int64_t last = std::min((b + 1) * kCentresPerBlock, edges.ncentres);
-      for (int64_t i = b * kCentresPerBlock; i < last; ++i) find_runs(edges, rows, codes, panels, i, blocks[b]);
+      const int64_t last = std::min((b + 1) * kCentersPerBlock, edges.ncenters);
+      for (int64_t i = b * kCentersPerBlock; i < last; ++i) find_runs(edges, rows, codes, panels, i, blocks[b]);
     }
   });
 
@@ -137,7 +137,7 @@ RadialCells radial_cells(const CpuDevice& device, const EdgeTypes& edges, const 
   result.run_splits.push_back(0);
   for (const Block& block : blocks) {
     for (const int32_t size : block.sizes) {
-      result.run_centre.insert(result.run_centre.end(), size, int32_t(result.run_splits.size() - 1));
+      result.run_center.insert(result.run_center.end(), size, int32_t(result.run_splits.size() - 1));
       result.run_splits.push_back(result.run_splits.back() + size);
     }
     result.run_edges.insert(result.run_edges.end(), block.edges.begin(), block.edges.end());
@@ -153,8 +153,8 @@ RadialCells radial_cells(const CpuDevice& device, const EdgeTypes& edges, const 
 
 TypeCounts count_types(const EdgeTypes& edges, const Codes& codes) {
   TypeCounts result;
-  for (int64_t i = 0; i < edges.ncentres; ++i) {
-    const int centre_type = edges.type[i];
+  for (int64_t i = 0; i < edges.ncenters; ++i) {
+    const int center_type = edges.type[i];
     int last = -1;  // rows are sorted by type
     for (int64_t e = edges.edge_splits[i]; e < edges.edge_splits[i + 1]; ++e) {
       const int neighbor_type = edges.type[edges.neighbor[e]];
@@ -162,10 +162,10 @@ TypeCounts count_types(const EdgeTypes& edges, const Codes& codes) {
         ++result.count.back();
         continue;
       }
-      if (!interacts(centre_type, neighbor_type, codes)) continue;
+      if (!interacts(center_type, neighbor_type, codes)) continue;
       last = neighbor_type;
-      result.centre.push_back(int32_t(i));
-      result.pair.push_back(centre_type * codes.ntypes + neighbor_type);
+      result.center.push_back(int32_t(i));
+      result.pair.push_back(center_type * codes.ntypes + neighbor_type);
       result.count.push_back(1);
     }
   }

@@ -12,7 +12,7 @@
 
 namespace deepmd {
 
-/// Rows of a few centres, found before it is known where they go.
+/// Rows of a few centers, found before it is known where they go.
 struct RowBlock {
   Buffer<int32_t> neighbor;
   Buffer<double> edge_vec;
@@ -30,11 +30,11 @@ struct RowBlock {
   }
 };
 
-/// Memory that a thread reuses from centre to centre.
+/// Memory that a thread reuses from center to center.
 struct RowScratch {
   Candidates found;
   RowOrder order;
-  std::vector<int> most;  ///< [ntypes], the largest number of neighbours of each type so far
+  std::vector<int> most;  ///< [ntypes], the largest number of neighbors of each type so far
 };
 
 }  // namespace deepmd

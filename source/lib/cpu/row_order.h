@@ -14,11 +14,11 @@ struct RowKeys {
   double rcut;  ///< Å; no candidate is farther
 };
 
-/// Sorts what was found for a centre into the order of a row: by type, then distance, then index (then image, which
+/// Sorts what was found for a center into the order of a row: by type, then distance, then index (then image, which
 /// makes the order unique).
 ///
-/// Neighbours fill a sphere almost evenly, so that the cube of the distance is almost uniform: each type's share of the
-/// row is divided into as many equal buckets of it as there are neighbours, and a bucket holds about one.
+/// Neighbors fill a sphere almost evenly, so that the cube of the distance is almost uniform: each type's share of the
+/// row is divided into as many equal buckets of it as there are neighbors, and a bucket holds about one.
 class RowOrder {
  public:
   /// The indices of `found` in the order of the row; valid until the next call.

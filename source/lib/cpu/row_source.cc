@@ -21,15 +21,15 @@ void check_list(const NeighborList& list) {
   if (!rising || list.list_splits[list.nloc] != list.list_length) throw_list_splits(list.list_length);
 }
 
-/// What of a centre's list is within the cutoff.
-void find_listed(const NeighborList& list, double rcut2, int64_t centre, Candidates& found) {
-  const int64_t begin = list.list_splits[centre], end = list.list_splits[centre + 1];
-  const double* own = list.coord + 3 * centre;
+/// What of a center's list is within the cutoff.
+void find_listed(const NeighborList& list, double rcut2, int64_t center, Candidates& found) {
+  const int64_t begin = list.list_splits[center], end = list.list_splits[center + 1];
+  const double* own = list.coord + 3 * center;
   found.count = 0;
   found.reserve(size_t(end - begin));
   for (int64_t k = begin; k < end; ++k) {
     const int64_t other = list.neighbor[k];
-    if (other < 0 || other >= list.nall || other == centre) throw_listed(list.nall, other, centre);
+    if (other < 0 || other >= list.nall || other == center) throw_listed(list.nall, other, center);
     const double* there = list.coord + 3 * other;
     const double x = there[0] - own[0], y = there[1] - own[1], z = there[2] - own[2];
     const double distance2 = x * x + y * y + z * z;
@@ -65,7 +65,7 @@ SearchedRows::SearchedRows(const CpuDevice& device, Search search) : search_(std
   int64_t natoms = 0;
   for (const SearchFrame& frame : search_.frames) {
     natoms += frame.nall;
-    first_centre_.push_back(frame.first_centre);
+    first_center_.push_back(frame.first_center);
   }
   device.parallel_for(nframes, kNanosecondsPerAtom * natoms / std::max<int64_t>(nframes, 1), [&](auto begin, auto end) {
     for (int64_t f = begin; f < end; ++f) {
@@ -94,10 +94,10 @@ void SearchedRows::check_edges() const {
   }
 }
 
-int64_t SearchedRows::append(int64_t centre, int64_t rows, RowScratch& scratch, RowBlock& block) const {
+int64_t SearchedRows::append(int64_t center, int64_t rows, RowScratch& scratch, RowBlock& block) const {
   const int64_t frame =
-      std::upper_bound(first_centre_.begin(), first_centre_.end(), centre) - first_centre_.begin() - 1;
-  const int own = int(centre - first_centre_[frame]);
+      std::upper_bound(first_center_.begin(), first_center_.end(), center) - first_center_.begin() - 1;
+  const int own = int(center - first_center_[frame]);
   const CellList& list = *lists_[frame];
   const Candidates& found = scratch.found;
   list.find(own, scratch.found);
@@ -125,18 +125,18 @@ ListedRows::ListedRows(const NeighborList& list, double rcut) : list_(list), rcu
   for (int64_t i = 0; i < list.nall; ++i) index_[i] = int(i);
 }
 
-int64_t ListedRows::append(int64_t centre, int64_t rows, RowScratch& scratch, RowBlock& block) const {
+int64_t ListedRows::append(int64_t center, int64_t rows, RowScratch& scratch, RowBlock& block) const {
   const Candidates& found = scratch.found;
-  find_listed(list_, rcut_ * rcut_, centre, scratch.found);
+  find_listed(list_, rcut_ * rcut_, center, scratch.found);
   const size_t begin = block.append(found.count, rows);
   size_t e = begin;
   for (const int k : scratch.order.sort({list_.type, index_.data(), list_.ntypes, rcut_}, found)) {
     const int other = found.slot[k];
-    if (found.distance2[k] < kCoincident * kCoincident) throw_coincident(0, centre, other);
-    if (e > begin && block.neighbor[e - 1] == other) throw_listed_twice(other, centre);
+    if (found.distance2[k] < kCoincident * kCoincident) throw_coincident(0, center, other);
+    if (e > begin && block.neighbor[e - 1] == other) throw_listed_twice(other, center);
     block.neighbor[e] = other;
     for (int a = 0; a < 3; ++a) {
-      block.edge_vec[3 * e + a] = list_.coord[3 * int64_t(other) + a] - list_.coord[3 * centre + a];
+      block.edge_vec[3 * e + a] = list_.coord[3 * int64_t(other) + a] - list_.coord[3 * center + a];
     }
     ++e;
   }

@@ -9,16 +9,16 @@
 
 namespace deepmd {
 
-/// Sums what centres add to atoms, in an order that depends on the sizes alone and not on the threads.
+/// Sums what centers add to atoms, in an order that depends on the sizes alone and not on the threads.
 ///
-/// The centres of a frame are divided into a fixed number of blocks; each block adds, centre after centre, to an array
-/// of its own, and the arrays of a frame are then added in order. `add(c, sums)` adds what centre c contributes to sums
+/// The centers of a frame are divided into a fixed number of blocks; each block adds, center after center, to an array
+/// of its own, and the arrays of a frame are then added in order. `add(c, sums)` adds what center c contributes to sums
 /// [nall, width]; out [nframes, nall, width].
 template <typename T, typename Add>
 void scatter(const CpuDevice& device, const SlotShape& shape, int width, int64_t cost_per_slot, T* out, Add add) {
   constexpr int64_t kMaxBlocks = 16;
-  constexpr int64_t kCentresPerBlock = 32;
-  const int64_t blocks = std::clamp<int64_t>(shape.nloc / kCentresPerBlock, 1, kMaxBlocks);
+  constexpr int64_t kCentersPerBlock = 32;
+  const int64_t blocks = std::clamp<int64_t>(shape.nloc / kCentersPerBlock, 1, kMaxBlocks);
   const int64_t size = int64_t(shape.nall) * width;
   std::vector<double> sums(size_t(shape.nframes * blocks * size), 0.0);
   const int64_t block_cost = cost_per_slot * shape.nnei * (shape.nloc / blocks + 1);

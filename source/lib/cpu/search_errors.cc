@@ -72,7 +72,7 @@ void throw_coincident(int64_t frame, int64_t one, int64_t other) {
 
 void throw_too_many(int64_t frame, double expected) {
   throw InputError(frame_name(frame) + "about " + std::to_string(int64_t(expected)) +
-                   " neighbours per atom; is the cell or the cutoff in the wrong unit?");
+                   " neighbors per atom; is the cell or the cutoff in the wrong unit?");
 }
 
 void throw_list_splits(int64_t list_length) {
@@ -80,14 +80,14 @@ void throw_list_splits(int64_t list_length) {
                    std::to_string(list_length) + " of list_neighbor");
 }
 
-void throw_listed(int64_t nall, int64_t other, int64_t centre) {
-  throw InputError("list_neighbor: expected atoms in [0, " + std::to_string(nall) + ") other than the centre, got " +
-                   std::to_string(other) + " for centre " + std::to_string(centre));
+void throw_listed(int64_t nall, int64_t other, int64_t center) {
+  throw InputError("list_neighbor: expected atoms in [0, " + std::to_string(nall) + ") other than the center, got " +
+                   std::to_string(other) + " for center " + std::to_string(center));
 }
 
-void throw_listed_twice(int64_t other, int64_t centre) {
-  throw InputError("list_neighbor: atom " + std::to_string(other) + " is in the list of centre " +
-                   std::to_string(centre) + " twice");
+void throw_listed_twice(int64_t other, int64_t center) {
+  throw InputError("list_neighbor: atom " + std::to_string(other) + " is in the list of center " +
+                   std::to_string(center) + " twice");
 }
 
 void check_counts(int64_t nloc, int64_t nall) {

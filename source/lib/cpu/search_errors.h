@@ -32,8 +32,8 @@ Cell usable_cell(const double* cell, const bool periodic[3], double rcut);
 [[noreturn]] void throw_coincident(int64_t frame, int64_t one, int64_t other);
 [[noreturn]] void throw_too_many(int64_t frame, double expected);
 [[noreturn]] void throw_list_splits(int64_t list_length);
-[[noreturn]] void throw_listed(int64_t nall, int64_t other, int64_t centre);
-[[noreturn]] void throw_listed_twice(int64_t other, int64_t centre);
+[[noreturn]] void throw_listed(int64_t nall, int64_t other, int64_t center);
+[[noreturn]] void throw_listed_twice(int64_t other, int64_t center);
 /// Throws InputError unless 0 <= nloc <= nall.
 void check_counts(int64_t nloc, int64_t nall);
 /// Throws InputError unless nloc = nall, as in a periodic frame.

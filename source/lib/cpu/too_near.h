@@ -24,10 +24,10 @@ inline std::string four_digits(double value) {
   return text;
 }
 
-/// The distance (Å) at which the normalised radial column of a centre is s.
+/// The distance (Å) at which the normalized radial column of a center is s.
 template <typename T>
-double distance_of(double s, int centre_type, const TabulatedDescriptor<T>& descriptor) {
-  const double weight = s * descriptor.std_radial[centre_type] + descriptor.avg[centre_type];
+double distance_of(double s, int center_type, const TabulatedDescriptor<T>& descriptor) {
+  const double weight = s * descriptor.std_radial[center_type] + descriptor.avg[center_type];
   double low = 0, high = descriptor.cutoff.rcut;  // the weight falls with the distance
   for (int step = 0; step < 60; ++step) {
     const double middle = 0.5 * (low + high);
@@ -39,12 +39,12 @@ double distance_of(double s, int centre_type, const TabulatedDescriptor<T>& desc
 
 /// Throws InputError; `end` is where the last panel of the table ends.
 template <typename T>
-[[noreturn]] void throw_too_near(const TabulatedDescriptor<T>& descriptor, double end, int centre_type,
+[[noreturn]] void throw_too_near(const TabulatedDescriptor<T>& descriptor, double end, int center_type,
                                  const TooNear& pair) {
   throw InputError(
       "frame " + std::to_string(pair.frame) + ": atoms " + std::to_string(pair.own) + " and " +
       std::to_string(pair.other) + " are " + four_digits(std::hypot(pair.vec[0], pair.vec[1], pair.vec[2])) +
-      " Å apart, nearer than the model's table reaches (" + four_digits(distance_of(end, centre_type, descriptor)) +
+      " Å apart, nearer than the model's table reaches (" + four_digits(distance_of(end, center_type, descriptor)) +
       " Å): are the coordinates in Å, and is the cell right?");
 }
 

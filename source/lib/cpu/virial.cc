@@ -32,7 +32,7 @@ void slot_virial(const CpuDevice& device, const SlotShape& shape, const T* net_d
 template <typename T, int kColumns>
 void slot_virial_grad(const CpuDevice& device, const SlotShape& shape, const T* grad, const T* grad_atom,
                       const T* in_deriv, const T* rij, const int* nlist, T* grad_net) {
-  device.parallel_for(shape.centres(), kNanosecondsPerSlot * shape.nnei, [&](int64_t begin, int64_t end) {
+  device.parallel_for(shape.centers(), kNanosecondsPerSlot * shape.nnei, [&](int64_t begin, int64_t end) {
     for (int64_t c = begin; c < end; ++c) {
       const int64_t frame = c / shape.nloc;
       for (int64_t slot = c * shape.nnei; slot < (c + 1) * shape.nnei; ++slot) {

@@ -18,7 +18,7 @@ struct SearchFrame {
   Cell cell;
   bool periodic[3];
   int64_t first_atom;    ///< in coord and type
-  int64_t first_centre;  ///< among the rows
+  int64_t first_center;  ///< among the rows
   int64_t first_bin;
   int64_t offset;  ///< added to the index of an atom in its frame to give `neighbor`
   int nall;

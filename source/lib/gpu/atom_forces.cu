@@ -10,7 +10,7 @@ __global__ void __launch_bounds__(kThreads, 1)
     sum_edges(RowEdges edges, Incoming incoming, const double* edge_grad, double* force, double* atom_virial) {
   for (int64_t i = warp_index(); i < edges.natoms; i += warp_count()) {
     double sum[3] = {}, virial[9] = {};
-    if (i < edges.ncentres) {
+    if (i < edges.ncenters) {
       for (int64_t e = edges.splits[i] + lane_index(); e < edges.splits[i + 1]; e += kWarp) {
         for (int a = 0; a < 3; ++a) sum[a] += edge_grad[3 * e + a];
       }

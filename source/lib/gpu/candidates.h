@@ -16,20 +16,20 @@ struct Runs {
 };
 static_assert(kWarp * (kMaxAtoms - 1) < int64_t(1) << 32);
 
-/// Hands the warp every atom in the bins that a centre's sphere reaches, in the order of the processor:
+/// Hands the warp every atom in the bins that a center's sphere reaches, in the order of the processor:
 /// visit(bool valid, uint32_t stored, const double vec[3]) is called by all lanes together.
 template <typename Visit>
-__device__ __forceinline__ void visit_candidates(const AtomBins& atoms, uint32_t centre, int frame_index, Runs& runs,
+__device__ __forceinline__ void visit_candidates(const AtomBins& atoms, uint32_t center, int frame_index, Runs& runs,
                                                  const Visit& visit) {
   const SearchFrame& frame = atoms.frames[frame_index];
   const Bins& bins = atoms.bins[frame_index];
   BinRange range[3];
   for (int k = 0; k < 3; ++k)
-    range[k] = bins_in_reach(bins, frame.periodic[k], k, atoms.place[3 * int64_t(centre) + k]);
+    range[k] = bins_in_reach(bins, frame.periodic[k], k, atoms.place[3 * int64_t(center) + k]);
   const int64_t n0 = bins.count[0], n1 = bins.count[1], n2 = bins.count[2];
   const int64_t first_image = floor_div(range[2].low, n2), nz = floor_div(range[2].high, n2) - first_image + 1;
   const int64_t ny = range[1].high - range[1].low + 1, nruns = (range[0].high - range[0].low + 1) * ny * nz;
-  const double own[3] = {atoms.x[centre], atoms.y[centre], atoms.z[centre]};
+  const double own[3] = {atoms.x[center], atoms.y[center], atoms.z[center]};
   const int lane = lane_index();
   for (int64_t first_run = 0; first_run < nruns; first_run += kWarp) {
     const int64_t r = first_run + lane;
@@ -53,7 +53,7 @@ __device__ __forceinline__ void visit_candidates(const AtomBins& atoms, uint32_t
     for (uint32_t first = 0; first < total; first += kWarp) {
       const uint32_t k = first + lane;
       bool valid = k < total;
-      uint32_t stored = centre;
+      uint32_t stored = center;
       double vec[3] = {0, 0, 0};
       if (valid) {
         while (k >= runs.end[run]) ++run;
@@ -61,7 +61,7 @@ __device__ __forceinline__ void visit_candidates(const AtomBins& atoms, uint32_t
         vec[0] = (atoms.x[stored] - own[0]) + runs.shift[run][0];
         vec[1] = (atoms.y[stored] - own[1]) + runs.shift[run][1];
         vec[2] = (atoms.z[stored] - own[2]) + runs.shift[run][2];
-        valid = stored != centre || !runs.home[run];
+        valid = stored != center || !runs.home[run];
       }
       visit(valid, stored, vec);
     }

@@ -8,7 +8,7 @@
 
 namespace deepmd::gpu {
 
-/// Edges of one centre that are worked on together, one for each lane of a warp.
+/// Edges of one center that are worked on together, one for each lane of a warp.
 constexpr int kEdges = kWarp;
 
 /// Where an edge lies: its cell, or -1 for none, and the piece of the axis of s that the cell covers.
@@ -56,7 +56,7 @@ struct CellChunk {
 };
 
 /// A lane of the first warp puts its edge e, which lies in this place, into the chunk; all lanes call it, those without
-/// an edge with e = -1. Neighbouring lanes of the same cell are a run.
+/// an edge with e = -1. Neighboring lanes of the same cell are a run.
 template <typename T>
 __device__ void put_edge(const CellChunk<T>& chunk, const CellOfEdge& place, const double* rows, int64_t e, int terms,
                          bool slopes) {

@@ -15,11 +15,11 @@ using namespace gpu;
 constexpr int64_t kTableBlocks = 2048;
 constexpr int64_t kMaxParts = 64;
 
-/// The cells of edges as the runs of a centre say.
+/// The cells of edges as the runs of a center say.
 struct CellsOfRuns {
   Contraction shape;
 
-  struct OfCentre {
+  struct OfCenter {
     const Contraction& shape;
     int64_t begin, end;  ///< runs
 
@@ -44,13 +44,13 @@ struct CellsOfRuns {
     const int64_t end = shape.run_splits[c + 1];
     return shape.run_splits[c] < end ? shape.run_edges[2 * end - 1] : 0;
   }
-  __device__ OfCentre of(int64_t c) const { return {shape, shape.run_splits[c], shape.run_splits[c + 1]}; }
+  __device__ OfCenter of(int64_t c) const { return {shape, shape.run_splits[c], shape.run_splits[c + 1]}; }
 };
 
 /// The first warp loads the edges [first, last), at most kEdges; all threads of the block call it. `cell_of(e)` says
 /// where edge e lies.
 template <typename T>
-__device__ void load_edges(const CellChunk<T>& chunk, const CellsOfRuns::OfCentre& cell_of, const double* rows,
+__device__ void load_edges(const CellChunk<T>& chunk, const CellsOfRuns::OfCenter& cell_of, const double* rows,
                            int64_t first, int64_t last, int terms, bool slopes) {
   if (threadIdx.x < kWarp) {
     const int64_t e = first + lane_index() < last ? first + lane_index() : -1;
@@ -59,16 +59,16 @@ __device__ void load_edges(const CellChunk<T>& chunk, const CellsOfRuns::OfCentr
   __syncthreads();
 }
 
-/// One block for a centre: t [ncentres, 4, columns] = the sum over its runs of moments times table [ncell, terms,
+/// One block for a center: t [ncenters, 4, columns] = the sum over its runs of moments times table [ncell, terms,
 /// columns].
 template <typename T>
 __global__ void __launch_bounds__(kThreads) contract_forward(CellsOfRuns cells, const double* v, const T* table, T* t) {
   const double* rows = cells.shape.rows;
   const int terms = cells.shape.terms;
-  const int64_t ncentres = cells.shape.ncentres, columns = cells.shape.columns;
+  const int64_t ncenters = cells.shape.ncenters, columns = cells.shape.columns;
   const bool slopes = v != nullptr;
   const CellChunk<T> chunk(terms, slopes);
-  for (int64_t c = blockIdx.x; c < ncentres; c += gridDim.x) {
+  for (int64_t c = blockIdx.x; c < ncenters; c += gridDim.x) {
     for (int64_t m0 = 0; m0 < columns; m0 += blockDim.x) {
       const int64_t m = m0 + threadIdx.x;
       T sum[4] = {0, 0, 0, 0};
@@ -93,17 +93,17 @@ __global__ void __launch_bounds__(kThreads) contract_forward(CellsOfRuns cells, 
   }
 }
 
-/// One block for a centre: t_grad [ncentres, 4, columns] -> rows_grad [nedge, 4], zero for edges of its that are in no
+/// One block for a center: t_grad [ncenters, 4, columns] -> rows_grad [nedge, 4], zero for edges of its that are in no
 /// cell.
 template <typename T>
 __global__ void __launch_bounds__(kThreads)
     contract_backward(CellsOfRuns cells, const T* t_grad, const T* table, double* rows_grad) {
   const double* rows = cells.shape.rows;
   const int terms = cells.shape.terms;
-  const int64_t ncentres = cells.shape.ncentres, columns = cells.shape.columns;
+  const int64_t ncenters = cells.shape.ncenters, columns = cells.shape.columns;
   const CellChunk<T> chunk(terms, true);
   const int warps = int(blockDim.x) / kWarp, warp = int(threadIdx.x) / kWarp;
-  for (int64_t c = blockIdx.x; c < ncentres; c += gridDim.x) {
+  for (int64_t c = blockIdx.x; c < ncenters; c += gridDim.x) {
     const T* gradient = t_grad + 4 * c * columns;
     for (int64_t first = cells.first(c); first < cells.last(c); first += kEdges) {
       load_edges(chunk, cells.of(c), rows, first, cells.last(c), terms, true);
@@ -157,7 +157,7 @@ template <typename T>
 void forward(const GpuDevice& device, const Contraction& shape, const double* v, const T* table, T* t) {
   check_terms(shape.terms);
   const size_t bytes = CellChunk<T>::bytes(shape.terms, v != nullptr);
-  launch(device, grid_of_blocks(shape.ncentres, threads_for(shape.columns), bytes), contract_forward<T>,
+  launch(device, grid_of_blocks(shape.ncenters, threads_for(shape.columns), bytes), contract_forward<T>,
          CellsOfRuns{shape}, v, table, t);
 }
 
@@ -168,7 +168,7 @@ struct Walk {
 };
 
 /// The first warp loads the next edges of the runs up to `end` of a cell, of several runs where they are short; the
-/// chunk's "cells" are their centres. Returns how far it came; all threads of the block call it.
+/// chunk's "cells" are their centers. Returns how far it came; all threads of the block call it.
 template <typename T>
 __device__ Walk load_runs(const CellChunk<T>& chunk, const Contraction& shape, int64_t cell, Walk walk, int64_t end,
                           bool slopes, Walk* shared) {
@@ -178,7 +178,7 @@ __device__ Walk load_runs(const CellChunk<T>& chunk, const Contraction& shape, i
     const int64_t run = walk.run + lane < end ? shape.cell_runs[walk.run + lane] : -1;
     const int64_t first = run < 0 ? 0 : shape.run_edges[2 * run] + (lane == 0 ? walk.done : 0);
     const int size = run < 0 ? 0 : int(min(shape.run_edges[2 * run + 1] - first, int64_t(2 * kEdges)));
-    const int64_t centre = run < 0 ? -1 : shape.run_centre[run];
+    const int64_t center = run < 0 ? -1 : shape.run_center[run];
     int total = size;
     for (int step = 1; step < kWarp; step *= 2) {
       const int below = __shfl_up_sync(kAllLanes, total, step);
@@ -190,7 +190,7 @@ __device__ Walk load_runs(const CellChunk<T>& chunk, const Contraction& shape, i
     }
     const int before = __shfl_sync(kAllLanes, total - size, owner);
     const int64_t e = __shfl_sync(kAllLanes, (long long)(first), owner) + lane - before;
-    const int64_t of = __shfl_sync(kAllLanes, (long long)(centre), owner);
+    const int64_t of = __shfl_sync(kAllLanes, (long long)(center), owner);
     const bool taken = lane < __shfl_sync(kAllLanes, total, kWarp - 1);
     const CellOfEdge place{taken ? of : -1, shape.start[cell], shape.width[cell]};
     put_edge(chunk, place, shape.rows, taken ? e : -1, shape.terms, slopes);
@@ -287,7 +287,7 @@ void contract_cells_grad_rows(const GpuDevice& device, const Contraction& shape,
                               double* rows_grad) {
   check_terms(shape.terms);
   check(cudaMemsetAsync(rows_grad, 0, sizeof(double) * 4 * size_t(shape.nedge), stream_of(device)), "cudaMemsetAsync");
-  launch(device, grid_of_blocks(shape.ncentres, threads_for(shape.columns), CellChunk<T>::bytes(shape.terms, true)),
+  launch(device, grid_of_blocks(shape.ncenters, threads_for(shape.columns), CellChunk<T>::bytes(shape.terms, true)),
          contract_backward<T>, CellsOfRuns{shape}, t_grad, table, rows_grad);
 }
 

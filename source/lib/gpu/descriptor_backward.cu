@@ -11,7 +11,7 @@ constexpr size_t shared_bytes(int terms) {
   return size_t(round_up(int64_t(sizeof(EdgeTile)), 16)) + sizeof(T) * kTileRuns * round_up(terms, kTermBlock) * 4;
 }
 
-/// The gradient of T by the centre's block: t_grad[a, m] = sum_n dD[m, n] t[a, n] + (m < axis) sum_n dD[n, m] t[a, n].
+/// The gradient of T by the center's block: t_grad[a, m] = sum_n dD[m, n] t[a, n] + (m < axis) sum_n dD[n, m] t[a, n].
 template <typename T, typename F>
 __device__ __forceinline__ void square_grad(const DescriptorTables<T>& tables, const T* t, const F* d_grad, T* t_grad) {
   const int64_t columns = tables.columns, axis = tables.axis;
@@ -107,7 +107,7 @@ __device__ __forceinline__ void row_gradient(int terms, const T* x, double u, do
   grad[0] += u_scale * along;
 }
 
-/// A block for each centre.
+/// A block for each center.
 template <typename T, typename F>
 __global__ void __launch_bounds__(kTileThreads, 1)
     backward(DescriptorTables<T> tables, RowEdges edges, Chunk chunk, const T* t_all, const F* d_grad, T* t_grad_all,
@@ -118,8 +118,8 @@ __global__ void __launch_bounds__(kTileThreads, 1)
   const int64_t columns = tables.columns;
   const int thread = int(threadIdx.x), padded_terms = int(round_up(tables.terms, kTermBlock));
   for (int64_t i = blockIdx.x; i < chunk.count; i += gridDim.x) {
-    const int64_t centre = chunk.of(i), begin = edges.splits[centre], end = edges.splits[centre + 1];
-    const int type = edges.type[centre];
+    const int64_t center = chunk.of(i), begin = edges.splits[center], end = edges.splits[center + 1];
+    const int type = edges.type[center];
     T* t_grad = t_grad_all + i * 4 * columns;
     square_grad(tables, t_all + i * 4 * columns, d_grad + i * columns * tables.axis, t_grad);
     for (int64_t e0 = begin; e0 < end; e0 += kTileEdges) {

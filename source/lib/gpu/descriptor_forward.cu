@@ -3,7 +3,7 @@
 namespace deepmd::gpu {
 namespace {
 
-/// The lengths of what lies in shared memory, in order: the tile, counts of the neighbours of each type, polynomials
+/// The lengths of what lies in shared memory, in order: the tile, counts of the neighbors of each type, polynomials
 /// [kTileEdges, terms] and moments [kTileRuns, terms, 4].
 template <typename T>
 struct Layout {
@@ -44,7 +44,7 @@ __device__ __forceinline__ void add_runs(const EdgeTile& tile, const DescriptorT
   }
 }
 
-/// A block for each centre; a thread for each of its edges, and then for each column.
+/// A block for each center; a thread for each of its edges, and then for each column.
 template <typename T, typename F>
 __global__ void __launch_bounds__(kTileThreads, 1)
     forward(DescriptorTables<T> tables, RowEdges edges, Chunk chunk, T* t_all, F* d_all, Number* too_near) {
@@ -58,8 +58,8 @@ __global__ void __launch_bounds__(kTileThreads, 1)
   T* moments = reinterpret_cast<T*>(shared + layout.moments);
   const int thread = int(threadIdx.x);
   for (int64_t i = blockIdx.x; i < chunk.count; i += gridDim.x) {
-    const int64_t centre = chunk.of(i), begin = edges.splits[centre], end = edges.splits[centre + 1];
-    const int type = edges.type[centre];
+    const int64_t center = chunk.of(i), begin = edges.splits[center], end = edges.splits[center + 1];
+    const int type = edges.type[center];
     T* t = t_all + i * 4 * columns;
     for (int k = thread; k < ntypes; k += kTileThreads) counts[k] = 0;
     for (int64_t m = thread; m < columns; m += kTileThreads) {
@@ -111,9 +111,9 @@ template <typename T>
 __global__ void __launch_bounds__(kThreads) add_empty(DescriptorTables<T> tables, const int* sel, T* all) {
   const int64_t ntypes = tables.codes.ntypes;
   for (int64_t q = thread_index(); q < ntypes * tables.columns; q += thread_count()) {
-    const int64_t centre = q / tables.columns, m = q % tables.columns;
+    const int64_t center = q / tables.columns, m = q % tables.columns;
     T sum = 0;
-    for (int64_t k = 0; k < ntypes; ++k) sum += T(sel[k]) * tables.empty[(centre * ntypes + k) * tables.columns + m];
+    for (int64_t k = 0; k < ntypes; ++k) sum += T(sel[k]) * tables.empty[(center * ntypes + k) * tables.columns + m];
     all[q] = sum;
   }
 }

@@ -9,13 +9,13 @@ namespace {
 
 using namespace gpu;
 
-/// One warp for an atom: the edges that begin at it, then those that end at it. A neighbour that is no atom makes the
-/// force on the centre NaN.
+/// One warp for an atom: the edges that begin at it, then those that end at it. A neighbor that is no atom makes the
+/// force on the center NaN.
 __global__ void __launch_bounds__(kThreads)
     sum_force(EdgeList edges, Incoming incoming, const double* edge_grad, double* force) {
   for (int64_t i = warp_index(); i < edges.natoms; i += warp_count()) {
     double sum[3] = {0, 0, 0};
-    if (i < edges.ncentres) {
+    if (i < edges.ncenters) {
       for (int64_t e = edges.edge_splits[i] + lane_index(); e < edges.edge_splits[i + 1]; e += kWarp) {
         const bool known = edges.neighbor[e] >= 0 && edges.neighbor[e] < edges.natoms;
         for (int a = 0; a < 3; ++a) sum[a] += known ? edge_grad[3 * e + a] : NAN;
@@ -30,7 +30,7 @@ __global__ void __launch_bounds__(kThreads)
 }
 
 __global__ void __launch_bounds__(kThreads) spread_grad(EdgeList edges, const double* grad, double* edge_grad) {
-  for (int64_t c = warp_index(); c < edges.ncentres; c += warp_count()) {
+  for (int64_t c = warp_index(); c < edges.ncenters; c += warp_count()) {
     const double own[3] = {grad[3 * c], grad[3 * c + 1], grad[3 * c + 2]};
     for (int64_t e = edges.edge_splits[c] + lane_index(); e < edges.edge_splits[c + 1]; e += kWarp) {
       const int64_t j = edges.neighbor[e];
@@ -48,7 +48,7 @@ void edge_force(const GpuDevice& device, const EdgeList& edges, const double* ed
 }
 
 void edge_force_grad(const GpuDevice& device, const EdgeList& edges, const double* grad, double* edge_grad) {
-  launch(device, grid_of_warps(edges.ncentres), spread_grad, edges, grad, edge_grad);
+  launch(device, grid_of_warps(edges.ncenters), spread_grad, edges, grad, edge_grad);
 }
 
 }  // namespace deepmd

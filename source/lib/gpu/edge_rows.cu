@@ -11,11 +11,11 @@ using namespace gpu;
 
 enum class Map { kRows, kGrad, kTangent };
 
-/// One warp goes through the row of a centre; an edge of no length has no environment, its numbers are NaN.
+/// One warp goes through the row of a center; an edge of no length has no environment, its numbers are NaN.
 template <Map kMap>
 __global__ void __launch_bounds__(kThreads) map_rows(EdgeRows edges, const double* in, double* out) {
   constexpr int kIn = kMap == Map::kGrad ? 4 : 3, kOut = kMap == Map::kGrad ? 3 : 4;
-  for (int64_t c = warp_index(); c < edges.ncentres; c += warp_count()) {
+  for (int64_t c = warp_index(); c < edges.ncenters; c += warp_count()) {
     const int type = edges.type[c];
     const bool known = type >= 0 && type < edges.ntypes;
     const RowScale scale = known ? RowScale{edges.avg[type], 1 / edges.std_radial[type], 1 / edges.std_angular[type]}
@@ -43,7 +43,7 @@ __global__ void __launch_bounds__(kThreads) map_rows(EdgeRows edges, const doubl
 template <Map kMap>
 void run(const GpuDevice& device, const EdgeRows& edges, const double* in, double* out) {
   check_cutoff(edges.cutoff);
-  launch(device, grid_of_warps(edges.ncentres), map_rows<kMap>, edges, in, out);
+  launch(device, grid_of_warps(edges.ncenters), map_rows<kMap>, edges, in, out);
 }
 
 }  // namespace

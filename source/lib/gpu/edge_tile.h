@@ -8,12 +8,12 @@
 namespace deepmd::gpu {
 
 constexpr int kTileThreads = 128;
-/// Edges of a centre that a block looks at together, one for a thread.
+/// Edges of a center that a block looks at together, one for a thread.
 constexpr int kTileEdges = kTileThreads;
-/// Runs of them, neighbouring edges in one cell, whose moments or products are held together.
+/// Runs of them, neighboring edges in one cell, whose moments or products are held together.
 constexpr int kTileRuns = 32;
 
-/// Edges of a centre, in shared memory.
+/// Edges of a center, in shared memory.
 struct EdgeTile {
   double row[kTileEdges][4];
   double u[kTileEdges];       ///< place in the panel, in [-1, 1]
@@ -38,9 +38,9 @@ __device__ __forceinline__ RowScale scale_of(const DescriptorTables<T>& tables, 
   return {tables.avg[type], 1 / tables.std_radial[type], 1 / tables.std_angular[type]};
 }
 
-/// Every thread of the block loads edge e of a centre, if it is before `end`, into the tile.
+/// Every thread of the block loads edge e of a center, if it is before `end`, into the tile.
 template <typename T>
-__device__ __forceinline__ OwnEdge load_edge(const DescriptorTables<T>& tables, const RowEdges& edges, int centre_type,
+__device__ __forceinline__ OwnEdge load_edge(const DescriptorTables<T>& tables, const RowEdges& edges, int center_type,
                                              int64_t e, int64_t end, EdgeTile& tile, Number* too_near) {
   const int k = int(threadIdx.x);
   OwnEdge own{};
@@ -50,16 +50,16 @@ __device__ __forceinline__ OwnEdge load_edge(const DescriptorTables<T>& tables, 
     for (int a = 0; a < 3; ++a) own.vec[a] = edges.vec[3 * e + a];
     const double r = sqrt(own.vec[0] * own.vec[0] + own.vec[1] * own.vec[1] + own.vec[2] * own.vec[2]);
     own.factors = environment_factors(r, tables.cutoff.rcut_smth, tables.cutoff.rcut);
-    scaled_row(own.factors, own.vec, scale_of(tables, centre_type), tile.row[k]);
+    scaled_row(own.factors, own.vec, scale_of(tables, center_type), tile.row[k]);
     const int type = edges.type[edges.neighbor[e]];
-    if (interacts(centre_type, type, tables.codes)) {
+    if (interacts(center_type, type, tables.codes)) {
       own.neighbor_type = type;
       const double s = tile.row[k][0];
       if (s < tables.end) {
         const int64_t last = tables.npanels - 1, panel = min(int64_t(panel_of(s, tables.panels)), last);
         const Interval interval = interval_of(int(panel), tables.panels);
         own.u_scale = 2 / interval.width;
-        own.cell = int32_t(code_of(centre_type, type, tables.codes) * tables.npanels + panel);
+        own.cell = int32_t(code_of(center_type, type, tables.codes) * tables.npanels + panel);
         tile.u[k] = (s - interval.start) * own.u_scale - 1;
       } else if (too_near != nullptr) {
         lower(too_near, Number(e));

@@ -29,12 +29,12 @@ __device__ int frame_of(const FrameSplits& frames, int64_t atom) {
   return low;
 }
 
-/// One warp for an atom gathers the edges that end at it. A neighbour that is no atom makes the centre's virial NaN.
+/// One warp for an atom gathers the edges that end at it. A neighbor that is no atom makes the center's virial NaN.
 __global__ void __launch_bounds__(kThreads) sum_virial(EdgeList edges, Incoming incoming, const double* edge_grad,
                                                        const double* edge_vec, double* atom_virial) {
   for (int64_t i = warp_index(); i < edges.natoms; i += warp_count()) {
     double sum[9] = {};
-    if (i < edges.ncentres) {
+    if (i < edges.ncenters) {
       for (int64_t e = edges.edge_splits[i] + lane_index(); e < edges.edge_splits[i + 1]; e += kWarp) {
         if (edges.neighbor[e] < 0 || edges.neighbor[e] >= edges.natoms) sum[0] = NAN;
       }
@@ -74,7 +74,7 @@ __global__ void __launch_bounds__(kThreads)
 __global__ void __launch_bounds__(kThreads)
     spread_grad(EdgeList edges, FrameSplits frames, const double* grad, const double* grad_atom, const double* edge_vec,
                 double* edge_grad) {
-  for (int64_t c = warp_index(); c < edges.ncentres; c += warp_count()) {
+  for (int64_t c = warp_index(); c < edges.ncenters; c += warp_count()) {
     const double* total = grad + 9 * int64_t(frame_of(frames, c));
     for (int64_t e = edges.edge_splits[c] + lane_index(); e < edges.edge_splits[c + 1]; e += kWarp) {
       const int64_t j = edges.neighbor[e];
@@ -115,7 +115,7 @@ void edge_virial(const GpuDevice& device, const EdgeList& edges, const FrameSpli
 
 void edge_virial_grad(const GpuDevice& device, const EdgeList& edges, const FrameSplits& frames, const double* grad,
                       const double* grad_atom, const double* edge_vec, double* edge_grad) {
-  launch(device, grid_of_warps(edges.ncentres), spread_grad, edges, frames, grad, grad_atom, edge_vec, edge_grad);
+  launch(device, grid_of_warps(edges.ncenters), spread_grad, edges, frames, grad, grad_atom, edge_vec, edge_grad);
 }
 
 }  // namespace deepmd

@@ -3,14 +3,14 @@
 #include <cmath>
 
 #include "gpu/store_rows.h"
-#include "math/normalised_slot.h"
+#include "math/normalized_slot.h"
 
 namespace deepmd {
 namespace {
 
 using namespace gpu;
 
-// What a slot holds that no edge of the centre's row fills.
+// What a slot holds that no edge of the center's row fills.
 constexpr int32_t kEmpty = -1;
 constexpr int32_t kUnusable = -2;
 
@@ -21,7 +21,7 @@ struct Blocks {
   const int* start;  ///< [ntypes + 1]
 };
 
-/// How many edges from `e` on have neighbours of type t; all lanes get it.
+/// How many edges from `e` on have neighbors of type t; all lanes get it.
 __device__ int64_t count_edges(const DeviceNeighbors& neighbors, const int* type, int nall, int t, int64_t e,
                                int64_t row_end) {
   for (const int64_t first = e;;) {
@@ -33,7 +33,7 @@ __device__ int64_t count_edges(const DeviceNeighbors& neighbors, const int* type
   }
 }
 
-/// One warp for a centre: which edge of its row fills each slot, place [nslots].
+/// One warp for a center: which edge of its row fills each slot, place [nslots].
 __global__ void __launch_bounds__(kThreads)
     match_slots(Atoms atoms, DeviceNeighbors neighbors, Blocks blocks, int* nlist, int32_t* place) {
   for (int64_t c = warp_index(); c < int64_t(atoms.nframes) * atoms.nloc; c += warp_count()) {
@@ -80,7 +80,7 @@ __device__ Slot<T, kColumns> slot_of(const double* d, const Cutoff& cutoff, cons
   Slot<T, kColumns> slot;
   const double vec[3] = {d[0], d[1], d[2]};
   const double r = sqrt(vec[0] * vec[0] + vec[1] * vec[1] + vec[2] * vec[2]);
-  normalised_slot<kColumns>(vec, r >= kCoincident ? r : double(NAN), cutoff.rcut_smth, cutoff.rcut, davg, dstd,
+  normalized_slot<kColumns>(vec, r >= kCoincident ? r : double(NAN), cutoff.rcut_smth, cutoff.rcut, davg, dstd,
                             slot.descrpt, slot.descrpt_deriv);
   for (int a = 0; a < 3; ++a) slot.rij[a] = T(vec[a]);
   return slot;
@@ -136,11 +136,11 @@ void env_mat(const GpuDevice& device, const Atoms& atoms, const DeviceNeighbors&
   std::vector<int> start{0};
   for (const int count : spec.sel) start.push_back(start.back() + count);
   const int nnei = start.back(), ntypes = int(spec.sel.size());
-  const int64_t centres = int64_t(atoms.nframes) * atoms.nloc, nslots = centres * nnei;
+  const int64_t centers = int64_t(atoms.nframes) * atoms.nloc, nslots = centers * nnei;
   if (nslots == 0) return;
   const Blocks blocks{ntypes, nnei, copy_to_device(device, start.data(), int64_t(start.size()))};
   int32_t* place = device.allocate<int32_t>(nslots);
-  launch(device, grid_of_warps(centres), match_slots, atoms, neighbors, blocks, out.nlist, place);
+  launch(device, grid_of_warps(centers), match_slots, atoms, neighbors, blocks, out.nlist, place);
   launch(device, grid_of_threads(nslots), fill_slots<T, kColumns>,
          Source<T>{atoms, neighbors, spec.cutoff, spec.davg, spec.dstd, nnei, place}, out);
 }

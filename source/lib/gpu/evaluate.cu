@@ -58,14 +58,14 @@ template <typename T, typename F>
 class Evaluator {
  public:
   Evaluator(const GpuDevice& device, const TabulatedModel<T, F>& model, const RowEdges& edges, const F* extra,
-            const Evaluation& out, int64_t centres_at_once)
+            const Evaluation& out, int64_t centers_at_once)
       : device_(device),
         model_(model),
         tables_(make_tables(device, model.descriptor)),
         edges_(edges),
         extra_(extra),
         out_(out),
-        most_(std::min(std::max<int64_t>(centres_at_once, 1), edges.ncentres)) {
+        most_(std::min(std::max<int64_t>(centers_at_once, 1), edges.ncenters)) {
     const int64_t columns = model.descriptor.columns;
     t_ = device.allocate<T>(most_ * 4 * columns);
     t_grad_ = device.allocate<T>(most_ * 4 * columns);
@@ -78,10 +78,10 @@ class Evaluator {
   /// `frames.splits` on the host.
   void run(const FrameSplits& frames) {
     if (model_.fitting.size() == 1) {
-      fit_all(model_.fitting[0], nullptr, 0, edges_.ncentres);
+      fit_all(model_.fitting[0], nullptr, 0, edges_.ncenters);
     } else {
       const int64_t nnets = int64_t(model_.fitting.size());
-      const Incoming by_type = incoming_items(device_, nnets, edges_.ncentres, edges_.type);
+      const Incoming by_type = incoming_items(device_, nnets, edges_.ncenters, edges_.type);
       const std::vector<int64_t> splits = read_back(device_, by_type.splits, nnets + 1);
       for (int64_t k = 0; k < nnets; ++k) fit_all(model_.fitting[k], by_type.items, splits[k], splits[k + 1]);
     }
@@ -93,7 +93,7 @@ class Evaluator {
   }
 
  private:
-  /// Centres [begin, end), of `order` unless that is null, through a net, a chunk at a time.
+  /// Centers [begin, end), of `order` unless that is null, through a net, a chunk at a time.
   void fit_all(const FittingNet<F>& net, const uint32_t* order, int64_t begin, int64_t end) {
     if (begin == end) return;
     const double* atom_bias = copy_to_device(device_, net.atom_bias, int64_t(tables_.codes.ntypes));
@@ -107,7 +107,7 @@ class Evaluator {
   }
 
   [[noreturn]] void throw_edge(const FrameSplits& frames, int64_t edge) const {
-    const std::vector<int64_t> rows = read_back(device_, edges_.splits, edges_.ncentres + 1);
+    const std::vector<int64_t> rows = read_back(device_, edges_.splits, edges_.ncenters + 1);
     const int64_t own = std::upper_bound(rows.begin(), rows.end(), edge) - rows.begin() - 1;
     const int64_t other = fetch(device_, edges_.neighbor + edge);
     const std::vector<double> vec = read_back(device_, edges_.vec + 3 * edge, 3);
@@ -123,7 +123,7 @@ class Evaluator {
   const RowEdges edges_;
   const F* extra_;
   const Evaluation out_;
-  const int64_t most_;  // centres of a chunk
+  const int64_t most_;  // centers of a chunk
   T *t_, *t_grad_;
   F* descriptors_;
   double* edge_grad_;
@@ -133,9 +133,9 @@ class Evaluator {
 /// Searches, and then evaluates what was found.
 template <typename T, typename F, typename Search>
 void evaluate_rows(const GpuDevice& device, const TabulatedModel<T, F>& model, RowEdges edges,
-                   const FrameSplits& frames, const F* extra, const Evaluation& out, int64_t centres_at_once,
+                   const FrameSplits& frames, const F* extra, const Evaluation& out, int64_t centers_at_once,
                    const Search& search) {
-  int64_t* splits = device.allocate<int64_t>(edges.ncentres + 1);
+  int64_t* splits = device.allocate<int64_t>(edges.ncenters + 1);
   EdgeRoom room{};
   const std::vector<int> most = search(splits, [&](int64_t nedge) {
     edges.nedge = nedge;
@@ -146,17 +146,17 @@ void evaluate_rows(const GpuDevice& device, const TabulatedModel<T, F>& model, R
   edges.splits = splits;
   edges.neighbor = room.neighbor;
   edges.vec = room.edge_vec;
-  Evaluator<T, F>(device, model, edges, extra, out, centres_at_once).run(frames);
+  Evaluator<T, F>(device, model, edges, extra, out, centers_at_once).run(frames);
 }
 
 }  // namespace
 
 template <typename T, typename F>
 void evaluate(const GpuDevice& device, const TabulatedModel<T, F>& model, const FrameBatch& batch, const F* extra,
-              const Evaluation& out, int64_t centres_at_once) {
+              const Evaluation& out, int64_t centers_at_once) {
   const int64_t natoms = batch.frame_splits[batch.nframes];
   evaluate_rows(device, model, {natoms, natoms, 0, nullptr, nullptr, nullptr, batch.type},
-                {batch.nframes, batch.frame_splits}, extra, out, centres_at_once,
+                {batch.nframes, batch.frame_splits}, extra, out, centers_at_once,
                 [&](int64_t* splits, const MakeRoom& make_room) {
                   return batch_neighbors(device, batch, model.descriptor.cutoff.rcut, splits, make_room);
                 });
@@ -164,10 +164,10 @@ void evaluate(const GpuDevice& device, const TabulatedModel<T, F>& model, const 
 
 template <typename T, typename F>
 void evaluate(const GpuDevice& device, const TabulatedModel<T, F>& model, const NeighborList& list, const F* extra,
-              const Evaluation& out, int64_t centres_at_once) {
+              const Evaluation& out, int64_t centers_at_once) {
   const int splits[2] = {0, int(list.nall)};
   evaluate_rows(device, model, {list.nloc, list.nall, 0, nullptr, nullptr, nullptr, list.type}, {1, splits}, extra, out,
-                centres_at_once, [&](int64_t* rows, const MakeRoom& make_room) {
+                centers_at_once, [&](int64_t* rows, const MakeRoom& make_room) {
                   return listed_neighbors(device, list, model.descriptor.cutoff.rcut, rows, make_room);
                 });
 }

@@ -29,10 +29,10 @@ __global__ void __launch_bounds__(kThreads) finish_layer(Finish<F> layer, Chunk 
     const int64_t m = q % layer.n_out;
     F x = out[q];
     if (layer.type != nullptr) {
-      const int64_t centre = chunk.of(q / layer.n_out);
-      x += layer.bias[layer.type[centre] * layer.n_out + m];
+      const int64_t center = chunk.of(q / layer.n_out);
+      x += layer.bias[layer.type[center] * layer.n_out + m];
       for (int64_t k = 0; k < layer.nextra; ++k) {
-        x += layer.extra[centre * layer.nextra + k] * layer.extra_matrix[k * layer.n_out + m];
+        x += layer.extra[center * layer.nextra + k] * layer.extra_matrix[k * layer.n_out + m];
       }
     } else {
       x += layer.bias[m];
@@ -44,7 +44,7 @@ __global__ void __launch_bounds__(kThreads) finish_layer(Finish<F> layer, Chunk 
   }
 }
 
-/// A warp for each centre.
+/// A warp for each center.
 template <typename F>
 __global__ void __launch_bounds__(kThreads)
     sum_energy(Chunk chunk, int64_t width, const int* type, const double* atom_bias, const F* out, const F* matrix,
@@ -53,12 +53,12 @@ __global__ void __launch_bounds__(kThreads)
     double sum = 0;
     for (int64_t m = lane_index(); m < width; m += kWarp) sum += double(out[i * width + m]) * double(matrix[m]);
     sum = warp_sum(sum);
-    const int64_t centre = chunk.of(i);
-    if (lane_index() == 0) atom_energy[centre] = atom_bias[type[centre]] + sum;
+    const int64_t center = chunk.of(i);
+    if (lane_index() == 0) atom_energy[center] = atom_bias[type[center]] + sum;
   }
 }
 
-/// slope [n, width] *= dE/d out: `row` of every centre, or else `grad` [n, width].
+/// slope [n, width] *= dE/d out: `row` of every center, or else `grad` [n, width].
 template <typename F>
 __global__ void __launch_bounds__(kThreads) to_inside(int64_t n, int64_t width, const F* row, const F* grad, F* slope) {
   for (int64_t q = thread_index(); q < n * width; q += thread_count()) {
@@ -66,7 +66,7 @@ __global__ void __launch_bounds__(kThreads) to_inside(int64_t n, int64_t width, 
   }
 }
 
-/// grad [n, width] = `row` of every centre.
+/// grad [n, width] = `row` of every center.
 template <typename F>
 __global__ void __launch_bounds__(kThreads) repeat_row(int64_t n, int64_t width, const F* row, F* grad) {
   for (int64_t q = thread_index(); q < n * width; q += thread_count()) grad[q] = row[q % width];
@@ -75,15 +75,15 @@ __global__ void __launch_bounds__(kThreads) repeat_row(int64_t n, int64_t width,
 }  // namespace
 
 template <typename F>
-ChunkFitting<F>::ChunkFitting(const GpuDevice& device, const FittingNet<F>& net, int64_t ncentres)
+ChunkFitting<F>::ChunkFitting(const GpuDevice& device, const FittingNet<F>& net, int64_t ncenters)
     : device_(device), net_(net) {
   int64_t widest = 0;
   for (const DenseLayer<F>& layer : net.layers) {
     widest = std::max(widest, layer.n_out);
-    layers_.push_back({device.allocate<F>(ncentres * layer.n_out), device.allocate<F>(ncentres * layer.n_out)});
+    layers_.push_back({device.allocate<F>(ncenters * layer.n_out), device.allocate<F>(ncenters * layer.n_out)});
   }
-  grad_ = device.allocate<F>(ncentres * widest);
-  next_grad_ = device.allocate<F>(ncentres * widest);
+  grad_ = device.allocate<F>(ncenters * widest);
+  next_grad_ = device.allocate<F>(ncenters * widest);
 }
 
 template <typename F>

@@ -7,14 +7,14 @@
 
 namespace deepmd::gpu {
 
-/// What goes through a fitting net and back, of any number of centres up to one that it has been made for.
+/// What goes through a fitting net and back, of any number of centers up to one that it has been made for.
 template <typename F>
 class ChunkFitting {
  public:
-  /// The net's matrices, biases and idt are in memory of the device. Makes room for so many centres.
-  ChunkFitting(const GpuDevice& device, const FittingNet<F>& net, int64_t ncentres);
+  /// The net's matrices, biases and idt are in memory of the device. Makes room for so many centers.
+  ChunkFitting(const GpuDevice& device, const FittingNet<F>& net, int64_t ncenters);
 
-  /// d [count, width] = descriptors -> atom_energy of the centres, eV, and d = dE/d descriptors; types and extra [.,
+  /// d [count, width] = descriptors -> atom_energy of the centers, eV, and d = dE/d descriptors; types and extra [.,
   /// nextra] are those of all atoms, atom_bias [ntypes] is on the device too.
   void run(const Chunk& chunk, const int* type, const F* extra, const double* atom_bias, F* d, double* atom_energy);
 

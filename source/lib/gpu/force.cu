@@ -16,7 +16,7 @@ __global__ void __launch_bounds__(kThreads)
     sum_force(SlotShape shape, Incoming incoming, const double* gradient, T* force) {
   for (int64_t i = warp_index(); i < int64_t(shape.nframes) * shape.nall; i += warp_count()) {
     double sum[3] = {0, 0, 0};
-    const int64_t c = centre_of(shape, i);
+    const int64_t c = center_of(shape, i);
     if (c >= 0) {
       for (int64_t slot = c * shape.nnei + lane_index(); slot < (c + 1) * shape.nnei; slot += kWarp) {
         for (int b = 0; b < 3; ++b) sum[b] -= gradient[3 * slot + b];
@@ -30,11 +30,11 @@ __global__ void __launch_bounds__(kThreads)
   }
 }
 
-/// One warp for a centre, one lane for a column of a slot.
+/// One warp for a center, one lane for a column of a slot.
 template <typename T, int kColumns>
 __global__ void __launch_bounds__(kThreads)
     spread_grad(SlotShape shape, const T* grad, const T* in_deriv, const int* nlist, T* grad_net) {
-  for (int64_t c = warp_index(); c < shape.centres(); c += warp_count()) {
+  for (int64_t c = warp_index(); c < shape.centers(); c += warp_count()) {
     const int64_t frame = c / shape.nloc;
     const T* atoms = grad + frame * shape.nall * 3;
     const T* own = atoms + (c - frame * shape.nloc) * 3;
@@ -66,7 +66,7 @@ void slot_force(const GpuDevice& device, const SlotShape& shape, const T* net_de
 template <typename T, int kColumns>
 void slot_force_grad(const GpuDevice& device, const SlotShape& shape, const T* grad, const T* in_deriv,
                      const int* nlist, T* grad_net) {
-  launch(device, grid_of_warps(shape.nnei > 0 ? shape.centres() : 0), spread_grad<T, kColumns>, shape, grad, in_deriv,
+  launch(device, grid_of_warps(shape.nnei > 0 ? shape.centers() : 0), spread_grad<T, kColumns>, shape, grad, in_deriv,
          nlist, grad_net);
 }
 

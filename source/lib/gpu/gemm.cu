@@ -13,7 +13,7 @@ constexpr int kOwnRows = 8, kOwnColumns = 4;
 constexpr int kFromA = kRows * kDepth / kThreads, kFromB = kColumns * kDepth / kThreads;
 static_assert(kRows / kOwnRows * (kColumns / kOwnColumns) == kThreads);
 
-/// Loads of a tile [kDepth, kWidth]: neighbouring threads take neighbours in memory.
+/// Loads of a tile [kDepth, kWidth]: neighboring threads take neighbors in memory.
 template <int kWidth>
 struct TileLoad {
   bool along_depth;  ///< whether memory runs along the sum

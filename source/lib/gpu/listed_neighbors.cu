@@ -25,20 +25,20 @@ __global__ void __launch_bounds__(kThreads) check_atoms(NeighborList list, Numbe
   }
 }
 
-/// Hands the warp everyone on the list of a centre: visit(bool hit, int64_t other, const double vec[3]) is called by
+/// Hands the warp everyone on the list of a center: visit(bool hit, int64_t other, const double vec[3]) is called by
 /// all lanes together. An entry that is no other atom is passed over; returns whether this lane met one.
 template <typename Visit>
-__device__ __forceinline__ bool visit_list(const NeighborList& list, double rcut, int64_t centre, const Visit& visit) {
-  const int64_t begin = max(list.list_splits[centre], int64_t(0));
-  const int64_t end = min(list.list_splits[centre + 1], list.list_length);
-  const double own[3] = {list.coord[3 * centre], list.coord[3 * centre + 1], list.coord[3 * centre + 2]};
+__device__ __forceinline__ bool visit_list(const NeighborList& list, double rcut, int64_t center, const Visit& visit) {
+  const int64_t begin = max(list.list_splits[center], int64_t(0));
+  const int64_t end = min(list.list_splits[center + 1], list.list_length);
+  const double own[3] = {list.coord[3 * center], list.coord[3 * center + 1], list.coord[3 * center + 2]};
   bool wrong = false;
   for (int64_t first = begin; first < end; first += kWarp) {
     const int64_t k = first + lane_index();
-    int64_t other = k < end ? int64_t(list.neighbor[k]) : centre;
-    const bool known = other >= 0 && other < list.nall && other != centre;
+    int64_t other = k < end ? int64_t(list.neighbor[k]) : center;
+    const bool known = other >= 0 && other < list.nall && other != center;
     wrong = wrong || (k < end && !known);
-    if (!known) other = centre;
+    if (!known) other = center;
     double vec[3];
     for (int a = 0; a < 3; ++a) vec[a] = list.coord[3 * other + a] - own[a];
     const bool hit = known && vec[0] * vec[0] + vec[1] * vec[1] + vec[2] * vec[2] < rcut * rcut;
@@ -53,7 +53,7 @@ __device__ __forceinline__ int counted_type(const NeighborList& list, int64_t at
   return type >= 0 && type < list.ntypes ? type : 0;
 }
 
-/// One warp for a centre: lengths [nloc] of the rows.
+/// One warp for a center: lengths [nloc] of the rows.
 __global__ void __launch_bounds__(kRowThreads)
     count_rows(NeighborList list, double rcut, char* memory, int64_t bytes, int64_t* lengths, Number* record) {
   int* share = reinterpret_cast<int*>(own_memory(memory, bytes));
@@ -118,7 +118,7 @@ class Listed {
     const int64_t listed = int64_t(std::min(record[kBadListed], Number(list_.nloc)));
     if (record[kCoincidentRow] < Number(listed)) throw_fault_of_row(int64_t(record[kCoincidentRow]));
     if (listed < list_.nloc) throw_bad_listed(listed);
-    most.assign(record.begin() + kMost, record.end());
+    most.assign(record.begin() + kMax, record.end());
     return int64_t(record[kEdges]);
   }
 
@@ -141,23 +141,23 @@ class Listed {
     if (record[kBadSplits] != kNone) throw_list_splits(list_.list_length);
   }
 
-  void throw_bad_listed(int64_t centre) const {
-    const std::vector<int64_t> splits = read_back(device_, list_.list_splits + centre, 2);
+  void throw_bad_listed(int64_t center) const {
+    const std::vector<int64_t> splits = read_back(device_, list_.list_splits + center, 2);
     for (const int32_t other : read_back(device_, list_.neighbor + splits[0], splits[1] - splits[0])) {
-      if (other < 0 || other >= list_.nall || other == centre) throw_listed(list_.nall, other, centre);
+      if (other < 0 || other >= list_.nall || other == center) throw_listed(list_.nall, other, center);
     }
   }
 
-  /// Writes one row, and names the first that is at the centre's position or in it twice.
-  void throw_fault_of_row(int64_t centre) {
+  /// Writes one row, and names the first that is at the center's position or in it twice.
+  void throw_fault_of_row(int64_t center) {
     int32_t* neighbor = device_.allocate<int32_t>(longest_);
     double* edge_vec = device_.allocate<double>(3 * longest_);
-    write(nullptr, centre, {neighbor, edge_vec});
+    write(nullptr, center, {neighbor, edge_vec});
     const std::vector<int32_t> others = read_back(device_, static_cast<const int32_t*>(neighbor), longest_);
     const std::vector<double> vec = read_back(device_, static_cast<const double*>(edge_vec), 3 * longest_);
     for (int64_t e = 0; e < longest_; ++e) {
-      if (dot(&vec[3 * e], &vec[3 * e]) < kCoincident * kCoincident) throw_coincident(0, centre, others[e]);
-      if (e > 0 && others[e] == others[e - 1]) throw_listed_twice(others[e], centre);
+      if (dot(&vec[3 * e], &vec[3 * e]) < kCoincident * kCoincident) throw_coincident(0, center, others[e]);
+      if (e > 0 && others[e] == others[e - 1]) throw_listed_twice(others[e], center);
     }
   }
 

@@ -17,9 +17,9 @@ namespace {
 
 using namespace gpu;
 
-/// The row of a stored atom, or -1 where it is no centre.
+/// The row of a stored atom, or -1 where it is no center.
 __device__ int64_t row_of(const SearchFrame& frame, int index) {
-  return index < frame.nloc ? frame.first_centre + index : -1;
+  return index < frame.nloc ? frame.first_center + index : -1;
 }
 
 /// One warp for an atom: lengths [rows] of the rows.
@@ -87,7 +87,7 @@ class Searching {
     const int64_t f = int64_t(input_.frames.size());
     std::copy(periodic.begin(), periodic.end(), frame.periodic);
     frame.first_atom = next_atom_;
-    frame.first_centre = rows_;
+    frame.first_center = rows_;
     frame.offset = offset;
     frame.nall = nall;
     frame.nloc = nloc;
@@ -127,7 +127,7 @@ class Searching {
     longest_ = int64_t(record[kLongestRow]);
     if (longest_ > kLongestRowAllowed) throw_too_many(0, double(longest_));
     if (refuse_coincident && record[kCoincidentRow] != kNone) name_coincident(int64_t(record[kCoincidentRow]));
-    most.assign(record.begin() + kMost, record.end());
+    most.assign(record.begin() + kMax, record.end());
     return int64_t(record[kEdges]);
   }
 
@@ -191,10 +191,10 @@ class Searching {
     const std::vector<int32_t> others = read_back(device_, static_cast<const int32_t*>(neighbor), longest_);
     const std::vector<double> vec = read_back(device_, static_cast<const double*>(edge_vec), 3 * longest_);
     const auto frame = std::find_if(input_.frames.begin(), input_.frames.end(),
-                                    [row](const SearchFrame& f) { return row < f.first_centre + f.nloc; });
+                                    [row](const SearchFrame& f) { return row < f.first_center + f.nloc; });
     int64_t e = 0;
     while (dot(&vec[3 * e], &vec[3 * e]) >= kCoincident * kCoincident) ++e;
-    throw_coincident(frame - input_.frames.begin(), row - frame->first_centre, others[e] - frame->offset);
+    throw_coincident(frame - input_.frames.begin(), row - frame->first_center, others[e] - frame->offset);
   }
 
   void write(const int64_t* edge_splits, int64_t only, const EdgeRoom& room) {
@@ -208,7 +208,7 @@ class Searching {
   const GpuDevice& device_;
   SearchInput input_;
   Number* record_;
-  std::vector<double> expected_;  // neighbours of an atom of each frame, or 0
+  std::vector<double> expected_;  // neighbors of an atom of each frame, or 0
   std::optional<std::pair<int64_t, std::string>> bad_cell_;
   AtomBins atoms_{};
   int64_t next_atom_ = 0, rows_ = 0, longest_ = 0;

@@ -11,20 +11,20 @@ namespace deepmd::gpu {
 struct PairRows {
   EdgeTypes edges;
   const double* rows;       ///< [nedge, 4]
-  const int32_t* neighbor;  ///< [nedge], the neighbours' types; -1 for what is none
+  const int32_t* neighbor;  ///< [nedge], the neighbors' types; -1 for what is none
   int ntypes;
   double inverse_unit;  ///< of the panels
   int octave_bits;      ///< the logarithm of the panels of an octave
 };
 
-/// With the types of the neighbours looked up, in memory of the device.
+/// With the types of the neighbors looked up, in memory of the device.
 PairRows make_pair_rows(const GpuDevice& device, const EdgeTypes& edges, const double* rows, int ntypes,
                         const PairPanels& panels);
 
 /// Where a pair of edges lies.
 struct PairAngle {
   double theta;
-  int64_t code;   ///< -1 for neighbours of no type
+  int64_t code;   ///< -1 for neighbors of no type
   int64_t panel;  ///< not negative; beyond all panels where theta is not finite
 };
 

@@ -35,7 +35,7 @@ namespace {
 using namespace gpu;
 
 // Of the panels that there could be: more would take more than a gibibyte.
-constexpr int64_t kMostPanels = int64_t(1) << 27;
+constexpr int64_t kMaxPanels = int64_t(1) << 27;
 constexpr unsigned kMeasuringBlocks = 1024;
 
 /// Of all rows.
@@ -61,9 +61,9 @@ __global__ void __launch_bounds__(kThreads) measure_rows(int64_t nedge, const do
   atomicMax(&extent->longest, bits);
 }
 
-/// One block for a centre, a warp for the pairs of an edge with those from it on.
+/// One block for a center, a warp for the pairs of an edge with those from it on.
 __global__ void __launch_bounds__(kThreads) mark_cells(PairRows of, int64_t npanels, int64_t* has_cell) {
-  for (int64_t c = blockIdx.x; c < of.edges.ncentres; c += gridDim.x) {
+  for (int64_t c = blockIdx.x; c < of.edges.ncenters; c += gridDim.x) {
     const int64_t end = of.edges.edge_splits[c + 1];
     for (int64_t j = of.edges.edge_splits[c] + threadIdx.x / kWarp; j < end; j += blockDim.x / kWarp) {
       for (int64_t k = j + lane_index(); k < end; k += kWarp) {
@@ -112,7 +112,7 @@ void pair_cells(const GpuDevice& device, const EdgeTypes& edges, const double* r
                 const PairPanels& panels, const MakePairCellRoom& make_room) {
   check_pair_panels(panels);
   const int64_t npanels = count_panels(device, edges.nedge, rows, panels), ncodes = int64_t(ntypes) * ntypes;
-  if (npanels > kMostPanels / std::max<int64_t>(ncodes, 1)) {
+  if (npanels > kMaxPanels / std::max<int64_t>(ncodes, 1)) {
     throw InputError("pairs: " + std::to_string(npanels) + " panels of " + std::to_string(ncodes) +
                      " pairs of types are more than a GPU sorts; expected larger or fewer panels, or shorter rows");
   }
@@ -120,7 +120,7 @@ void pair_cells(const GpuDevice& device, const EdgeTypes& edges, const double* r
   int64_t* cell_of = device.allocate<int64_t>(nkeys + 1);
   check(cudaMemsetAsync(cell_of, 0, sizeof(int64_t) * size_t(nkeys + 1), stream_of(device)), "cudaMemsetAsync");
   const PairRows of = make_pair_rows(device, edges, rows, ntypes, panels);
-  launch(device, grid_of_blocks(edges.ncentres, kThreads), mark_cells, of, npanels, cell_of);
+  launch(device, grid_of_blocks(edges.ncenters, kThreads), mark_cells, of, npanels, cell_of);
   exclusive_sums(device, nkeys, cell_of, cell_of);
   const PairCellRoom out = make_room(fetch(device, cell_of + nkeys));
   launch(device, grid_of_threads(nkeys), write_cells, nkeys, npanels, panels, static_cast<const int64_t*>(cell_of),

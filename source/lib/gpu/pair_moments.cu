@@ -13,8 +13,8 @@ namespace {
 
 using namespace gpu;
 
-// Shared memory that coefficients of a centre may take; more of them lie in memory, of so many blocks only.
-constexpr size_t kMostShared = 64 * 1024;
+// Shared memory that coefficients of a center may take; more of them lie in memory, of so many blocks only.
+constexpr size_t kMaxShared = 64 * 1024;
 constexpr int64_t kBlocksInMemory = 1024;
 
 /// The cells and how to find them.
@@ -101,11 +101,11 @@ __device__ __forceinline__ double sums_of_lanes(double (&value)[kHeld]) {
   }
 }
 
-/// What a block works in: some pairs of a centre, and their sums.
+/// What a block works in: some pairs of a center, and their sums.
 template <int kTerms, bool kTangent>
 struct PairWork {
-  double theta[PairSort::kMost];
-  double change[kTangent ? PairSort::kMost : 1];
+  double theta[PairSort::kMax];
+  double change[kTangent ? PairSort::kMax : 1];
   double carry[PairSort::kWarps][kTerms];  // sums of each warp's first cell, where it is the last of the warp before
   int64_t carry_cell[PairSort::kWarps];
   PairSort pairs;
@@ -154,7 +154,7 @@ struct PairWork {
     return s;
   }
 
-  /// Adds the moments of the pairs, which are sorted, to those of the centre: each warp those of its window; what it
+  /// Adds the moments of the pairs, which are sorted, to those of the center: each warp those of its window; what it
   /// has of a cell that began in a window before is added when that is done.
   __device__ void add(const uint16_t* sorted, int count, const CellIndex& cells, double* moments) {
     const int warp = int(threadIdx.x) / kWarp, lane = lane_index(), begin = warp * PairSort::window(count);
@@ -184,20 +184,20 @@ struct PairWork {
   }
 };
 
-/// One block for a centre, some pairs after others.
+/// One block for a center, some pairs after others.
 template <int kTerms, bool kTangent>
 __global__ void __launch_bounds__(kThreads, kTerms <= 16 ? 3 : 1)
     sum_pairs(PairRows of, CellIndex cells, int cell_bits, const double* v, double* moments) {
   using Work = PairWork<kTerms, kTangent>;
   Work& work = *shared_memory<Work>();
   const int64_t size = cells.ncell * cells.terms;
-  for (int64_t c = blockIdx.x; c < of.edges.ncentres; c += gridDim.x) {
+  for (int64_t c = blockIdx.x; c < of.edges.ncenters; c += gridDim.x) {
     const int64_t begin = of.edges.edge_splits[c], n = of.edges.edge_splits[c + 1] - begin, npairs = n * (n + 1) / 2;
     double* own = moments + c * size;
     for (int64_t k = threadIdx.x; k < size; k += kThreads) own[k] = 0;
     bool lost = false;
-    for (int64_t first = 0; first < npairs; first += PairSort::kMost) {
-      const int count = int(npairs - first < PairSort::kMost ? npairs - first : PairSort::kMost);
+    for (int64_t first = 0; first < npairs; first += PairSort::kMax) {
+      const int count = int(npairs - first < PairSort::kMax ? npairs - first : PairSort::kMax);
       lost |= work.load(of, cells, v, begin, first, count);
       __syncthreads();
       work.add(work.pairs.sort(count, cell_bits), count, cells, own);
@@ -210,8 +210,8 @@ __global__ void __launch_bounds__(kThreads, kTerms <= 16 ? 3 : 1)
 }
 
 /// Of sums that the change of theta weighs: those of the change of theta T_q.
-__global__ void __launch_bounds__(kThreads) transpose_slopes(int64_t ncentres, CellIndex cells, double* moments) {
-  for (int64_t k = thread_index(); k < ncentres * cells.ncell; k += thread_count()) {
+__global__ void __launch_bounds__(kThreads) transpose_slopes(int64_t ncenters, CellIndex cells, double* moments) {
+  for (int64_t k = thread_index(); k < ncenters * cells.ncell; k += thread_count()) {
     slope_transposed(cells.terms, cells.place[k % cells.ncell], moments + k * cells.terms);
   }
 }
@@ -219,7 +219,7 @@ __global__ void __launch_bounds__(kThreads) transpose_slopes(int64_t ncentres, C
 template <int kTerms, bool kTangent>
 void sum_pairs_of(const GpuDevice& device, const PairRows& of, const CellIndex& cells, const double* v,
                   double* moments) {
-  launch(device, grid_of_blocks(of.edges.ncentres, kThreads, sizeof(PairWork<kTerms, kTangent>)),
+  launch(device, grid_of_blocks(of.edges.ncenters, kThreads, sizeof(PairWork<kTerms, kTangent>)),
          sum_pairs<kTerms, kTangent>, of, cells, bits_of(uint64_t(cells.ncell)), v, moments);
 }
 
@@ -250,13 +250,13 @@ __device__ __forceinline__ double series(const double* e, int terms, double u) {
   return fma(u, next, e[0] - after);
 }
 
-/// One block for a centre, a warp for an edge: it gathers what the pairs with all edges of the centre give it, each of
+/// One block for a center, a warp for an edge: it gathers what the pairs with all edges of the center give it, each of
 /// which is looked at from both of its edges.
 __global__ void __launch_bounds__(kThreads)
     pull_rows(PairRows of, CellIndex cells, const double* moments_grad, double* memory, double* rows_grad) {
   const int64_t stride = stride_of(cells.terms);
   double* slopes = memory == nullptr ? shared_memory<double>() : memory + blockIdx.x * cells.ncell * stride;
-  for (int64_t c = blockIdx.x; c < of.edges.ncentres; c += gridDim.x) {
+  for (int64_t c = blockIdx.x; c < of.edges.ncenters; c += gridDim.x) {
     for (int64_t cell = threadIdx.x; cell < cells.ncell; cell += kThreads) {
       slope_of_series(moments_grad + (c * cells.ncell + cell) * cells.terms, cells.terms, cells.place[cell], 1,
                       slopes + cell * stride);
@@ -295,9 +295,9 @@ void pair_moments_grad_rows(const GpuDevice& device, const PairMoments& shape, c
   check_pair_moments(shape);
   const PairRows of = make_pair_rows(device, shape.edges, shape.rows, shape.ntypes, shape.panels);
   const CellIndex cells = make_index(device, shape);
-  const int64_t size = shape.ncell * stride_of(shape.terms), ncentres = shape.edges.ncentres;
-  const bool fits = sizeof(double) * size_t(size) <= kMostShared;
-  const int64_t blocks = fits ? ncentres : std::min(ncentres, kBlocksInMemory);
+  const int64_t size = shape.ncell * stride_of(shape.terms), ncenters = shape.edges.ncenters;
+  const bool fits = sizeof(double) * size_t(size) <= kMaxShared;
+  const int64_t blocks = fits ? ncenters : std::min(ncenters, kBlocksInMemory);
   double* memory = fits ? nullptr : device.allocate<double>(blocks * size);
   launch(device, grid_of_blocks(blocks, kThreads, fits ? sizeof(double) * size_t(size) : 0), pull_rows, of, cells,
          moments_grad, memory, rows_grad);
@@ -305,7 +305,7 @@ void pair_moments_grad_rows(const GpuDevice& device, const PairMoments& shape, c
 
 void pair_moments_tangent(const GpuDevice& device, const PairMoments& shape, const double* v, double* moments) {
   run<true>(device, shape, v, moments);
-  launch(device, grid_of_threads(shape.edges.ncentres * shape.ncell), transpose_slopes, shape.edges.ncentres,
+  launch(device, grid_of_threads(shape.edges.ncenters * shape.ncell), transpose_slopes, shape.edges.ncenters,
          make_index(device, shape), moments);
 }
 

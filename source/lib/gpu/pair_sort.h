@@ -4,15 +4,15 @@
 
 namespace deepmd::gpu {
 
-/// Sorts up to kMost pairs by their cells in the shared memory of a block of kThreads threads. Pairs of a cell keep
+/// Sorts up to kMax pairs by their cells in the shared memory of a block of kThreads threads. Pairs of a cell keep
 /// their order, so that sums over them are the same in every run.
 class PairSort {
  public:
-  static constexpr int kMost = 2048;
+  static constexpr int kMax = 2048;
   static constexpr int kWarps = kThreads / kWarp;
   static constexpr uint32_t kCell = 0x7fffffffu;  ///< bits of `key`; the one above them is the caller's
 
-  uint32_t key[kMost];
+  uint32_t key[kMax];
 
   /// The pairs in order of their cells, which have so many bits. All threads of the block call it together, when
   /// `key` [count] is there for all; what it returns is there for all.
@@ -82,7 +82,7 @@ class PairSort {
     if (there) to[place + rank] = uint16_t(pair);
   }
 
-  uint16_t order_[2][kMost];
+  uint16_t order_[2][kMax];
   int places_[kWarps * kDigits];
   int totals_[kWarps];
 };

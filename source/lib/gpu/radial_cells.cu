@@ -14,7 +14,7 @@ namespace {
 
 using namespace gpu;
 
-// Panels of so many octaves are numbered: s of a micrometre's ten-thousandth is far within them.
+// Panels of so many octaves are numbered: s of a micrometer's ten-thousandth is far within them.
 constexpr int kOctaves = 40;
 
 /// What cells and runs are found from.
@@ -41,10 +41,10 @@ struct Finder {
   }
 };
 
-/// One warp for a centre: marks where runs begin and which cells there are; the lowest edge whose row is not finite.
+/// One warp for a center: marks where runs begin and which cells there are; the lowest edge whose row is not finite.
 __global__ void __launch_bounds__(kThreads)
     mark_runs(Finder finder, int64_t* run_begins, int64_t* has_cell, Number* bad_edge) {
-  for (int64_t c = warp_index(); c < finder.edges.ncentres; c += warp_count()) {
+  for (int64_t c = warp_index(); c < finder.edges.ncenters; c += warp_count()) {
     for (int64_t e = finder.edges.edge_splits[c] + lane_index(); e < finder.edges.edge_splits[c + 1]; e += kWarp) {
       if (!isfinite(finder.rows[4 * e])) lower(bad_edge, Number(e));
       const bool inside = finder.in_cell(c, e);
@@ -55,16 +55,16 @@ __global__ void __launch_bounds__(kThreads)
 }
 
 __global__ void split_runs(EdgeTypes edges, const int64_t* run_of, int64_t* run_splits) {
-  for (int64_t c = thread_index(); c <= edges.ncentres; c += thread_count()) {
-    run_splits[c] = run_of[c < edges.ncentres ? edges.edge_splits[c] : edges.nedge];
+  for (int64_t c = thread_index(); c <= edges.ncenters; c += thread_count()) {
+    run_splits[c] = run_of[c < edges.ncenters ? edges.edge_splits[c] : edges.nedge];
   }
 }
 
-/// One warp for a centre: the first edge of a run says everything of it but its end, the last edge that.
+/// One warp for a center: the first edge of a run says everything of it but its end, the last edge that.
 __global__ void __launch_bounds__(kThreads)
     write_runs(Finder finder, const int64_t* run_of, const int64_t* cell_of, CellRoom out) {
   const bool single = finder.panels.per_octave == 0;
-  for (int64_t c = warp_index(); c < finder.edges.ncentres; c += warp_count()) {
+  for (int64_t c = warp_index(); c < finder.edges.ncenters; c += warp_count()) {
     const int64_t end = finder.edges.edge_splits[c + 1];
     for (int64_t e = finder.edges.edge_splits[c] + lane_index(); e < end; e += kWarp) {
       if (!finder.in_cell(c, e)) continue;
@@ -72,7 +72,7 @@ __global__ void __launch_bounds__(kThreads)
       const int64_t run = begins ? run_of[e] : run_of[e] - 1;
       if (begins) {
         out.run_edges[2 * run] = e;
-        out.run_centre[run] = int32_t(c);
+        out.run_center[run] = int32_t(c);
         out.run_cell[run] = int32_t(single ? run : cell_of[finder.key(c, e)]);
         if (single) {
           out.code[run] = code_of(finder.edges.type[c], finder.edges.type[finder.edges.neighbor[e]], finder.codes);
@@ -102,7 +102,7 @@ __global__ void copy_sorted(int64_t ncell, int64_t nrun, Incoming incoming, Cell
   for (int64_t k = thread_index(); k < nrun; k += thread_count()) out.cell_runs[k] = int32_t(incoming.items[k]);
 }
 
-/// Where the neighbours of a type begin in the row of a centre.
+/// Where the neighbors of a type begin in the row of a center.
 __device__ bool type_begins(const EdgeTypes& edges, const Codes& codes, int64_t c, int64_t e) {
   const int type = edges.type[edges.neighbor[e]];
   return interacts(edges.type[c], type, codes) &&
@@ -110,7 +110,7 @@ __device__ bool type_begins(const EdgeTypes& edges, const Codes& codes, int64_t 
 }
 
 __global__ void __launch_bounds__(kThreads) mark_types(EdgeTypes edges, Codes codes, int64_t* begins) {
-  for (int64_t c = warp_index(); c < edges.ncentres; c += warp_count()) {
+  for (int64_t c = warp_index(); c < edges.ncenters; c += warp_count()) {
     for (int64_t e = edges.edge_splits[c] + lane_index(); e < edges.edge_splits[c + 1]; e += kWarp) {
       begins[e] = type_begins(edges, codes, c, e);
     }
@@ -119,14 +119,14 @@ __global__ void __launch_bounds__(kThreads) mark_types(EdgeTypes edges, Codes co
 
 __global__ void __launch_bounds__(kThreads)
     write_counts(EdgeTypes edges, Codes codes, const int64_t* place, CountRoom out) {
-  for (int64_t c = warp_index(); c < edges.ncentres; c += warp_count()) {
+  for (int64_t c = warp_index(); c < edges.ncenters; c += warp_count()) {
     const int64_t end = edges.edge_splits[c + 1];
     for (int64_t e = edges.edge_splits[c] + lane_index(); e < end; e += kWarp) {
       if (place[e + 1] == place[e]) continue;
       const int type = edges.type[edges.neighbor[e]];
       int64_t last = e + 1;
       while (last < end && edges.type[edges.neighbor[last]] == type) ++last;
-      out.centre[place[e]] = int32_t(c);
+      out.center[place[e]] = int32_t(c);
       out.pair[place[e]] = edges.type[c] * codes.ntypes + type;
       out.count[place[e]] = int32_t(last - e);
     }
@@ -153,10 +153,10 @@ void radial_cells(const GpuDevice& device, const EdgeTypes& edges, const double*
   check(cudaMemcpyAsync(sizes, &start, sizeof start, cudaMemcpyHostToDevice, stream), "cudaMemcpyAsync");
   check(cudaMemsetAsync(run_of, 0, sizeof(int64_t) * size_t(nedge + 2), stream), "cudaMemsetAsync");
   check(cudaMemsetAsync(cell_of, 0, sizeof(int64_t) * size_t(nkeys + 1), stream), "cudaMemsetAsync");
-  launch(device, grid_of_warps(edges.ncentres), mark_runs, finder, run_of, cell_of, &sizes->bad_edge);
+  launch(device, grid_of_warps(edges.ncenters), mark_runs, finder, run_of, cell_of, &sizes->bad_edge);
   exclusive_sums(device, nedge + 1, run_of, run_of);
   exclusive_sums(device, nkeys, cell_of, cell_of);
-  launch(device, grid_of_threads(edges.ncentres + 1), split_runs, edges, static_cast<const int64_t*>(run_of),
+  launch(device, grid_of_threads(edges.ncenters + 1), split_runs, edges, static_cast<const int64_t*>(run_of),
          run_splits);
   check(cudaMemcpyAsync(&sizes->nrun, run_of + nedge, sizeof(int64_t), cudaMemcpyDeviceToDevice, stream),
         "cudaMemcpyAsync");
@@ -168,7 +168,7 @@ void radial_cells(const GpuDevice& device, const EdgeTypes& edges, const double*
   }
   const int64_t nrun = found.nrun, ncell = single ? nrun : found.ncell;
   const CellRoom out = make_room(ncell, nrun);
-  launch(device, grid_of_warps(edges.ncentres), write_runs, finder, static_cast<const int64_t*>(run_of),
+  launch(device, grid_of_warps(edges.ncenters), write_runs, finder, static_cast<const int64_t*>(run_of),
          static_cast<const int64_t*>(cell_of), out);
   launch(device, grid_of_threads(nkeys), write_cells, finder, nkeys, static_cast<const int64_t*>(cell_of), out);
   const Incoming sorted = incoming_items(device, ncell, nrun, out.run_cell);
@@ -178,10 +178,10 @@ void radial_cells(const GpuDevice& device, const EdgeTypes& edges, const double*
 void count_types(const GpuDevice& device, const EdgeTypes& edges, const Codes& codes,
                  const std::function<CountRoom(int64_t n)>& make_room) {
   int64_t* place = device.allocate<int64_t>(edges.nedge + 1);
-  launch(device, grid_of_warps(edges.ncentres), mark_types, edges, codes, place);
+  launch(device, grid_of_warps(edges.ncenters), mark_types, edges, codes, place);
   exclusive_sums(device, edges.nedge, place, place);
   const CountRoom out = make_room(fetch(device, place + edges.nedge));
-  launch(device, grid_of_warps(edges.ncentres), write_counts, edges, codes, static_cast<const int64_t*>(place), out);
+  launch(device, grid_of_warps(edges.ncenters), write_counts, edges, codes, static_cast<const int64_t*>(place), out);
 }
 
 }  // namespace deepmd

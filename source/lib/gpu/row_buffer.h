@@ -26,12 +26,12 @@ __device__ __forceinline__ char* own_memory(char* global, int64_t bytes) {
                            : shared_memory<char>() + int64_t(threadIdx.x) / kWarp * bytes;
 }
 
-/// What one warp found of a row, in memory of its own: `capacity` neighbours at most.
+/// What one warp found of a row, in memory of its own: `capacity` neighbors at most.
 struct RowBuffer {
   int ntypes;
   int capacity;
   double* vec;      ///< [3, capacity], r_j + shift - r_i, Å
-  int* share;       ///< [ntypes], neighbours of each type
+  int* share;       ///< [ntypes], neighbors of each type
   int* begin;       ///< [ntypes], those of lower types
   int* index;       ///< [capacity]
   int* bucket;      ///< [capacity], at first the type
@@ -80,7 +80,7 @@ __device__ __forceinline__ void clear(int* numbers, int n) {
   __syncwarp();
 }
 
-/// Adds the neighbours of some lanes to the numbers of their types.
+/// Adds the neighbors of some lanes to the numbers of their types.
 __device__ __forceinline__ void count_types(bool hit, int type, int* share) {
   for (unsigned left = __ballot_sync(kAllLanes, hit); left != 0;) {
     const int one = __shfl_sync(kAllLanes, type, __ffs(int(left)) - 1);
@@ -104,7 +104,7 @@ __device__ __forceinline__ void sums_before(int n, const int* numbers, int* befo
 
 /// Fills `order` of a row whose vec, index, type (as bucket) and share are there.
 ///
-/// As on the processor: neighbours fill a sphere almost evenly, so that the cube of the distance is almost uniform, and
+/// As on the processor: neighbors fill a sphere almost evenly, so that the cube of the distance is almost uniform, and
 /// a type's share of the row falls into as many equal buckets of it; the place within a bucket is the number of its
 /// members that come before.
 __device__ __forceinline__ void sort_row(const RowBuffer& row, int count, double rcut) {
@@ -133,7 +133,7 @@ __device__ __forceinline__ void sort_row(const RowBuffer& row, int count, double
   __syncwarp();
 }
 
-/// Keeps the neighbours of some lanes in the order of the lanes.
+/// Keeps the neighbors of some lanes in the order of the lanes.
 struct RowFill {
   int count = 0;
 
@@ -162,10 +162,10 @@ __device__ __forceinline__ void write_row(const RowBuffer& row, int count, int64
   __syncwarp();
 }
 
-/// Notes the length of a row and its neighbours of each type.
+/// Notes the length of a row and its neighbors of each type.
 __device__ __forceinline__ void note_row(int64_t count, int ntypes, const int* share, Number* record) {
   if (lane_index() == 0) raise(&record[kLongestRow], Number(count));
-  for (int64_t t = lane_index(); t < ntypes; t += kWarp) raise(&record[kMost + t], Number(share[t]));
+  for (int64_t t = lane_index(); t < ntypes; t += kWarp) raise(&record[kMax + t], Number(share[t]));
   __syncwarp();
 }
 

@@ -12,7 +12,7 @@ using Number = unsigned long long;
 constexpr Number kNone = ~Number(0);
 
 /// What kernels of a search find out for the host, as places in an array of numbers: the lowest place of every fault,
-/// or kNone, then sizes, then the largest number of neighbours of each type [ntypes].
+/// or kNone, then sizes, then the largest number of neighbors of each type [ntypes].
 enum RecordPlace : int {
   kBadType,        ///< atom
   kBadCoordinate,  ///< 3 * atom + axis
@@ -24,7 +24,7 @@ enum RecordPlace : int {
   kFaults,
   kLongestRow = kFaults,
   kEdges,
-  kMost,
+  kMax,
 };
 
 /// A record on the device, without faults.

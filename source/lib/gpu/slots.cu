@@ -9,9 +9,9 @@
 namespace deepmd::gpu {
 namespace {
 
-/// One warp for a centre: target [nslots], an atom of the batch, or -1.
+/// One warp for a center: target [nslots], an atom of the batch, or -1.
 __global__ void __launch_bounds__(kThreads) find_targets(SlotShape shape, const int* nlist, int32_t* target) {
-  for (int64_t c = warp_index(); c < shape.centres(); c += warp_count()) {
+  for (int64_t c = warp_index(); c < shape.centers(); c += warp_count()) {
     const int64_t first = c / shape.nloc * shape.nall;
     for (int64_t slot = c * shape.nnei + lane_index(); slot < (c + 1) * shape.nnei; slot += kWarp) {
       target[slot] = is_atom(shape, nlist[slot]) ? int32_t(first + nlist[slot]) : -1;
@@ -43,7 +43,7 @@ Incoming incoming_slots(const GpuDevice& device, const SlotShape& shape, const i
                      " atoms in the frames of a batch on one GPU, got " + std::to_string(natoms));
   }
   int32_t* target = device.allocate<int32_t>(shape.slots());
-  launch(device, grid_of_warps(shape.nnei > 0 ? shape.centres() : 0), find_targets, shape, nlist, target);
+  launch(device, grid_of_warps(shape.nnei > 0 ? shape.centers() : 0), find_targets, shape, nlist, target);
   return incoming_items(device, natoms, shape.slots(), target);
 }
 

@@ -19,7 +19,7 @@ __global__ void __launch_bounds__(kThreads) sum_virial(SlotShape shape, Incoming
                                                        const T* rij, const int* nlist, double* sums) {
   for (int64_t i = warp_index(); i < int64_t(shape.nframes) * shape.nall; i += warp_count()) {
     double sum[9] = {};
-    const int64_t c = centre_of(shape, i);
+    const int64_t c = center_of(shape, i);
     if (c >= 0) {
       for (int64_t slot = c * shape.nnei + lane_index(); slot < (c + 1) * shape.nnei; slot += kWarp) {
         if (nlist[slot] != -1 && !is_atom(shape, nlist[slot])) {
@@ -62,12 +62,12 @@ void round_sums(const GpuDevice& device, int64_t n, const double* sums, T* out) 
   if constexpr (!std::is_same_v<T, double>) launch(device, grid_of_threads(n), round_to<T>, n, sums, out);
 }
 
-/// One warp for a centre, one lane for a column of a slot.
+/// One warp for a center, one lane for a column of a slot.
 template <typename T, int kColumns>
 __global__ void __launch_bounds__(kThreads)
     spread_grad(SlotShape shape, const T* grad, const T* grad_atom, const T* in_deriv, const T* rij, const int* nlist,
                 T* grad_net) {
-  for (int64_t c = warp_index(); c < shape.centres(); c += warp_count()) {
+  for (int64_t c = warp_index(); c < shape.centers(); c += warp_count()) {
     const int64_t frame = c / shape.nloc;
     const T* total = grad + frame * 9;
     const int64_t first = c * shape.nnei * kColumns;
@@ -109,7 +109,7 @@ void slot_virial(const GpuDevice& device, const SlotShape& shape, const T* net_d
 template <typename T, int kColumns>
 void slot_virial_grad(const GpuDevice& device, const SlotShape& shape, const T* grad, const T* grad_atom,
                       const T* in_deriv, const T* rij, const int* nlist, T* grad_net) {
-  launch(device, grid_of_warps(shape.nnei > 0 ? shape.centres() : 0), spread_grad<T, kColumns>, shape, grad, grad_atom,
+  launch(device, grid_of_warps(shape.nnei > 0 ? shape.centers() : 0), spread_grad<T, kColumns>, shape, grad, grad_atom,
          in_deriv, rij, nlist, grad_net);
 }
 

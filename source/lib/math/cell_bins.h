@@ -37,7 +37,7 @@ DEEPMD_HOST_DEVICE inline bool wrap_position(const Cell& cell, const bool period
   return true;
 }
 
-/// How many neighbours a centre has on average if atoms are spread evenly over a cell that repeats along all axes.
+/// How many neighbors a center has on average if atoms are spread evenly over a cell that repeats along all axes.
 inline double expected_neighbors(const Cell& cell, int nall, double rcut) {
   const double volume = cell.height[0] * cell.height[1] * cell.height[2];
   return nall * (4.0 / 3.0) * M_PI * rcut * rcut * rcut / volume;

@@ -4,14 +4,14 @@
 
 namespace deepmd {
 
-/// What normalises the columns of a centre's rows.
+/// What normalizes the columns of a center's rows.
 struct RowScale {
   double avg;
   double radial;   ///< 1 / std_radial
   double angular;  ///< 1 / std_angular
 };
 
-/// The normalised row of an edge d whose factors are f: row [4] = [(s - avg)/std_radial, s d/r / std_angular].
+/// The normalized row of an edge d whose factors are f: row [4] = [(s - avg)/std_radial, s d/r / std_angular].
 DEEPMD_HOST_DEVICE DEEPMD_ALWAYS_INLINE void scaled_row(const EnvironmentFactors<double>& f, const double d[3],
                                                         const RowScale& scale, double* row) {
   row[0] = (f.s - scale.avg) * scale.radial;

@@ -33,12 +33,12 @@ DEEPMD_HOST_DEVICE inline int64_t count_codes(const Codes& codes) {
   return int64_t(codes.ntypes) * (codes.one_side ? 1 : codes.ntypes);
 }
 
-DEEPMD_HOST_DEVICE inline int code_of(int centre_type, int neighbor_type, const Codes& codes) {
-  return codes.one_side ? neighbor_type : centre_type * codes.ntypes + neighbor_type;
+DEEPMD_HOST_DEVICE inline int code_of(int center_type, int neighbor_type, const Codes& codes) {
+  return codes.one_side ? neighbor_type : center_type * codes.ntypes + neighbor_type;
 }
 
-DEEPMD_HOST_DEVICE inline bool interacts(int centre_type, int neighbor_type, const Codes& codes) {
-  return codes.interacting == nullptr || codes.interacting[centre_type * codes.ntypes + neighbor_type];
+DEEPMD_HOST_DEVICE inline bool interacts(int center_type, int neighbor_type, const Codes& codes) {
+  return codes.interacting == nullptr || codes.interacting[center_type * codes.ntypes + neighbor_type];
 }
 
 }  // namespace deepmd

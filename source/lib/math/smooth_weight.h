@@ -15,7 +15,7 @@ struct SmoothWeight {
 ///
 /// With x = (r - rcut_smth) / (rcut - rcut_smth), x^3 (-6x^2 + 15x - 10) + 1 is written as (1 - x)^3 (6x^2 + 3x + 1),
 /// which keeps its relative accuracy where it goes to zero. Both factors are clamped instead of branching, so that a
-/// loop over edges is vectorised.
+/// loop over edges is vectorized.
 template <typename T>
 DEEPMD_HOST_DEVICE inline SmoothWeight<T> smooth_weight(T r, T rcut_smth, T rcut) {
   const T inverse = T(1) / r;

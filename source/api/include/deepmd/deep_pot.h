@@ -21,16 +21,16 @@ struct Frames {
   const T* aparam = nullptr;  ///< [nframes, natoms, numb_aparam]
 };
 
-/// Atoms of a domain and ghosts, with a list of neighbours from outside; nothing repeats.
+/// Atoms of a domain and ghosts, with a list of neighbors from outside; nothing repeats.
 template <typename T>
 struct Domain {
-  int64_t nloc = 0;                      ///< centres: the first nloc atoms
-  int64_t nall = 0;                      ///< all atoms: centres, then ghosts that are neighbours only
+  int64_t nloc = 0;                      ///< centers: the first nloc atoms
+  int64_t nall = 0;                      ///< all atoms: centers, then ghosts that are neighbors only
   const T* coord = nullptr;              ///< [nall, 3], Å
   const int* type = nullptr;             ///< [nall], in [0, ntypes)
-  const int64_t* list_splits = nullptr;  ///< [nloc + 1]; the list of centre i begins at list_splits[i]
+  const int64_t* list_splits = nullptr;  ///< [nloc + 1]; the list of center i begins at list_splits[i]
   const int32_t* neighbor = nullptr;     ///< [list_splits[nloc]], in [0, nall): all within the cutoff, may be more;
-                                         ///< a pair of centres is in the lists of both
+                                         ///< a pair of centers is in the lists of both
   const T* fparam = nullptr;             ///< [numb_fparam]
   const T* aparam = nullptr;             ///< [nloc, numb_aparam]
 };
@@ -38,12 +38,12 @@ struct Domain {
 /// What a potential says. Vectors are brought to their size and their memory is used again.
 template <typename T>
 struct Prediction {
-  std::vector<double> energy;      ///< [nframes], eV; of a domain that of its centres
+  std::vector<double> energy;      ///< [nframes], eV; of a domain that of its centers
   std::vector<T> force;            ///< [nframes, natoms, 3], eV/Å; of a domain [nall, 3], to be sent home from ghosts
   std::vector<T> virial;           ///< [nframes, 9], eV; pressure = trace / 3V; component 3a + b is force_a r_b
   std::vector<T> atom_energy;      ///< [nframes, natoms] or [nloc], eV
   std::vector<T> atom_virial;      ///< [nframes, natoms, 9] or [nall, 9], eV
-  std::vector<int> max_neighbors;  ///< [ntypes], the largest number of neighbours of each type that any centre has
+  std::vector<int> max_neighbors;  ///< [ntypes], the largest number of neighbors of each type that any center has
 };
 
 struct DeepPotOptions {
@@ -67,7 +67,7 @@ class DEEPMD_API DeepPot {
 
   const std::vector<std::string>& type_map() const;
   double cutoff() const;  ///< Å
-  /// Slots of each neighbour type; empty when the graph does not tell.
+  /// Slots of each neighbor type; empty when the graph does not tell.
   const std::vector<int>& sel() const;
   int numb_fparam() const;
   int numb_aparam() const;
@@ -75,7 +75,7 @@ class DEEPMD_API DeepPot {
   bool native() const;
   /// Why not; empty for a native graph.
   const std::string& why_not_native() const;
-  /// Whether neighbours beyond sel count; else the farthest are left out.
+  /// Whether neighbors beyond sel count; else the farthest are left out.
   bool counts_all_neighbors() const;
 
   template <typename T>

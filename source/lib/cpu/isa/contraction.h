@@ -177,9 +177,9 @@ void forward(const Contraction& shape, const int32_t* runs, int64_t count, const
     const int32_t run = runs[visit];
     const int terms = terms_of(shape, run);
     const T* c = table + int64_t(shape.run_cell[run]) * shape.terms * columns;
-    T* out = t + int64_t(shape.run_centre[run]) * 4 * columns;
+    T* out = t + int64_t(shape.run_center[run]) * 4 * columns;
     if (const int rank = thin_rank(shape, run, v)) {
-      factorise(shape, run, terms, v, thin);
+      factorize(shape, run, terms, v, thin);
       add_thin_product(thin, rank, terms, columns, c, out);
     } else {
       moments(shape, run, terms, v, s);
@@ -197,9 +197,9 @@ void to_table(const Contraction& shape, const int32_t* runs, int64_t count, cons
   Thin<T> thin;
   for (int64_t visit = 0; visit < count; ++visit) {
     const int32_t run = runs[visit];
-    const T* t = t_grad + int64_t(shape.run_centre[run]) * 4 * columns;
+    const T* t = t_grad + int64_t(shape.run_center[run]) * 4 * columns;
     if (const int rank = thin_rank(shape, run, v)) {
-      factorise(shape, run, terms, v, thin);
+      factorize(shape, run, terms, v, thin);
       add_thin_outer_product(thin, rank, terms, columns, t, table_grad);
     } else {
       moments(shape, run, terms, v, s);

@@ -1,4 +1,4 @@
-// Included by variant.cc once for every instruction set, inside its namespace. A lane of a vector is a centre; rows of
+// Included by variant.cc once for every instruction set, inside its namespace. A lane of a vector is a center; rows of
 // packed squares are counted here and not by PackedSquare, whose functions the linker would share.
 
 /// Components of t that are held in registers on the way back.
@@ -8,7 +8,7 @@ constexpr int kHeld = 2;
 constexpr int kHeld = 1;
 #endif
 
-/// to [size, lanes] = scale * the transpose of from [count, size]; lanes without a centre are zero.
+/// to [size, lanes] = scale * the transpose of from [count, size]; lanes without a center are zero.
 template <typename T>
 void to_lanes(int64_t count, int64_t size, T scale, const T* from, T* to) {
   constexpr int lanes = Lanes<T>::count;

@@ -10,13 +10,13 @@
 
 namespace deepmd {
 
-/// The squares of a few centres.
+/// The squares of a few centers.
 struct SquareShape {
   PackedSquare packed;
-  int64_t count;  ///< centres
+  int64_t count;  ///< centers
 
   /// Numbers that a thread works in: t and its gradient, a vector of each component.
-  int64_t work() const { return 2 * 4 * packed.columns * kMostLanes; }
+  int64_t work() const { return 2 * 4 * packed.columns * kMaxLanes; }
 };
 
 /// Memory that a product packs its operands into.
@@ -34,11 +34,11 @@ struct Loops {
 
   template <typename T>
   struct Contract {
-    /// Adds what some runs give to t [ncentres, 4, columns]; v is null, or [nedge, 4] for the tangent. Runs of one cell
+    /// Adds what some runs give to t [ncenters, 4, columns]; v is null, or [nedge, 4] for the tangent. Runs of one cell
     /// after another find its part of the table near.
     void (*forward)(const Contraction& shape, const int32_t* runs, int64_t count, const double* v, const T* table,
                     T* t);
-    /// rows_grad [nedge, 4] of the edges in some runs, with t_grad [ncentres, 4, columns].
+    /// rows_grad [nedge, 4] of the edges in some runs, with t_grad [ncenters, 4, columns].
     void (*to_rows)(const Contraction& shape, const int32_t* runs, int64_t count, const T* t_grad, const T* table,
                     double* rows_grad);
     /// Adds what some runs of one cell give to table_grad [terms, columns].
@@ -73,7 +73,7 @@ struct Loops {
   template <typename T>
   struct Square {
     /// d [width of packed, stride] = the packed squares of scale * t for t [count, 4, columns]; columns of d are
-    /// centres.
+    /// centers.
     void (*forward)(const SquareShape& shape, const T* t, T scale, T* work, T* d, int64_t stride);
     /// The transpose of its derivative: d_grad [width of packed, stride] -> t_grad [count, 4, columns].
     void (*backward)(const SquareShape& shape, const T* t, T scale, T* work, const T* d_grad, int64_t stride,
@@ -97,9 +97,9 @@ struct Loops {
   struct Pairs {
     /// theta of every pair of a chunk, and what its code and panel are numbered.
     void (*angles)(const PairChunk& chunk, double* theta, int32_t* bin);
-    /// Change of theta of every pair along a change v of the neighbours, three arrays.
+    /// Change of theta of every pair along a change v of the neighbors, three arrays.
     void (*changes)(const PairChunk& chunk, const double* const v[3], double* change);
-    /// g, three arrays, of both neighbours of every pair += weight times the other's columns.
+    /// g, three arrays, of both neighbors of every pair += weight times the other's columns.
     void (*pull)(const PairChunk& chunk, const double* weight, double* const g[3]);
     /// out [terms] += factor sum_p weight_p T(u_p) over n pairs of a cell.
     void (*moments)(const double* theta, const double* weight, int64_t n, const PairPlace& place, int terms,

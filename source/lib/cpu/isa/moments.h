@@ -60,21 +60,21 @@ DEEPMD_ALWAYS_INLINE void moments(const Contraction& shape, int64_t run, int ter
 /// a row of `left` is that of an edge, one of `right` its polynomials; with v there are two of each for an edge.
 template <typename T>
 struct Thin {
-  static constexpr int kMost = 3;
+  static constexpr int kMax = 3;
   /// Vectors of columns at a time: sums enough that none waits for the one before.
   static constexpr int vectors(int rank) { return 6 / rank; }
-  T left[kMost][4];
-  T right[kMost][kMaxTerms];
+  T left[kMax][4];
+  T right[kMax][kMaxTerms];
 };
 
 /// Rows of a thin product for the moments of a run, or 0 where the moments themselves are better.
 DEEPMD_ALWAYS_INLINE int thin_rank(const Contraction& shape, int64_t run, const double* v) {
   const int64_t rank = (shape.run_edges[2 * run + 1] - shape.run_edges[2 * run]) * (v == nullptr ? 1 : 2);
-  return rank <= Thin<double>::kMost ? int(rank) : 0;
+  return rank <= Thin<double>::kMax ? int(rank) : 0;
 }
 
 template <typename T>
-DEEPMD_ALWAYS_INLINE void factorise(const Contraction& shape, int64_t run, int terms, const double* v, Thin<T>& thin) {
+DEEPMD_ALWAYS_INLINE void factorize(const Contraction& shape, int64_t run, int terms, const double* v, Thin<T>& thin) {
   const Place at = place(shape, shape.run_cell[run]);
   double value[kMaxTerms], slope[kMaxTerms];
   int r = 0;

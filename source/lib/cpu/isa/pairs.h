@@ -39,7 +39,7 @@ void pair_angles(const PairChunk& chunk, double* theta, int32_t* bin) {
   }
 }
 
-/// Change of theta of every pair along a change v of the neighbours, three arrays.
+/// Change of theta of every pair along a change v of the neighbors, three arrays.
 void pair_changes(const PairChunk& chunk, const double* const v[3], double* change) {
   for (int64_t r = 0; r < chunk.nrows; ++r) {
     const PairRow row = chunk.rows[r];
@@ -54,7 +54,7 @@ void pair_changes(const PairChunk& chunk, const double* const v[3], double* chan
   }
 }
 
-/// g of both neighbours of every pair += weight times the other's column, three arrays.
+/// g of both neighbors of every pair += weight times the other's column, three arrays.
 void pair_pull(const PairChunk& chunk, const double* weight, double* const g[3]) {
   for (int64_t r = 0; r < chunk.nrows; ++r) {
     const PairRow row = chunk.rows[r];

@@ -163,7 +163,7 @@ void to_rows(const Contraction& shape, const int32_t* runs, int64_t count, const
     const int32_t run = runs[visit];
     const int terms = terms_of(shape, run);
     const T* c = table + int64_t(shape.run_cell[run]) * shape.terms * columns;
-    const T* t = t_grad + int64_t(shape.run_centre[run]) * 4 * columns;
+    const T* t = t_grad + int64_t(shape.run_center[run]) * 4 * columns;
     if (shape.run_edges[2 * run + 1] - shape.run_edges[2 * run] == 1) {
       edge_alone(shape, run, terms, t, c, rows_grad);
       continue;

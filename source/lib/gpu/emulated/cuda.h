@@ -1,7 +1,7 @@
 #pragma once
 
 // The part of CUDA that the kernels use, carried out by the processor, so that their logic is tested where there is no
-// GPU: every index, barrier and exchange between lanes, under sanitizers too. Threads of a block are fibres that run
+// GPU: every index, barrier and exchange between lanes, under sanitizers too. Threads of a block are fibers that run
 // in a shuffled order until they reach a barrier, which a missing barrier does not survive; a barrier that some
 // threads do not reach is reported. Memory of the device is memory of the process, and streams do everything at once.
 

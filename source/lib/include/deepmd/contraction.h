@@ -12,19 +12,19 @@ namespace deepmd {
 ///     G_j = sum_k table[cell of j, k] T_k(u_j),    u_j = 2 (s_j - start) / width - 1
 ///     t_i = sum_j R_j (x) G_j                      [4, width of the table]
 ///
-/// over the edges j of centre i that are in a cell, with R_j their row and s_j its first column. With the moments
+/// over the edges j of center i that are in a cell, with R_j their row and s_j its first column. With the moments
 /// S = sum_j R_j (x) T(u_j) of a run, its share of t_i is the product S table[cell], and so on for what follows.
 struct Contraction {
-  int64_t ncentres;
+  int64_t ncenters;
   int64_t nedge;
   const double* rows;  ///< [nedge, 4]
   int64_t ncell;
   const double* start;         ///< [ncell]
   const double* width;         ///< [ncell]
-  const int64_t* run_splits;   ///< [ncentres + 1]
+  const int64_t* run_splits;   ///< [ncenters + 1]
   const int64_t* run_edges;    ///< [nrun, 2]
   const int32_t* run_cell;     ///< [nrun]
-  const int32_t* run_centre;   ///< [nrun]
+  const int32_t* run_center;   ///< [nrun]
   const int64_t* cell_splits;  ///< [ncell + 1]
   const int32_t* cell_runs;    ///< [nrun]
   int terms;                   ///< of the polynomials, from 2 to kMaxTerms
@@ -45,13 +45,13 @@ void check_terms(int terms);
 template <typename T>
 int significant_terms(int terms, int64_t columns, const T* coefficients);
 
-/// table [ncell, terms, columns] -> t [ncentres, 4, columns].
+/// table [ncell, terms, columns] -> t [ncenters, 4, columns].
 template <typename T>
 void contract_cells(const CpuDevice& device, const Contraction& shape, const T* table, T* t);
 template <typename T>
 void contract_cells(const GpuDevice& device, const Contraction& shape, const T* table, T* t);
 
-/// Derivative by the rows: t_grad [ncentres, 4, columns], table -> rows_grad [nedge, 4], zero for edges in no cell.
+/// Derivative by the rows: t_grad [ncenters, 4, columns], table -> rows_grad [nedge, 4], zero for edges in no cell.
 template <typename T>
 void contract_cells_grad_rows(const CpuDevice& device, const Contraction& shape, const T* t_grad, const T* table,
                               double* rows_grad);

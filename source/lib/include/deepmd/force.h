@@ -21,7 +21,7 @@ template <typename T, int kColumns>
 void slot_force_grad(const CpuDevice& device, const SlotShape& shape, const T* grad, const T* in_deriv,
                      const int* nlist, T* grad_net);
 
-/// The same on a GPU. A neighbour that is no atom makes the force on the centre, or the slot's gradient, NaN.
+/// The same on a GPU. A neighbor that is no atom makes the force on the center, or the slot's gradient, NaN.
 template <typename T, int kColumns>
 void slot_force(const GpuDevice& device, const SlotShape& shape, const T* net_deriv, const T* in_deriv,
                 const int* nlist, T* force);

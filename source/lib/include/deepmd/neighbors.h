@@ -17,8 +17,8 @@ constexpr double kCoincident = 1e-6;
 /// The atoms of a batch of frames of one size.
 struct Atoms {
   int nframes;
-  int nloc;             ///< centres: the first nloc atoms of each frame
-  int nall;             ///< all atoms of a frame: centres, then ghosts that are neighbours only
+  int nloc;             ///< centers: the first nloc atoms of each frame
+  int nall;             ///< all atoms of a frame: centers, then ghosts that are neighbors only
   const double* coord;  ///< [nframes, nall, 3], Å
   const int* type;      ///< [nframes, nall], not negative, in any order
 };
@@ -32,19 +32,19 @@ struct Cells {
   std::array<bool, 3> periodic;  ///< the axes along which the cell repeats; the vectors of the others are not used
 };
 
-/// The neighbours of every centre as compressed rows. Centre i of frame f has row c = f * nloc + i, whose edges are
-/// edge_splits[c] .. edge_splits[c + 1], sorted by the neighbour's type, then distance, then index.
+/// The neighbors of every center as compressed rows. Center i of frame f has row c = f * nloc + i, whose edges are
+/// edge_splits[c] .. edge_splits[c + 1], sorted by the neighbor's type, then distance, then index.
 struct Neighbors {
   std::vector<int64_t> edge_splits;  ///< [nframes * nloc + 1]
-  std::vector<int32_t> neighbor;     ///< [nedge], index in [0, nall) of the neighbour (of the real atom, for an image)
+  std::vector<int32_t> neighbor;     ///< [nedge], index in [0, nall) of the neighbor (of the real atom, for an image)
   std::vector<double> edge_vec;      ///< [nedge, 3], r_j + shift - r_i, Å
 };
 
-/// Neighbours at r < rcut among the atoms and their periodic images; nall must equal nloc. Atoms may lie outside the
-/// cell and the cell may be smaller than rcut, when an atom neighbours several images of another, and its own.
+/// Neighbors at r < rcut among the atoms and their periodic images; nall must equal nloc. Atoms may lie outside the
+/// cell and the cell may be smaller than rcut, when an atom neighbors several images of another, and its own.
 Neighbors periodic_neighbors(const CpuDevice& device, const Atoms& atoms, const Cells& cells, double rcut);
 
-/// Neighbours at r < rcut among the atoms as they are.
+/// Neighbors at r < rcut among the atoms as they are.
 Neighbors open_neighbors(const CpuDevice& device, const Atoms& atoms, double rcut);
 
 /// The rows of `Neighbors` in memory of a GPU.
@@ -56,17 +56,17 @@ struct DeviceNeighbors {
 };
 
 /// The same on a GPU, with the cells on the host; the result lies in memory that the device allocates. `most` gets the
-/// largest number of neighbours of each type that any centre has, [ntypes]. Throws InputError, as `check_types` does,
+/// largest number of neighbors of each type that any center has, [ntypes]. Throws InputError, as `check_types` does,
 /// where a type is outside [0, ntypes).
 DeviceNeighbors periodic_neighbors(const GpuDevice& device, const Atoms& atoms, const Cells& cells, double rcut,
                                    int ntypes, std::vector<int>& most);
 DeviceNeighbors open_neighbors(const GpuDevice& device, const Atoms& atoms, double rcut, int ntypes,
                                std::vector<int>& most);
 
-/// The largest number of neighbours of each type that any centre has, [ntypes]; types are in [0, ntypes).
+/// The largest number of neighbors of each type that any center has, [ntypes]; types are in [0, ntypes).
 std::vector<int> max_neighbors(const Atoms& atoms, const Neighbors& neighbors, int ntypes);
 
-/// Frames of any size, their atoms one after another. Every atom is a centre.
+/// Frames of any size, their atoms one after another. Every atom is a center.
 struct FrameBatch {
   int nframes;
   const int* frame_splits;  ///< [nframes + 1], where the atoms of each frame begin; natoms = frame_splits[nframes]
@@ -80,28 +80,28 @@ struct FrameBatch {
 /// Throws InputError unless frame_splits [nframes + 1] begins at 0, never falls and ends at natoms.
 void check_frame_splits(int nframes, const int* frame_splits, int64_t natoms);
 
-/// Neighbours that another program has found, for instance among atoms and ghosts of a domain of its own.
+/// Neighbors that another program has found, for instance among atoms and ghosts of a domain of its own.
 struct NeighborList {
-  int64_t nloc;                ///< centres: the first nloc atoms
-  int64_t nall;                ///< all atoms: centres, then ghosts that are neighbours only
+  int64_t nloc;                ///< centers: the first nloc atoms
+  int64_t nall;                ///< all atoms: centers, then ghosts that are neighbors only
   const double* coord;         ///< [nall, 3], Å
   const int* type;             ///< [nall], in [0, ntypes), in any order
-  const int64_t* list_splits;  ///< [nloc + 1]; who may be within the cutoff of centre i begins at list_splits[i]
-  const int32_t* neighbor;     ///< [list_length], index in [0, nall); a pair of centres is in the lists of both
+  const int64_t* list_splits;  ///< [nloc + 1]; who may be within the cutoff of center i begins at list_splits[i]
+  const int32_t* neighbor;     ///< [list_length], index in [0, nall); a pair of centers is in the lists of both
   int64_t list_length;
   int ntypes;
 };
 
 /// Where a search writes the edges that it found.
 struct EdgeRoom {
-  int32_t* neighbor;  ///< [nedge], index of the neighbour among all atoms of the batch
+  int32_t* neighbor;  ///< [nedge], index of the neighbor among all atoms of the batch
   double* edge_vec;   ///< [nedge, 3], Å
 };
 /// Makes room when the number of edges is known.
 using MakeRoom = std::function<EdgeRoom(int64_t nedge)>;
 
-/// Neighbours at r < rcut in each frame, as rows in the order of `Neighbors`: atom i of the batch has row i. Writes
-/// edge_splits [natoms + 1]; returns the largest number of neighbours of each type that any centre has, [ntypes].
+/// Neighbors at r < rcut in each frame, as rows in the order of `Neighbors`: atom i of the batch has row i. Writes
+/// edge_splits [natoms + 1]; returns the largest number of neighbors of each type that any center has, [ntypes].
 /// Throws InputError where two atoms are at one position.
 std::vector<int> batch_neighbors(const CpuDevice& device, const FrameBatch& batch, double rcut, int64_t* edge_splits,
                                  const MakeRoom& make_room);

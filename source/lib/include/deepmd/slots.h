@@ -11,12 +11,12 @@ constexpr int kRadialRow = 1;
 /// The sizes of a batch in padded form.
 struct SlotShape {
   int nframes;
-  int nloc;  ///< centres of a frame, its first atoms
+  int nloc;  ///< centers of a frame, its first atoms
   int nall;  ///< atoms of a frame
-  int nnei;  ///< slots of a centre
+  int nnei;  ///< slots of a center
 
-  constexpr int64_t centres() const { return int64_t(nframes) * nloc; }
-  constexpr int64_t slots() const { return centres() * nnei; }
+  constexpr int64_t centers() const { return int64_t(nframes) * nloc; }
+  constexpr int64_t slots() const { return centers() * nnei; }
 };
 
 /// Throws InputError unless every entry of nlist [nframes, nloc, nnei] is -1 or in [0, nall).

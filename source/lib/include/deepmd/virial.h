@@ -7,7 +7,7 @@
 namespace deepmd {
 
 /// Virials from the derivative of the energy with respect to the slots. With g = net_deriv . in_deriv of a slot, which
-/// is -dE/dr_ij, the slot adds g (x) rij to its neighbour j (component 3a + b is g_a rij_b); the virial is the sum over
+/// is -dE/dr_ij, the slot adds g (x) rij to its neighbor j (component 3a + b is g_a rij_b); the virial is the sum over
 /// atoms, and pressure = trace / 3V.
 ///
 /// net_deriv, in_deriv and nlist as for slot_force, rij [nframes, nloc, nnei, 3] Å; virial [nframes, 9] and
@@ -22,7 +22,7 @@ template <typename T, int kColumns>
 void slot_virial_grad(const CpuDevice& device, const SlotShape& shape, const T* grad, const T* grad_atom,
                       const T* in_deriv, const T* rij, const int* nlist, T* grad_net);
 
-/// The same on a GPU. A neighbour that is no atom makes the virials of the centre and of its frame, or the slot's
+/// The same on a GPU. A neighbor that is no atom makes the virials of the center and of its frame, or the slot's
 /// gradient, NaN.
 template <typename T, int kColumns>
 void slot_virial(const GpuDevice& device, const SlotShape& shape, const T* net_deriv, const T* in_deriv, const T* rij,

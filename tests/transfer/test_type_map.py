@@ -16,9 +16,9 @@ from deepmd_tf.model.energy_model import EnergyModel
 from deepmd_tf.model.type_embedding import TypeEmbedding, smallest_distance
 from deepmd_tf.nn.parameters import TrainableParameters
 from deepmd_tf.statistics import ModelStatistics
-from deepmd_tf.train.species import Species
-from deepmd_tf.train.start import Start
-from deepmd_tf.train.transfer import complete, for_types, report_parameters
+from deepmd_tf.transfer.species import Species
+from deepmd_tf.transfer.start import Start
+from deepmd_tf.transfer.type_map import complete, for_types, report_parameters
 
 from ..models import (
     PAIRS,
@@ -272,7 +272,7 @@ def test_refusals(what):
 
 
 def test_names():
-    """Of neighbour types, centre types and unordered pairs; everything else keeps its name."""
+    """Of neighbor types, center types and unordered pairs; everything else keeps its name."""
     species = Species.between(["O", "H", "C"], ["C", "X", "O"])
     assert species.source == (2, None, 0)
     names = {

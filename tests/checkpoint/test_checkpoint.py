@@ -10,11 +10,12 @@ import pytest
 import tensorflow as tf
 
 from deepmd_tf.errors import InputError
-from deepmd_tf.train.checkpoint import CheckpointWriter, StoredCheckpoint
-from deepmd_tf.train.places import find_checkpoint, is_checkpoint
+from deepmd_tf.checkpoint.stored import StoredCheckpoint
+from deepmd_tf.checkpoint.writer import CheckpointWriter
+from deepmd_tf.checkpoint.places import find_checkpoint, is_checkpoint
 
-from .checkpoints import Run, names, value_of
-from .kills import Killed, watched
+from ..checkpoints import Run, names, value_of
+from ..kills import Killed, watched
 
 
 def test_what_is_saved_is_read(tmp_path):

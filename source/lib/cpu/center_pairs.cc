@@ -1,4 +1,4 @@
-#include "cpu/centre_pairs.h"
+#include "cpu/center_pairs.h"
 
 #include <cmath>
 #include <string>
@@ -7,11 +7,11 @@
 
 namespace deepmd {
 
-CentrePairs::CentrePairs(const EdgeTypes& edges, const double* rows, int ntypes, const PairPanels& panels)
+CenterPairs::CenterPairs(const EdgeTypes& edges, const double* rows, int ntypes, const PairPanels& panels)
     : edges_(edges), of_edges_(rows), panels_(panels), ntypes_(ntypes) {}
 
-void CentrePairs::take(int64_t centre) {
-  const int64_t first = edges_.edge_splits[centre], last = edges_.edge_splits[centre + 1];
+void CenterPairs::take(int64_t center) {
+  const int64_t first = edges_.edge_splits[center], last = edges_.edge_splits[center + 1];
   counts_.assign(ntypes_ + 1, 0);
   double longest = 0;
   for (int64_t e = first; e < last; ++e) {
@@ -38,7 +38,7 @@ void CentrePairs::take(int64_t centre) {
   ncodes_ = int64_t(codes_.size());
 }
 
-void CentrePairs::gather(const double* of_edges, Buffer<double> arrays[3]) const {
+void CenterPairs::gather(const double* of_edges, Buffer<double> arrays[3]) const {
   for (int c = 0; c < 3; ++c) {
     arrays[c].resize(edge_.size() + kPairSlack);
     for (size_t k = 0; k < edge_.size(); ++k) arrays[c][k] = of_edges[4 * edge_[k] + 1 + c];
@@ -46,7 +46,7 @@ void CentrePairs::gather(const double* of_edges, Buffer<double> arrays[3]) const
   }
 }
 
-PairChunk CentrePairs::chunk() const {
+PairChunk CenterPairs::chunk() const {
   int bits = 0;
   while (1 << bits < panels_.per_octave) ++bits;
   return {{columns_[0].data(), columns_[1].data(), columns_[2].data()},

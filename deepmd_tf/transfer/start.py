@@ -11,7 +11,7 @@ import numpy as np
 from deepmd_tf.config import Config, config_to_dict
 from deepmd_tf.config.hybrid import members_of
 from deepmd_tf.errors import InputError
-from deepmd_tf.train.species import Species
+from deepmd_tf.transfer.species import Species
 
 _FUNCTION_KEYS = {
     "type_embedding": ("activation_function", "resnet_dt", "use_econf_tebd", "use_tebd_bias"),
@@ -40,7 +40,7 @@ class Start:
     type_map : tuple of str
         Its species.
     sel : tuple of tuple of int
-        Its slots per neighbour type, of each member of the descriptor.
+        Its slots per neighbor type, of each member of the descriptor.
     values : dict of ndarray
         All parameters and statistics by name.
     facts : dict

@@ -10,8 +10,8 @@ import numpy as np
 
 from deepmd_tf.data import Sampler, System
 
-_MOST_BYTES = 64 * 1024**2
-_MOST_SYSTEMS = 4096
+_MAX_BYTES = 64 * 1024**2
+_MAX_SYSTEMS = 4096
 """How much of the data, energies apart, a fingerprint looks at."""
 
 
@@ -49,10 +49,10 @@ def _content(systems: list[System]) -> int:
     for system in systems:
         if "energy" in system.labels:
             checksum = _continued(checksum, system.rows("energy", np.arange(system.nframes)))
-    sampled = [systems[k] for k in _spread(len(systems), _MOST_SYSTEMS)]
+    sampled = [systems[k] for k in _spread(len(systems), _MAX_SYSTEMS)]
     for system in sampled:
         bytes_per_frame = 8 * (3 * system.natoms) * (2 + len(system.labels))
-        frames = _spread(system.nframes, max(2, _MOST_BYTES // len(sampled) // bytes_per_frame))
+        frames = _spread(system.nframes, max(2, _MAX_BYTES // len(sampled) // bytes_per_frame))
         checksum = _continued(checksum, system.types(frames))
         for name in sorted({"coord", *(["box"] if system.periodic else []), *(system.labels - {"energy"})}):
             checksum = zlib.crc32(name.encode(), checksum)

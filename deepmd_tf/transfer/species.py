@@ -60,5 +60,5 @@ class Species:
             center = self.source[int(center)]
         if center is None or None in types:
             return None
-        # Pairs of neighbours, two types at the end, are unordered and named with the lower type first.
+        # Pairs of neighbors, two types at the end, are unordered and named with the lower type first.
         return f"{scope}{center}{middle}" + "".join(f"_{each}" for each in sorted(types))

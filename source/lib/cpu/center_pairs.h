@@ -11,35 +11,35 @@
 
 namespace deepmd {
 
-/// Neighbours of a centre of one type, [begin, end) in their arrays.
+/// Neighbors of a center of one type, [begin, end) in their arrays.
 struct TypeRange {
   int type;
   int64_t begin, end;
 };
 
-/// Nanoseconds that the pairs of a centre take.
-inline int64_t centre_cost(const EdgeTypes& edges, double per_pair) {
-  const double n = double(edges.nedge) / double(std::max<int64_t>(edges.ncentres, 1));
+/// Nanoseconds that the pairs of a center take.
+inline int64_t center_cost(const EdgeTypes& edges, double per_pair) {
+  const double n = double(edges.nedge) / double(std::max<int64_t>(edges.ncenters, 1));
   return int64_t(per_pair * n * (n + 1) / 2) + 100;
 }
 
-/// The pairs of one centre after another, a chunk at a time.
+/// The pairs of one center after another, a chunk at a time.
 ///
-/// Pairs are numbered by code and panel in bins, of which only the neighbours' types that there are, and panels up to
+/// Pairs are numbered by code and panel in bins, of which only the neighbors' types that there are, and panels up to
 /// the largest theta that there can be, take part.
-class CentrePairs {
+class CenterPairs {
  public:
-  CentrePairs(const EdgeTypes& edges, const double* rows, int ntypes, const PairPanels& panels);
+  CenterPairs(const EdgeTypes& edges, const double* rows, int ntypes, const PairPanels& panels);
 
-  /// Takes a centre; throws InputError where a row is not finite.
-  void take(int64_t centre);
+  /// Takes a center; throws InputError where a row is not finite.
+  void take(int64_t center);
 
   int64_t size() const { return int64_t(edge_.size()); }
-  /// Edges of the neighbours in the order of their arrays.
+  /// Edges of the neighbors in the order of their arrays.
   const std::vector<int64_t>& edge() const { return edge_; }
   int64_t nbins() const { return npanels_ * ncodes_; }
   int64_t npanels() const { return npanels_; }
-  /// Code of the types, and not of those that there are, of each of the centre's codes.
+  /// Code of the types, and not of those that there are, of each of the center's codes.
   const std::vector<int32_t>& codes() const { return codes_; }
 
   /// Calls `use(chunk, npairs, doubled)` for all pairs j <= k, some thousand at a time; `doubled` says whether the
@@ -75,7 +75,7 @@ class CentrePairs {
   /// The most pairs that a chunk has.
   int64_t most_pairs() const { return kChunk + size(); }
 
-  /// Puts three columns of what edges have [nedge, 4], from the second on, into arrays in the neighbours' order, with
+  /// Puts three columns of what edges have [nedge, 4], from the second on, into arrays in the neighbors' order, with
   /// zeros behind them.
   void gather(const double* of_edges, Buffer<double> arrays[3]) const;
 

@@ -18,7 +18,7 @@ from tensorflow.core.protobuf.tensor_bundle_pb2 import BundleEntryProto, BundleH
 _MAGIC = 0xDB4775248B80FB57.to_bytes(8, "little")
 _FOOTER = 48
 _TRAILER = 5  # kind of compression, checksum
-_MOST_BYTES = 64 * 1024**2  # of the index
+_MAX_BYTES = 64 * 1024**2  # of the index
 _OBJECTS = b"_CHECKPOINTABLE_OBJECT_GRAPH"
 _NUMBERS = (tf.float64, tf.float32, tf.int64, tf.int32, tf.bool)
 
@@ -33,7 +33,7 @@ def check_bundle(prefix: str | Path) -> None:
     """
     index, data = Path(f"{prefix}.index"), Path(f"{prefix}.data-00000-of-00001")
     try:
-        if index.stat().st_size > _MOST_BYTES:
+        if index.stat().st_size > _MAX_BYTES:
             raise ValueError(f"an index of {index.stat().st_size} bytes")
         table, size = index.read_bytes(), data.stat().st_size
         entries = list(_entries(table))

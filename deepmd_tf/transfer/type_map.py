@@ -24,8 +24,8 @@ from deepmd_tf.model.type_embedding import DRAWS, TypeEmbedding, smallest_distan
 from deepmd_tf.nn.embedding import residual_copies
 from deepmd_tf.nn.parameters import TrainableParameters
 from deepmd_tf.statistics import ModelStatistics
-from deepmd_tf.train.species import Species
-from deepmd_tf.train.start import Start
+from deepmd_tf.transfer.species import Species
+from deepmd_tf.transfer.start import Start
 
 log = logging.getLogger("deepmd_tf")
 
@@ -106,7 +106,7 @@ def complete(start: Start, config: Config, statistics: ModelStatistics) -> Start
     config : Config
         The run, `sel` in numbers.
     statistics : ModelStatistics
-        Of the training data; what new species are normalised by.
+        Of the training data; what new species are normalized by.
 
     Returns
     -------
@@ -136,7 +136,7 @@ def complete(start: Start, config: Config, statistics: ModelStatistics) -> Start
 
 
 def _slots_rows(species: Species, old: np.ndarray, fresh: np.ndarray) -> np.ndarray:
-    """Rows of normalisation by centre type ``[ntypes, nnei * columns]``, in which all slots are alike."""
+    """Rows of normalization by center type ``[ntypes, nnei * columns]``, in which all slots are alike."""
     # 4 columns, or 1, in which case a row is one number; so it may be where there are 4, and then it does not matter.
     columns = 1 if all((table == table[:, :1]).all() for table in (old, fresh)) else 4
     return species.rows(np.tile(old[:, :columns], (1, fresh.shape[1] // columns)), fresh)

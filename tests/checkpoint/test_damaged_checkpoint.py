@@ -10,10 +10,10 @@ import pytest
 import tensorflow as tf
 
 from deepmd_tf.errors import InputError
-from deepmd_tf.train.checkpoint import StoredCheckpoint
-from deepmd_tf.train.manifest import seal
+from deepmd_tf.checkpoint.stored import StoredCheckpoint
+from deepmd_tf.checkpoint.manifest import seal
 
-from .checkpoints import Run, value_of
+from ..checkpoints import Run, value_of
 
 
 class TestDamage:

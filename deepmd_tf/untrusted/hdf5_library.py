@@ -22,9 +22,9 @@ import numpy as np
 _TEXT = ("type.raw", "type_map.raw")
 _LONGEST_NAME = 1000
 _LONGEST_REASON = 200
-_MOST_NAMES = 2**22
-_MOST_WORDS = 2**24
-_MOST_CHUNK_BYTES = 2**30
+_MAX_NAMES = 2**22
+_MAX_WORDS = 2**24
+_MAX_CHUNK_BYTES = 2**30
 _DAMAGE = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError, MemoryError)
 """What h5py raises where a file is not sound."""
 
@@ -126,8 +126,8 @@ def _checked(name: str) -> str:
 def _names(group: h5py.Group) -> Iterator[str]:
     """Yield the names in a group; in a damaged file they may go round in circles."""
     for number, name in enumerate(group):
-        if number == _MOST_NAMES:
-            raise _Refused(f"expected a group with at most {_MOST_NAMES} names in it")
+        if number == _MAX_NAMES:
+            raise _Refused(f"expected a group with at most {_MAX_NAMES} names in it")
         yield _checked(name)
 
 
@@ -167,10 +167,10 @@ def _looked_at(group: h5py.Group, name: str, look: Callable[[h5py.Dataset], dict
 
 def _words(dataset: h5py.Dataset) -> dict:
     """Read integers or strings, each a word."""
-    if dataset.size > _MOST_WORDS or dataset.nbytes > 16 * _MOST_WORDS:
+    if dataset.size > _MAX_WORDS or dataset.nbytes > 16 * _MAX_WORDS:
         raise _Refused(f"expected a few numbers or names, got shape {dataset.shape}")
     words = [word.decode("utf-8") if isinstance(word, bytes) else str(word) for word in np.ravel(dataset[()]).tolist()]
-    if sum(map(len, words)) > 16 * _MOST_WORDS:
+    if sum(map(len, words)) > 16 * _MAX_WORDS:
         raise _Refused(f"expected a few numbers or names, got {sum(map(len, words))} characters")
     return {"words": [part for word in words for part in word.split()]}
 
@@ -184,8 +184,8 @@ def _numbers(dataset: h5py.Dataset, size: int) -> dict:
 def _check_written(dataset: h5py.Dataset) -> None:
     """Refuse what was announced and never written: HDF5 would read zeros there."""
     if dataset.chunks:
-        if math.prod(dataset.chunks) * dataset.dtype.itemsize > _MOST_CHUNK_BYTES:
-            raise _Refused(f"expected chunks below {_MOST_CHUNK_BYTES} bytes, got {dataset.chunks} of {dataset.dtype}")
+        if math.prod(dataset.chunks) * dataset.dtype.itemsize > _MAX_CHUNK_BYTES:
+            raise _Refused(f"expected chunks below {_MAX_CHUNK_BYTES} bytes, got {dataset.chunks} of {dataset.dtype}")
         chunks = math.prod(-(-length // part) for length, part in zip(dataset.shape, dataset.chunks, strict=True))
         found = dataset.id.get_num_chunks()
         if found < chunks:

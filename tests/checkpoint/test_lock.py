@@ -13,10 +13,10 @@ import sys
 import pytest
 
 from deepmd_tf.errors import InputError
-from deepmd_tf.train.lock import only_run
+from deepmd_tf.checkpoint.lock import only_run
 
 HOLD = (
-    "import sys\nfrom deepmd_tf.train.lock import only_run\nwith only_run(sys.argv[1]):\n print('held', flush=True)\n"
+    "import sys\nfrom deepmd_tf.checkpoint.lock import only_run\nwith only_run(sys.argv[1]):\n print('held', flush=True)\n"
 )
 
 

@@ -9,12 +9,12 @@ import shutil
 import pytest
 
 from deepmd_tf.errors import InputError
-from deepmd_tf.train.earlier import bring_back, set_aside
-from deepmd_tf.train.places import find_checkpoint
+from deepmd_tf.checkpoint.earlier import bring_back, set_aside
+from deepmd_tf.checkpoint.places import find_checkpoint
 
-from .checkpoints import Run, names, value_of
-from .kills import watched
-from .runs import contents
+from ..checkpoints import Run, names, value_of
+from ..kills import watched
+from ..runs import contents
 
 CURVE = "#  step  rmse_trn\n     2    1.0\n"
 OF_RUN = {"model.ckpt-2", "model.ckpt-4", "model.ckpt-best", "checkpoint", "lcurve.out"}

@@ -4,10 +4,10 @@
 
 namespace deepmd {
 
-/// The numbers of one slot whose neighbour is at d, a distance r away: descrpt [kColumns], and descrpt_deriv
-/// [kColumns][3] by the centre's position. davg and dstd [kColumns] are the slot's.
+/// The numbers of one slot whose neighbor is at d, a distance r away: descrpt [kColumns], and descrpt_deriv
+/// [kColumns][3] by the center's position. davg and dstd [kColumns] are the slot's.
 template <int kColumns, typename T>
-DEEPMD_HOST_DEVICE inline void normalised_slot(const double d[3], double r, double rcut_smth, double rcut,
+DEEPMD_HOST_DEVICE inline void normalized_slot(const double d[3], double r, double rcut_smth, double rcut,
                                                const T* davg, const T* dstd, T* descrpt, T* descrpt_deriv) {
   double row[kColumns], derivative[3 * kColumns];
   environment_row<kColumns>(d, r, rcut_smth, rcut, row, derivative);

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from deepmd_tf.cli import main
-from deepmd_tf.train.checkpoint import StoredCheckpoint
+from deepmd_tf.checkpoint.stored import StoredCheckpoint
 
 EDGE = 7.0
 INPUT = {
@@ -72,7 +72,7 @@ def write_system(
     periodic: bool = True,
     seed: int = 0,
 ) -> Path:
-    """Write a system of the atoms O and H around the corners of a cube, labelled by `pair_labels`."""
+    """Write a system of the atoms O and H around the corners of a cube, labeled by `pair_labels`."""
     rng = np.random.default_rng(seed)
     corners = np.array([[i, j, k] for i in range(2) for j in range(2) for k in range(2)])[: len(types)]
     coord = corners * EDGE / 2 * 0.8 + rng.normal(0, 0.2, (nframes, len(types), 3))
@@ -150,7 +150,7 @@ def dp(*arguments: object) -> Result:
 
 
 def stored_state(place: Path) -> dict[str, bytes]:
-    """Everything in a checkpoint: parameters, moments and counter of the optimiser, sums; bit by bit."""
+    """Everything in a checkpoint: parameters, moments and counter of the optimizer, sums; bit by bit."""
     stored = StoredCheckpoint(place)
     reader = tf.train.load_checkpoint(str(stored.path / "state"))
     names = [name for name in reader.get_variable_to_shape_map() if name != "_CHECKPOINTABLE_OBJECT_GRAPH"]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from deepmd_tf.train.checkpoint import CheckpointWriter, StoredCheckpoint
+from deepmd_tf.checkpoint.stored import StoredCheckpoint
+from deepmd_tf.checkpoint.writer import CheckpointWriter
 
 
 class Run:

@@ -1,137 +1,29 @@
-"""Checkpoints: directories that appear whole or not at all.
-
-``model.ckpt-1000/`` holds TensorFlow's checkpoint of the parameters, the optimiser and the run's state, the run's
-configuration (``config.json``), and a list of these files with their checksums (``manifest.json``). It is written as
-``.model.ckpt-1000.partial``, synced, and renamed; a checkpoint that it replaces steps aside as ``.model.ckpt-1000.old``
-meanwhile and still counts when a kill falls between the two renames. The text file ``checkpoint`` names the latest.
-"""
+"""Reading checkpoints: verified when opened."""
 
 from __future__ import annotations
 
 import contextlib
-import json
-import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
-from deepmd_tf.errors import InputError, first_line
-from deepmd_tf.files import atomic_write, make_directory, sync_directory
-from deepmd_tf.ops.messages import said_by_op
-from deepmd_tf.train.bundle import check_bundle
-from deepmd_tf.train.manifest import Table, read_manifest, read_table, sha256_of, write_manifest
-from deepmd_tf.train.places import (
+from deepmd_tf.checkpoint.manifest import Table, read_manifest, read_table, sha256_of
+from deepmd_tf.checkpoint.places import (
     CONFIG,
     MANIFEST,
-    PARTIAL,
-    POINTER,
     STATE,
     check_free,
-    clean,
     discard_partial,
     find_checkpoint,
-    hidden,
     next_serial,
-    numbered,
     prefix_of,
-    remove,
-    replace_directory,
 )
-
-
-class CheckpointWriter:
-    """Saves a run at intervals and keeps the newest few.
-
-    Parameters
-    ----------
-    prefix : str or Path
-        ``training.save_ckpt``; checkpoints are ``{prefix}-{step}``.
-    keep : int
-        How many numbered checkpoints stay.
-    config : dict
-        The run's configuration, stored with every checkpoint.
-    trackables : mapping
-        What `tf.train.Checkpoint` saves.
-    """
-
-    def __init__(self, prefix: str | Path, keep: int, config: dict, trackables: Mapping):
-        self.prefix = Path(prefix)
-        self.keep = keep
-        self._config = config
-        self._checkpoint = tf.train.Checkpoint(**trackables)
-        make_directory(self.prefix.parent, "training.save_ckpt")
-
-    def save(self, step: int, metadata: dict, label: str | None = None) -> Path:
-        """Write a checkpoint.
-
-        Parameters
-        ----------
-        step : int
-            Steps done.
-        metadata : dict
-            What is stored beside the arrays, JSON.
-        label : str, optional
-            Takes the place of the step in the name; such a checkpoint is replaced in place and not counted.
-
-        Returns
-        -------
-        Path
-            The checkpoint's directory.
-        """
-        target = self.prefix.with_name(f"{self.prefix.name}-{step if label is None else label}")
-        manifest = {"step": step, "metadata": metadata}
-        try:
-            clean(self.prefix)
-            manifest["serial"] = next_serial(self.prefix)
-            _write(target, self._checkpoint.write, self._config, manifest)
-        except (OSError, tf.errors.OpError) as error:
-            with contextlib.suppress(OSError):
-                clean(self.prefix)
-            raise InputError(f"training.save_ckpt: cannot write checkpoint {target}: {_reason(error)}") from error
-        if label is None:
-            atomic_write(self.prefix.with_name(POINTER), f"{target.name}\n")
-            for old in numbered(self.prefix)[: -self.keep]:
-                with contextlib.suppress(OSError):
-                    remove(old)
-        return target
-
-
-def _write(target: Path, write_state: Callable[[str], object], config: dict, facts: dict) -> None:
-    """Write a checkpoint beside its place, and put it there when it is whole and on disk.
-
-    Parameters
-    ----------
-    target : Path
-        The checkpoint's directory.
-    write_state : callable
-        Writes TensorFlow's checkpoint of a prefix.
-    config : dict
-        The run's configuration.
-    facts : dict
-        Of the list of files, beside format and checksums.
-    """
-    temporary = hidden(target, PARTIAL)
-    temporary.mkdir()
-    write_state(str(temporary / STATE))
-    (temporary / CONFIG).write_text(json.dumps(config, indent=1), encoding="utf-8")
-    checksums = {file.name: sha256_of(file) for file in sorted(temporary.iterdir())}
-    write_manifest(temporary / MANIFEST, {**facts, "sha256": checksums})
-    for file in temporary.iterdir():
-        _sync(file)
-    sync_directory(temporary)
-    replace_directory(temporary, target)
-
-
-def _reason(error: OSError | tf.errors.OpError) -> str:
-    return said_by_op(error) if isinstance(error, tf.errors.OpError) else str(error)
-
-
-def _sync(file: Path) -> None:
-    with file.open("rb") as handle:
-        os.fsync(handle.fileno())
+from deepmd_tf.checkpoint.writer import reason_of, write_checkpoint
+from deepmd_tf.errors import InputError, first_line
+from deepmd_tf.untrusted.bundle import check_bundle
 
 
 def _key_of(name: str) -> str:
@@ -208,7 +100,7 @@ class StoredCheckpoint:
         }
 
     def write_changed(self, target: str | Path, changed: Mapping[str, np.ndarray]) -> Path:
-        """Write this checkpoint to another place with some parameters changed; all else stays, the optimiser too.
+        """Write this checkpoint to another place with some parameters changed; all else stays, the optimizer too.
 
         Parameters
         ----------
@@ -240,11 +132,11 @@ class StoredCheckpoint:
 
         try:
             discard_partial(target)
-            _write(target, write_state, self.config, facts)
+            write_checkpoint(target, write_state, self.config, facts)
         except (OSError, tf.errors.OpError) as error:
             with contextlib.suppress(OSError):
                 discard_partial(target)
-            raise InputError(f"cannot write checkpoint {target}: {_reason(error)}") from error
+            raise InputError(f"cannot write checkpoint {target}: {reason_of(error)}") from error
         return target
 
     def restore(self, trackables: Mapping) -> None:
