@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from deepmd_tf.cli import main
 from deepmd_tf.checkpoint.stored import StoredCheckpoint
+from deepmd_tf.cli import main
 
 EDGE = 7.0
 INPUT = {

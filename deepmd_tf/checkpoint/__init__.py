@@ -1,6 +1,6 @@
 """Checkpoints: directories that appear whole or not at all.
 
-``model.ckpt-1000/`` holds the parameters, the optimizer's state and the state of the run as a TensorFlow checkpoint, the
+``model.ckpt-1000/`` holds a TensorFlow checkpoint with the parameters and the state of optimizer and run, the
 configuration of the run (``config.json``), and the list of these files with their checksums (``manifest.json``). A save
 writes ``.model.ckpt-1000.partial``, syncs it to disk and renames it. A checkpoint that is replaced becomes
 ``.model.ckpt-1000.old`` in the meantime, and is still found if the process is killed between the two renames. The text

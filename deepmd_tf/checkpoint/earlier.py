@@ -16,9 +16,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from deepmd_tf.checkpoint.places import BEST, POINTER, clean, numbered
 from deepmd_tf.errors import InputError
 from deepmd_tf.files import sync_directory
-from deepmd_tf.checkpoint.places import BEST, POINTER, clean, numbered
 
 log = logging.getLogger("deepmd_tf")
 

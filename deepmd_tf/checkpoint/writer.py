@@ -113,6 +113,7 @@ def write_checkpoint(target: Path, write_state: Callable[[str], object], config:
 
 
 def reason_of(error: OSError | tf.errors.OpError) -> str:
+    """Return the message of an error of the system or of TensorFlow."""
     return op_message(error) if isinstance(error, tf.errors.OpError) else str(error)
 
 

@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Carry out the command."""
     from deepmd_tf.data import load_systems
     from deepmd_tf.statistics import survey
-    from deepmd_tf.train.prepare import suggested_sel
+    from deepmd_tf.train.sel import suggested_sel
 
     names = arguments.type_map
     if not all(names) or len(set(names)) < len(names):

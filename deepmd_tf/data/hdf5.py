@@ -7,11 +7,11 @@ import os
 
 import numpy as np
 
-from deepmd_tf.untrusted.hdf5_process import READER
 from deepmd_tf.data.memory import Memory
 from deepmd_tf.data.npy import MAP_BYTES, StoredRows
 from deepmd_tf.data.tree import TYPE
 from deepmd_tf.errors import InputError
+from deepmd_tf.untrusted.hdf5_process import READER
 
 SUFFIXES = (".hdf5", ".h5")
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from deepmd_tf.checkpoint.stored import StoredCheckpoint
 from deepmd_tf.config import parse_config
 from deepmd_tf.errors import InputError
 from deepmd_tf.export.native import native_graph
 from deepmd_tf.export.portable import portable_graph
 from deepmd_tf.files import atomic_write
-from deepmd_tf.checkpoint.stored import StoredCheckpoint
 
 
 def freeze(checkpoint: str | Path, output: str | Path, *, portable: bool = False) -> StoredCheckpoint:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
+from deepmd_tf.checkpoint.places import check_free
+from deepmd_tf.checkpoint.stored import StoredCheckpoint
 from deepmd_tf.config import Config, parse_config
 from deepmd_tf.errors import InputError
 from deepmd_tf.export.change_bias import BIAS, shift_graph
@@ -17,8 +19,6 @@ from deepmd_tf.export.graph_def import constants, read_graph_def
 from deepmd_tf.export.native import native_graph
 from deepmd_tf.files import atomic_write, check_writable, make_directory
 from deepmd_tf.infer.deep_pot import DeepPot
-from deepmd_tf.checkpoint.stored import StoredCheckpoint
-from deepmd_tf.checkpoint.places import check_free
 
 _AGREEMENT = 1e-8
 """How exactly the energies of a changed graph must have the shift, relative to the largest number in it."""

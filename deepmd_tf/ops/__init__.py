@@ -53,6 +53,7 @@ __all__ = [
     "listed_edges",
     "load",
     "neighbor_edges",
+    "op_message",
     "pair_cells",
     "pair_moments",
     "prod_env_mat_a",
@@ -64,5 +65,4 @@ __all__ = [
     "prod_virial_se_a",
     "prod_virial_se_r",
     "radial_cells",
-    "op_message",
 ]

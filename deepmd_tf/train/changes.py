@@ -6,10 +6,10 @@ import logging
 from collections.abc import Iterator
 from typing import Any
 
+from deepmd_tf.checkpoint.stored import StoredCheckpoint
 from deepmd_tf.config import Config, config_to_dict, parse_config
 from deepmd_tf.errors import InputError
-from deepmd_tf.checkpoint.stored import StoredCheckpoint
-from deepmd_tf.train.prepare import batches_per_step
+from deepmd_tf.train.data import batches_per_step
 from deepmd_tf.train.schedule import make_schedule
 
 log = logging.getLogger("deepmd_tf")

@@ -9,13 +9,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from deepmd_tf.config import Config
+from deepmd_tf.config import Config, DataConfig, ValidationDataConfig
 from deepmd_tf.data import Sampler, System, check_labels, load_systems
 from deepmd_tf.data.memory import Memory
 from deepmd_tf.errors import collecting_problems, noting_problems, refuse
 from deepmd_tf.statistics.inspection import FrameView, view_frames
 from deepmd_tf.train import notices
-from deepmd_tf.train.prepare import Progress, report_sel, require_labels
+from deepmd_tf.train.data import require_labels
+from deepmd_tf.train.report import frame_progress
+from deepmd_tf.train.sel import warn_of_small_sel
 
 log = logging.getLogger("deepmd_tf")
 
@@ -45,15 +47,13 @@ class Findings:
     tables: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
 
 
-def check_data(config: Config, progress: Progress) -> Findings:
+def check_data(config: Config) -> Findings:
     """Check the training and validation data of a run.
 
     Parameters
     ----------
     config : Config
         The run.
-    progress : callable
-        Makes a context from the number of frames to look at; it gives a function to call with the frames done.
     """
     findings = Findings()
     if config.training.seed is None:  # the order of the frames is not looked at
@@ -64,7 +64,7 @@ def check_data(config: Config, progress: Progress) -> Findings:
         for purpose in ("training", "validation"):
             section = getattr(config.training, f"{purpose}_data")
             if section is not None:
-                counts = _check_set(purpose, section, config, memory, progress, findings)
+                counts = _check_set(purpose, section, config, memory, findings)
                 if counts is not None:
                     seen[purpose] = counts
     findings.problems = list(dict.fromkeys(problems))
@@ -73,7 +73,7 @@ def check_data(config: Config, progress: Progress) -> Findings:
 
 
 def _check_set(
-    purpose: str, section, config: Config, memory: Memory, progress: Progress, findings: Findings
+    purpose: str, section: DataConfig | ValidationDataConfig, config: Config, memory: Memory, findings: Findings
 ) -> np.ndarray | None:
     """Check one data set; return its number of atoms of each type, None when nothing of it can be read."""
     systems: list[System] = []
@@ -93,7 +93,7 @@ def _check_set(
     rows = findings.tables[purpose] = []
     counts = notices.type_counts(systems)
     rows.extend(_sizes(systems, counts, config.model.type_map))
-    _check_geometry(purpose, systems, config, progress, findings)
+    _check_geometry(purpose, systems, config, findings)
     spread = notices.warn_of_energies(purpose, systems)
     if spread is not None:
         rows.append(("spread of energies", f"{spread:.3g} eV per atom, composition taken out"))
@@ -127,9 +127,7 @@ def _radii(type_map: Sequence[str]) -> np.ndarray:
     return np.array([covalent_radii[atomic_numbers[n]] if n in atomic_numbers else _UNKNOWN_RADIUS for n in type_map])
 
 
-def _check_geometry(
-    purpose: str, systems: Sequence[System], config: Config, progress: Progress, findings: Findings
-) -> None:
+def _check_geometry(purpose: str, systems: Sequence[System], config: Config, findings: Findings) -> None:
     """Coinciding and close atoms, cells, neighbors and forces, of every frame."""
     model = config.model
     radii = _radii(model.type_map)
@@ -137,7 +135,7 @@ def _check_geometry(
     rcuts = [member.rcut for member in members]
     bad: list[str] = []
     views: Views = []
-    with progress(sum(system.nframes for system in systems)) as advance:
+    with frame_progress(sum(system.nframes for system in systems)) as advance:
         for system, index, view in view_frames(systems, rcuts, radii[:, None] + radii, advance):
             if view.problem:
                 bad.append(view.problem)
@@ -161,7 +159,7 @@ def _check_geometry(
         named = ", ".join(f"{name} {n}" for name, n in zip(model.type_map, counts, strict=True))
         rows.append(("most neighbors", f"{named} within {rcut:g} Å"))
     if not any(isinstance(member.sel, str) for member in members):
-        report_sel(config, most)
+        warn_of_small_sel(config, most)
     forces = [(view.force, system.path, index) for system, index, view in views if np.isfinite(view.force)]
     if forces:
         largest, path, index = max(forces)

@@ -7,9 +7,9 @@ import os
 import signal
 import threading
 import time
+
 from deepmd_tf.errors import Stopped
 from deepmd_tf.train.ranks import Ranks
-
 
 log = logging.getLogger("deepmd_tf")
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from deepmd_tf.config import Config
 from deepmd_tf.data import System
 from deepmd_tf.data.checks import ENERGY_ROUNDING
 from deepmd_tf.statistics.inspection import SPREADS, energy_deviations
@@ -14,6 +15,16 @@ from deepmd_tf.statistics.inspection import SPREADS, energy_deviations
 log = logging.getLogger("deepmd_tf")
 
 MAX_SHOWN = 5
+
+
+def warn_of_settings(config: Config) -> None:
+    """Warn of settings that are allowed but do not have the effect that one expects."""
+    model = config.model
+    if model.fitting_net.atom_ener and not model.descriptor.zero_when_isolated:
+        log.warning(
+            "model.fitting_net.atom_ener: isolated atoms get these energies only with model.descriptor.set_davg_zero "
+            "true, and with a descriptor of type se_e2_r not even then"
+        )
 
 
 def warn_of_oddities(data: Mapping[str, Sequence[System]], type_map: Sequence[str]) -> None:

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from deepmd_tf.checkpoint.stored import StoredCheckpoint
 from deepmd_tf.descriptor.tabulated import MAX_PANELS
 from deepmd_tf.errors import InputError
 from deepmd_tf.loss import METRICS
-from deepmd_tf.checkpoint.stored import StoredCheckpoint
 
 
 @dataclass(frozen=True)

@@ -99,6 +99,10 @@ class Ranks:
         return []
 
 
+ALONE = Ranks()
+"""A run of one process."""
+
+
 class MpiRanks(Ranks):
     """A run of several processes.
 

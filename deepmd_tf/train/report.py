@@ -1,19 +1,31 @@
-"""What a run tells the person watching: a progress bar on a terminal, plain lines elsewhere, a table at the end."""
+"""Progress of a run on the screen: a bar on a terminal, plain lines elsewhere, a table at the end."""
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from deepmd_tf.train.callbacks import Beginning, Callback, Display, TrainingResult
+
 log = logging.getLogger("deepmd_tf")
 
 CONSOLE = Console(stderr=True)
-"""Everything that draws on a terminal shares one console, so that log lines appear above a bar and not in it."""
+"""Console for everything that draws on the terminal; sharing it keeps log lines above a progress bar."""
+
+
+@contextlib.contextmanager
+def frame_progress(frames: int) -> Iterator[Callable[[int], None]]:
+    """Show a progress bar while frames are read; give the function that advances it by a number of frames."""
+    with Progress(console=CONSOLE, transient=True, disable=not CONSOLE.is_terminal) as progress:
+        task = progress.add_task("reading frames", total=frames)
+        yield lambda count: progress.advance(task, count)
 
 
 class Stopwatch:
@@ -22,7 +34,7 @@ class Stopwatch:
     Parameters
     ----------
     step, last_step : int
-        Where the run begins and ends.
+        First and last step of the run.
     """
 
     def __init__(self, step: int, last_step: int):
@@ -48,23 +60,17 @@ class Stopwatch:
         return timedelta(seconds=round((time.monotonic() - self._begin) / done * (self._last_step - step)))
 
 
-class Reporter:
-    """Progress of a run.
+class Reporter(Callback):
+    """Shows the progress of a run, a log line at every display, and a summary at the end.
 
     Parameters
     ----------
-    step, last_step : int
-        Where the run begins and ends.
     console : Console, optional
-        Where to draw; `CONSOLE` by default.
-    show_time : bool
-        Whether lines tell speed and remaining time (``training.time_training``).
+        Console to draw on; standard error by default.
     """
 
-    def __init__(self, step: int, last_step: int, console: Console | None = None, show_time: bool = True):
+    def __init__(self, console: Console | None = None):
         self.console = console or CONSOLE
-        self.stopwatch = Stopwatch(step, last_step)
-        self._last_step, self._show_time = last_step, show_time
         self._progress = Progress(
             TextColumn("training"),
             BarColumn(),
@@ -75,42 +81,59 @@ class Reporter:
             disable=not self.console.is_terminal,
             transient=True,
         )
-        self._task = self._progress.add_task("training", total=last_step, completed=step, rate="")
 
-    def __enter__(self) -> Reporter:
-        """Show the bar."""
+    def on_begin(self, beginning: Beginning) -> None:
+        """Show the bar and start the clock."""
+        options = beginning.config.training
+        self._curve, self._last_step, self._show_time = options.disp_file, options.numb_steps, options.time_training
+        self._stopwatch = Stopwatch(beginning.step, self._last_step)
+        self._task = self._progress.add_task("training", total=self._last_step, completed=beginning.step, rate="")
         self._progress.start()
-        return self
 
-    def __exit__(self, *exception) -> None:
-        """Remove the bar."""
-        self._progress.stop()
-
-    def advance(self, step: int) -> None:
+    def on_step(self, step: int) -> None:
         """Move the bar."""
         self._progress.update(self._task, completed=step)
 
-    def display(self, step: int, training: dict, validation: dict | None, lr: float) -> None:
-        """One line of errors."""
-        rate = self.stopwatch.lap(step)
+    def on_display(self, display: Display) -> None:
+        """Log one line of errors."""
+        rate = self._stopwatch.lap(display.step)
         self._progress.update(self._task, rate=f"{rate:.2f} steps/s")
-        parts = [f"step {step:>{len(str(self._last_step))}}"]
+        parts = [f"step {display.step:>{len(str(self._last_step))}}"]
         for key, unit in (("rmse_e", "eV/atom"), ("rmse_f", "eV/Å"), ("rmse_v", "eV/atom")):
-            if key in training:
-                shown = f"{key[-1].upper()} {training[key]:.3e}"
-                parts.append(f"{shown} (val {validation[key]:.3e}) {unit}" if validation else f"{shown} {unit}")
-        parts.append(f"lr {lr:.2e}")
+            if key in display.training:
+                text = f"{key[-1].upper()} {display.training[key]:.3e}"
+                parts.append(
+                    f"{text} (val {display.validation[key]:.3e}) {unit}" if display.validation else f"{text} {unit}"
+                )
+        parts.append(f"lr {display.learning_rate:.2e}")
         if self._show_time:
             parts += [
                 f"{rate:.2f} steps/s",
-                f"elapsed {self.stopwatch.elapsed}",
-                f"left {self.stopwatch.remaining(step)}",
+                f"elapsed {self._stopwatch.elapsed}",
+                f"left {self._stopwatch.remaining(display.step)}",
             ]
         log.info("  ".join(parts))
 
-    def summary(self, rows: list[tuple[str, str]]) -> None:
-        """Show a table of two columns."""
+    def on_end(self, result: TrainingResult) -> None:
+        """Show the summary."""
+        self._progress.stop()
+        outcome = "interrupted at" if result.interrupted else "trained to"
+        rows = [
+            (outcome, f"step {result.step} of {result.last_step}"),
+            ("wall time", str(result.elapsed)),
+            ("learning curve", self._curve),
+            ("checkpoint", str(result.checkpoint)),
+            *result.parallel,
+        ]
+        if result.best is not None:
+            rows.append(("best so far", f"{result.best} (validation {result.best_score:.4e})"))
+        command = "dp train INPUT --restart {}" if result.interrupted else "dp freeze -c {} -o graph.pb"
+        rows.append(("next", command.format(result.checkpoint)))
         table = Table(title="Summary", show_header=False, title_justify="left")
         for row in rows:
             table.add_row(*row)
         self.console.print(table)
+
+    def close(self) -> None:
+        """Remove the bar."""
+        self._progress.stop()

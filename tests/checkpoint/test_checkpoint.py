@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from deepmd_tf.errors import InputError
+from deepmd_tf.checkpoint.places import find_checkpoint, is_checkpoint
 from deepmd_tf.checkpoint.stored import StoredCheckpoint
 from deepmd_tf.checkpoint.writer import CheckpointWriter
-from deepmd_tf.checkpoint.places import find_checkpoint, is_checkpoint
+from deepmd_tf.errors import InputError
 
 from ..checkpoints import Run, names, value_of
 from ..kills import Killed, watched

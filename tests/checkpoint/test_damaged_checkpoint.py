@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from deepmd_tf.errors import InputError
-from deepmd_tf.checkpoint.stored import StoredCheckpoint
 from deepmd_tf.checkpoint.manifest import seal
+from deepmd_tf.checkpoint.stored import StoredCheckpoint
+from deepmd_tf.errors import InputError
 
 from ..checkpoints import Run, value_of
 

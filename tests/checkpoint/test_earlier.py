@@ -8,9 +8,9 @@ import shutil
 
 import pytest
 
-from deepmd_tf.errors import InputError
 from deepmd_tf.checkpoint.earlier import bring_back, set_aside
 from deepmd_tf.checkpoint.places import find_checkpoint
+from deepmd_tf.errors import InputError
 
 from ..checkpoints import Run, names, value_of
 from ..kills import watched

@@ -12,11 +12,11 @@ from ase import Atoms
 from ase.io import write
 
 from deepmd_tf import DeepPot
+from deepmd_tf.checkpoint.stored import StoredCheckpoint
 from deepmd_tf.data import load_system
 from deepmd_tf.export.graph_def import read_graph_def
 from deepmd_tf.infer.model_devi import calc_model_devi, format_model_devi
 from deepmd_tf.statistics import survey
-from deepmd_tf.checkpoint.stored import StoredCheckpoint
 
 from ..runs import INPUT, dp, write_system
 

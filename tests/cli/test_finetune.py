@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from deepmd_tf.checkpoint.stored import StoredCheckpoint
 from deepmd_tf.data import load_systems
 from deepmd_tf.export.change_bias import BIAS
 from deepmd_tf.infer import DeepPot
-from deepmd_tf.checkpoint.stored import StoredCheckpoint
 
 from ..runs import dp, write_data, write_input
 from .conftest import LONG

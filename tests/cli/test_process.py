@@ -13,8 +13,8 @@ import time
 import pytest
 
 from deepmd_tf import __version__
-from deepmd_tf.cli import COMMANDS
 from deepmd_tf.checkpoint.stored import StoredCheckpoint
+from deepmd_tf.cli import COMMANDS
 
 from ..runs import dp, stored_state, write_data, write_input
 

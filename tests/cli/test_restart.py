@@ -13,9 +13,9 @@ import sys
 import numpy as np
 import pytest
 
+from deepmd_tf.checkpoint.manifest import seal
 from deepmd_tf.checkpoint.stored import StoredCheckpoint
 from deepmd_tf.train.lcurve import LearningCurve
-from deepmd_tf.checkpoint.manifest import seal
 
 from ..kills import watched
 from ..runs import dp, stored_state, write_input, write_system

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from deepmd_tf.train import prepare
+from deepmd_tf.train import measure, run
 
 from ..runs import contents, dp
 from .test_ranks import BIN, ended, pid_of
@@ -19,16 +19,17 @@ from .test_ranks import BIN, ended, pid_of
 
 @pytest.fixture
 def signalled(monkeypatch):
-    """A function that lets a signal come while a function of `prepare` runs."""
+    """A function that raises a signal while a function of `run` or `measure` is called."""
 
     def arrange(name, number):
-        function = getattr(prepare, name)
+        module = run if hasattr(run, name) else measure
+        function = getattr(module, name)
 
-        def run(*arguments, **options):
+        def signal_first(*arguments, **options):
             signal.raise_signal(number)
             return function(*arguments, **options)
 
-        monkeypatch.setattr(prepare, name, run)
+        monkeypatch.setattr(module, name, signal_first)
 
     return arrange
 
@@ -67,15 +68,15 @@ def test_checking_data_that_a_signal_ends_is_no_success(place):
 STANDING = """
 import os, sys, time
 from pathlib import Path
-from deepmd_tf.train import prepare
-survey = prepare.survey
+from deepmd_tf.train import measure
+survey = measure.survey
 def stand(*arguments, **options):
     rank = os.environ["PMI_RANK"]
     Path(f"there-{rank}").touch()
     while rank == "0":
         time.sleep(1)
     return survey(*arguments, **options)
-prepare.survey = stand
+measure.survey = stand
 from deepmd_tf.cli import main
 sys.exit(main(["train", "input.json"]))
 """

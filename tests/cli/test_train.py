@@ -11,8 +11,8 @@ import pytest
 import tensorflow as tf
 import yaml
 
-from deepmd_tf.export.graph_def import constants, read_graph_def
 from deepmd_tf.checkpoint.stored import StoredCheckpoint
+from deepmd_tf.export.graph_def import constants, read_graph_def
 from deepmd_tf.train.lcurve import LearningCurve
 
 from ..runs import changed, dp, stored_state, write_input, write_system

@@ -10,9 +10,9 @@ from deepmd_tf.data import feed, load_system, load_systems
 from deepmd_tf.data import hdf5 as hdf5_module
 from deepmd_tf.data import npy as npy_module
 from deepmd_tf.data.hdf5 import DatasetRows
-from deepmd_tf.untrusted.hdf5_process import READER
 from deepmd_tf.data.memory import Memory, available
 from deepmd_tf.errors import InputError
+from deepmd_tf.untrusted.hdf5_process import READER
 
 from ..mixed import make_frames, write_hdf5, write_mixed
 from .conftest import TYPE_MAP, write_system

@@ -11,9 +11,9 @@ import time
 import pytest
 
 from deepmd_tf.data import load_systems
+from deepmd_tf.errors import InputError
 from deepmd_tf.untrusted import hdf5_process
 from deepmd_tf.untrusted.hdf5_process import HDF5Process
-from deepmd_tf.errors import InputError
 
 from ..mixed import write_hdf5
 from .conftest import TYPE_MAP, write_system

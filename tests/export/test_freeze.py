@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from deepmd_tf.checkpoint.writer import CheckpointWriter
 from deepmd_tf.config import config_to_dict
 from deepmd_tf.errors import InputError
 from deepmd_tf.export.freeze import freeze
 from deepmd_tf.export.graph_def import constants, read_graph_def
-from deepmd_tf.checkpoint.writer import CheckpointWriter
 
 from ..models import VARIANTS, graph_file, model_config, random_parameters
 

@@ -29,8 +29,8 @@ def _prepare(place: Path) -> Path:
 
 def _latest(place: Path) -> int:
     """Step of the last checkpoint that can be read, -1 without one."""
-    from deepmd_tf.errors import InputError
     from deepmd_tf.checkpoint.stored import StoredCheckpoint
+    from deepmd_tf.errors import InputError
 
     try:
         return StoredCheckpoint(place).step

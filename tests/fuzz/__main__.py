@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 INSTRUMENTED = ["deepmd_tf", "yaml", "json"]
-NOT_INSTRUMENTED = ["deepmd_tf.untrusted.hdf5_process"]  # a library that does not end is no discovery to begin others from
+NOT_INSTRUMENTED = ["deepmd_tf.untrusted.hdf5_process"]  # a hanging library is no discovery to start others from
 _SECONDS = 20  # that one input may take
 _MEGABYTES = 4096
 

@@ -15,9 +15,9 @@ import numpy as np
 import tensorflow as tf
 import yaml
 
+from deepmd_tf.checkpoint.manifest import FORMAT
 from deepmd_tf.data import load_systems
 from deepmd_tf.statistics import StoredSurveys, survey
-from deepmd_tf.checkpoint.manifest import FORMAT
 
 from ..mixed import write_hdf5
 from ..models import VARIANTS, model_config, model_input, native_graph, portable_graph, random_parameters

@@ -19,7 +19,6 @@ import numpy as np
 
 from deepmd_tf.config import config_to_dict, load_config
 from deepmd_tf.data import load_system, load_systems
-from deepmd_tf.untrusted import hdf5_process
 from deepmd_tf.data.npy import read_rows
 from deepmd_tf.data.species import read_names, read_types
 from deepmd_tf.data.tree import Directory
@@ -27,6 +26,7 @@ from deepmd_tf.errors import InputError
 from deepmd_tf.geometry import neighbors
 from deepmd_tf.statistics.inspection import view_frame
 from deepmd_tf.statistics.stored import _checksum, _read, _survey
+from deepmd_tf.untrusted import hdf5_process
 
 CORPUS = Path(__file__).parent / "corpus"
 MAX_WORDS = 4000
@@ -209,8 +209,8 @@ CHECKPOINT_FILES = ("config.json", "state.index", "state.data-00000-of-00001")
 
 def read_checkpoint(data: bytes, scratch: Path) -> None:
     """A checkpoint, all its checksums made to fit, that of the list too: what somebody who wants harm would do."""
-    from deepmd_tf.checkpoint.stored import StoredCheckpoint
     from deepmd_tf.checkpoint.manifest import seal
+    from deepmd_tf.checkpoint.stored import StoredCheckpoint
 
     place = scratch / "model.ckpt-1"
     place.mkdir(exist_ok=True)

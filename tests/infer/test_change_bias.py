@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from deepmd_tf.checkpoint.stored import StoredCheckpoint
+from deepmd_tf.checkpoint.writer import CheckpointWriter
 from deepmd_tf.config import config_to_dict
 from deepmd_tf.data import load_systems
 from deepmd_tf.errors import InputError
@@ -14,8 +16,6 @@ from deepmd_tf.export.compress import CompressOptions, compress_graph
 from deepmd_tf.export.graph_def import constants, read_graph_def
 from deepmd_tf.infer import DeepPot
 from deepmd_tf.infer.energy_bias import residuals, shift
-from deepmd_tf.checkpoint.stored import StoredCheckpoint
-from deepmd_tf.checkpoint.writer import CheckpointWriter
 
 from ..models import graph_file, native_file, portable_graph, variant_config, variant_values
 from ..runs import contents, dp, write_system

@@ -28,8 +28,8 @@ from ..frames import Frame
 from ..ghosts import domain_of
 from ..lammps.lammps import BAR, data_file
 from ..models import graph_file, native_file, variant_config, variant_values
-from ..systems import save_system
 from ..runs import dp
+from ..systems import save_system
 from .systems import TYPE_MAP, System
 
 MODEL = "two_sides"

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 
 from deepmd_tf.data import Sampler, load_systems
-from deepmd_tf.errors import InputError
 from deepmd_tf.data.source import DataSource
-from deepmd_tf.train.trainer import Trainer
+from deepmd_tf.errors import InputError
+from deepmd_tf.train.failure import bad_batch
 
 from ..runs import contents, dp, stored_state, write_data, write_input
 
@@ -19,7 +17,7 @@ def message_of(place, batch_size):
     write_data(place)
     systems = load_systems([place / "data_0", place / "data_1"], ["O", "H"])
     source = DataSource(systems, Sampler(systems, batch_size, seed=1))
-    error = Trainer._bad_batch(SimpleNamespace(step=7), source, 3, "not good")
+    error = bad_batch(source, 3, 7, "not good")
     assert isinstance(error, InputError)
     parts = [f"{systems[i].path}, frames {frames.tolist()}" for i, frames in source.sampler.batch_at(3)]
     return str(error), parts
@@ -39,7 +37,7 @@ def test_frames_of_several_systems(tmp_path):
 @pytest.mark.parametrize(
     ("system", "words"),
     [
-        ("data_1", "loss or gradient is not finite; look at these frames, or lower learning_rate.start_lr"),
+        ("data_1", "loss or gradient is not finite; inspect these frames, or lower learning_rate.start_lr"),
         ("data_2", "the error on these validation frames is not finite"),
     ],
 )

@@ -12,12 +12,13 @@ from ase.io import write
 
 from deepmd_tf.config import parse_config
 from deepmd_tf.data import feed
-from deepmd_tf.train import prepare
+from deepmd_tf.model.build import new_model
+from deepmd_tf.train.data import RunData, load_data
+from deepmd_tf.train.measure import measure
 from deepmd_tf.train.trainer import Trainer
 
 from ..mixed import NAMES, make_frames, write_hdf5, write_mixed, write_ordinary
 from ..runs import INPUT, changed, dp
-from .test_prepare import silent
 
 LABELS = ("energy", "force", "virial", "aparam", "fparam")
 RADIAL = {"type": "se_e2_r", "sel": [8, 8], "rcut": 4.0, "rcut_smth": 1.0, "seed": 1}
@@ -44,9 +45,10 @@ def config_of(systems, **changes):
 def begin(systems, changes):
     """Statistics, and a trainer that has not taken a step."""
     config = config_of(systems, **changes)
-    source, _ = prepare.load_data(config)
-    config, statistics, _ = prepare.measure(config, source, skip_neighbor_stat=False, progress=silent)
-    return source, statistics, Trainer(config, source, None, statistics)
+    source = load_data(config).training
+    found = measure(config, source)
+    trainable = new_model(found.config.model, found.statistics)
+    return source, found.statistics, Trainer(found.config, RunData(source, None), trainable, found.facts)
 
 
 @pytest.mark.parametrize("changes", DESCRIPTORS.values(), ids=DESCRIPTORS)
@@ -68,7 +70,7 @@ def test_the_same_statistics_loss_and_step(tmp_path, changes):
     ]
     outcomes = []
     for (_, _, trainer), batch in zip((ordinary, mixed), batches, strict=True):
-        outcome = trainer._outcome(mixed[0], 0, lambda step, batch=batch: step.train(batch, 1e-3, 1.0))
+        outcome = trainer._functions.train(batch, 1e-3, 1.0)
         values = {name: variable.numpy() for name, variable in trainer.parameters.by_name.items()}
         outcomes.append((outcome.metrics.numpy(), values))
     np.testing.assert_allclose(outcomes[1][0], outcomes[0][0], rtol=1e-11)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from deepmd_tf.checkpoint.stored import StoredCheckpoint
 from deepmd_tf.errors import InputError
 from deepmd_tf.loss import METRICS
-from deepmd_tf.checkpoint.stored import StoredCheckpoint
 from deepmd_tf.train.progress import Progress, read_progress
 
 from ..checkpoints import Run

@@ -12,9 +12,10 @@ from deepmd_tf.errors import InputError
 from deepmd_tf.loss import EnergyLoss
 from deepmd_tf.model.energy_model import EnergyModel
 from deepmd_tf.nn.parameters import TrainableParameters
-from deepmd_tf.train import prepare
 from deepmd_tf.train.adam import Adam
-from deepmd_tf.train.ranks import Ranks
+from deepmd_tf.train.data import load_data
+from deepmd_tf.train.measure import measure
+from deepmd_tf.train.ranks import ALONE, Ranks
 from deepmd_tf.train.shared_step import SharedStep, make_step
 from deepmd_tf.train.step import TrainingStep
 
@@ -40,26 +41,20 @@ def config_of(precision="float64", **keys):
     return parse_config(changed(INPUT, changes))
 
 
-class silent:
-    """No progress bar."""
+class OfSize(Ranks):
+    """A number of ranks of which nobody asks more."""
 
-    def __init__(self, frames):
-        self.frames = frames
-
-    def __enter__(self):
-        return lambda count: None
-
-    def __exit__(self, *exception):
-        pass
+    def __init__(self, size):
+        self.size = size
 
 
 class Learner:
     """A model in training on one rank."""
 
-    def __init__(self, config, ranks=prepare.ALONE):
-        self.source, _ = prepare.load_data(config, ranks.size)
+    def __init__(self, config, ranks=ALONE):
+        self.source = load_data(config, ranks).training
         self.parameters = TrainableParameters()
-        _, statistics, _ = prepare.measure(config, self.source, skip_neighbor_stat=True, progress=silent)
+        statistics = measure(config, self.source, skip_neighbor_stat=True).statistics
         model = EnergyModel(config.model, statistics=statistics, parameters=self.parameters)
         model.descriptor.panels = 0  # the embedding at every edge: how finely to tabulate it is the trainer's part
         trainable = {name: v for name, v in self.parameters.by_name.items() if v.trainable}
@@ -140,23 +135,23 @@ def test_one_rank_takes_the_step_that_is_one_function(place):
 def test_a_batch_of_fewer_frames_than_ranks_is_refused(place):
     config = config_of(training__share_batch=True)
     with pytest.raises(InputError, match=r"training\.share_batch: 3 ranks cannot share a batch of 2 frames \(data_0\)"):
-        prepare.load_data(config, 3)
+        load_data(config, OfSize(3))
 
 
 def test_statistics_of_ranks_are_those_of_one(place):
     config = config_of(model__data_stat_nbatch=3)
 
-    def measure(ranks: Ranks):
-        source, _ = prepare.load_data(config)
-        return prepare.measure(config, source, skip_neighbor_stat=False, progress=silent, ranks=ranks)
+    def measured(ranks: Ranks):
+        return measure(config, load_data(config).training, ranks=ranks)
 
-    (alone,) = on_ranks(1, measure)
+    (alone,) = on_ranks(1, measured)
     for size in (2, 5):
-        found = on_ranks(size, measure)
-        for _, statistics, facts in found:
-            assert facts == alone[2]
-            np.testing.assert_array_equal(statistics.fitting.energy_bias, alone[1].fitting.energy_bias)
+        found = on_ranks(size, measured)
+        for each in found:
+            statistics = each.statistics
+            assert each.facts == alone.facts
+            np.testing.assert_array_equal(statistics.fitting.energy_bias, alone.statistics.fitting.energy_bias)
             for name in ("avg", "std_radial", "std_angular"):
                 value = getattr(statistics.environment[0], name)
-                np.testing.assert_allclose(value, getattr(alone[1].environment[0], name), rtol=1e-13)
-                np.testing.assert_array_equal(value, getattr(found[0][1].environment[0], name))
+                np.testing.assert_allclose(value, getattr(alone.statistics.environment[0], name), rtol=1e-13)
+                np.testing.assert_array_equal(value, getattr(found[0].statistics.environment[0], name))

@@ -13,7 +13,8 @@ from deepmd_tf.cli import freeze, show
 from deepmd_tf.data import memory, pipeline
 from deepmd_tf.errors import InputError, first_line, user_message
 from deepmd_tf.ops import op_message
-from deepmd_tf.train.trainer import Trainer
+from deepmd_tf.train.failure import Failure
+from deepmd_tf.train.trainer import ResolvingStep, Trainer
 
 from ..runs import dp, stored_state, write_data, write_input
 from ..threaded import on_ranks
@@ -35,8 +36,8 @@ def after_step(monkeypatch, number: int, act) -> None:
     """Do something when a step has been taken."""
     train_one = Trainer._train_one
 
-    def watched(self, outputs):
-        train_one(self, outputs)
+    def watched(self, batch, outputs):
+        train_one(self, batch, outputs)
         if self.step == number:
             act()
 
@@ -89,7 +90,7 @@ def test_a_file_that_becomes_unreadable(place, uninterrupted, monkeypatch, fault
     assert step <= reached < STEPS
     reason = "became shorter while it was in use" if fault == "shortened" else "cannot be read: No such file"
     assert f"{system}/set.000/force.npy: {reason}" in result.message
-    assert "the checkpoint of this step has all that was learnt" in result.message
+    assert "the checkpoint of this step has the current state" in result.message
     path.write_bytes(whole)
     assert dp("train", "input.json", "--restart", f"model.ckpt-{reached}").status == 0
     assert learnt(f"model.ckpt-{STEPS}") == uninterrupted
@@ -100,9 +101,9 @@ def test_before_the_first_step_nothing_is_written(place, monkeypatch):
     path = place / "data_0" / "set.000" / "force.npy"
     run = Trainer.run
 
-    def begin(self, interruption):
+    def begin(self, *arguments):
         shorten(path)
-        return run(self, interruption)
+        return run(self, *arguments)
 
     monkeypatch.setattr(Trainer, "run", begin)
     write_input(place, LONG | {"training.training_data.systems": ["data_0"]})
@@ -151,20 +152,21 @@ def test_a_file_that_comes_back_in_time_is_not_missed(place, uninterrupted, monk
 )
 def test_memory_that_runs_out_in_a_step(place, uninterrupted, monkeypatch, where, error):
     """As the gradient is needed before anything is changed, what was learnt is sound."""
-    outcome = Trainer._outcome
+    function, calls = getattr(ResolvingStep, where), []
 
-    def fail(self, source, number, run):
-        if self.step == 6 and (source is self._training) == (where == "train"):
+    def fail(self, *arguments):
+        calls.append(arguments)
+        if len(calls) == {"train": 7, "evaluate": 1}[where]:
             raise error
-        return outcome(self, source, number, run)
+        return function(self, *arguments)
 
-    monkeypatch.setattr(Trainer, "_outcome", fail)
+    monkeypatch.setattr(ResolvingStep, where, fail)
     write_input(place, LONG | {"training.disp_freq": 6})
     result = dp("train", "input.json")
     assert result.status == 2
     assert f"after step 6: out of memory ({str(error).splitlines()[0]}): take fewer atoms at a time" in result.message
     assert "Traceback" not in result.err
-    monkeypatch.setattr(Trainer, "_outcome", outcome)
+    monkeypatch.setattr(ResolvingStep, where, function)
     assert dp("train", "input.json", "--restart", "model.ckpt-6").status == 0
     assert learnt(f"model.ckpt-{STEPS}") == uninterrupted
 
@@ -172,14 +174,15 @@ def test_memory_that_runs_out_in_a_step(place, uninterrupted, monkeypatch, where
 def test_a_step_that_memory_ran_out_in_while_learning_is_not_saved(place, monkeypatch):
     write_input(place, LONG)
 
-    def fail(self, source, number, run):
+    train_one = Trainer._train_one
+
+    def fail(self, batch, outputs):
         if self.step == 6:
             self._adam.updates.assign_add(1)
             raise MemoryError
-        return outcome(self, source, number, run)
+        train_one(self, batch, outputs)
 
-    outcome = Trainer._outcome
-    monkeypatch.setattr(Trainer, "_outcome", fail)
+    monkeypatch.setattr(Trainer, "_train_one", fail)
     result = dp("train", "input.json")
     assert result.status == 2
     assert result.message.startswith("out of memory: take fewer")
@@ -231,13 +234,15 @@ def test_a_rank_whose_data_fail_ends_all_after_saving():
 
     def ask(ranks):
         trainer = object.__new__(Trainer)
-        trainer._ranks, trainer._failure, trainer.step = ranks, None, 3
+        trainer._ranks, trainer._failure, trainer.step = ranks, Failure(), 3
+        trainer._stop_requested = False
         trainer.config = SimpleNamespace(training=SimpleNamespace(numb_steps=10))
-        trainer._batches = iter([1]) if ranks.rank == 0 else unreadable()
-        return trainer._go_on(SimpleNamespace(requested=False)), trainer._interrupted, trainer._failure
+        batches = iter([1]) if ranks.rank == 0 else unreadable()
+        batch = trainer._next_batch(batches, SimpleNamespace(requested=False))
+        return batch, trainer._interrupted, trainer._failure.message
 
     def unreadable():
         raise InputError("x.npy: gone")
         yield
 
-    assert on_ranks(2, ask) == [(False, False, None), (False, False, "x.npy: gone")]
+    assert on_ranks(2, ask) == [(None, False, None), (None, False, "x.npy: gone")]
