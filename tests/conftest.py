@@ -1,5 +1,6 @@
 """What all tests share."""
 
+import logging
 import os
 
 import numpy as np
@@ -24,3 +25,20 @@ if settings is not None:
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(20261122)
+
+
+@pytest.fixture
+def logged():
+    """The messages that the package logs, as a list that grows."""
+    messages: list[str] = []
+
+    class Listener(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            messages.append(record.getMessage())
+
+    logger, listener, level = logging.getLogger("deepmd_tf"), Listener(), logging.getLogger("deepmd_tf").level
+    logger.addHandler(listener)
+    logger.setLevel(logging.INFO)
+    yield messages
+    logger.removeHandler(listener)
+    logger.setLevel(level)

@@ -97,11 +97,13 @@ def _train(arguments: argparse.Namespace, ranks: Ranks, interruption: Interrupti
     """Run the command on one rank."""
     from deepmd_tf.config import load_config
     from deepmd_tf.files import check_writable
-    from deepmd_tf.train.run import Run
 
     config = load_config(arguments.input)
     if arguments.check_data:
         return _check_data(arguments.input, config)
+
+    from deepmd_tf.train.run import Run  # imports TensorFlow, which the checks do without
+
     if ranks.leads:
         check_writable(arguments.output, "--output")
     run = Run.prepare(
