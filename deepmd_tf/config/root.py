@@ -10,8 +10,9 @@ from deepmd_tf.config.fields import option
 from deepmd_tf.config.learning_rate import LearningRateConfig
 from deepmd_tf.config.loss import LossConfig
 from deepmd_tf.config.model import ModelConfig
+from deepmd_tf.config.optimizer import AdamConfig
 from deepmd_tf.config.training import TrainingConfig
-from deepmd_tf.config.variants import LEARNING_RATES, LOSSES
+from deepmd_tf.config.variants import LEARNING_RATES, LOSSES, OPTIMIZERS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +24,11 @@ class Config:
         "The schedule of the learning rate.", LearningRateConfig(), variants=LEARNING_RATES
     )
     loss: LossConfig = option("The loss function.", LossConfig(), variants=LOSSES)
+    optimizer: AdamConfig | None = option(
+        "The optimizer. Without this section it is Adam, as in DeePMD-kit; SOAP needs far fewer steps (docs/training.md).",
+        None,
+        variants=OPTIMIZERS,
+    )
     training: TrainingConfig = option("The training run.", section=TrainingConfig)
 
     def problems(self) -> Iterator[tuple[str, str]]:

@@ -128,10 +128,7 @@ _TRAINING = {
     "numb_test": ANYTHING,
 }
 
-_ADAM = {"adam_beta1": 0.9, "adam_beta2": 0.999, "weight_decay": 0.0}
-
 _ROOT = {
-    "optimizer": (None, {}, {"type": "Adam"}, {"type": "Adam", **_ADAM}),
     "validating": (None, {}, {"full_validation": False}),
     "nvnmd": (None, {}, {"enable": False}),
     "learning_rate_dict": (),
@@ -145,6 +142,7 @@ _TABLES: dict[str, dict[str, Any]] = {
     "model.descriptor": _DESCRIPTOR,
     "model.fitting_net": _FITTING,
     "learning_rate": _LEARNING_RATE,
+    "optimizer": {"weight_decay": (0,)},
     "loss": _LOSS,
     "training": _TRAINING,
     "training.training_data": _DATA,

@@ -12,6 +12,7 @@ from deepmd_tf.config.energy_fitting import EnergyFittingConfig
 from deepmd_tf.config.hybrid import HybridConfig
 from deepmd_tf.config.learning_rate import LearningRateConfig
 from deepmd_tf.config.loss import LossConfig
+from deepmd_tf.config.optimizer import AdamConfig, AdamWConfig, SoapConfig
 from deepmd_tf.config.variant_table import VariantTable
 
 DESCRIPTORS = dataclasses.replace(MEMBERS, classes={**MEMBERS.classes, "hybrid": HybridConfig})
@@ -32,4 +33,10 @@ LOSSES = VariantTable(
     classes={"ener": LossConfig},
     default="ener",
     later=frozenset("ener_hess ener_spin dens dos tensor property population".split()),
+)
+OPTIMIZERS = VariantTable(
+    noun="optimizer",
+    classes={"Adam": AdamConfig, "AdamW": AdamWConfig, "SOAP": SoapConfig},
+    default="Adam",
+    later=frozenset("LKF AdaMuon HybridMuon Muon".split()),
 )

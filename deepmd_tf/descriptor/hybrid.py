@@ -121,6 +121,11 @@ class Hybrid(tf.Module):
         ]
         self.width = sum(member.width for member in self.members)
 
+    @property
+    def axes(self) -> tuple[tuple[int, ...], ...]:
+        """Axes of the outputs of all members."""
+        return tuple(axes for member in self.members for axes in member.axes)
+
     def environment(self, frames: Frames | PaddedFrames) -> JoinedEnvironment:
         """Environments of a batch."""
         return JoinedEnvironment(tuple(member.environment(frames) for member in self.members))

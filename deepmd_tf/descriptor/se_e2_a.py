@@ -30,6 +30,11 @@ class SeE2A(TwoBodyDescriptor):
         """Length of one atom's descriptor."""
         return self.config.neuron[-1] * self.config.axis_neuron
 
+    @property
+    def axes(self) -> tuple[tuple[int, ...], ...]:
+        """Axes of the output: the matrix ``D [M, axis_neuron]``."""
+        return ((self.config.neuron[-1], self.config.axis_neuron),)
+
     def _weights(self, rows: tf.Tensor) -> tf.Tensor:
         return rows
 

@@ -31,6 +31,11 @@ class SeE2R(TwoBodyDescriptor):
         """Length of one atom's descriptor."""
         return self.config.neuron[-1]
 
+    @property
+    def axes(self) -> tuple[tuple[int, ...], ...]:
+        """Axes of the output ``[M]``."""
+        return ((self.width,),)
+
     def _weights(self, rows: tf.Tensor) -> tf.Tensor:
         return tf.ones_like(rows)
 

@@ -67,6 +67,11 @@ class SeE3(TabulatedDescriptor):
         """Length of one atom's descriptor."""
         return self.embedding.width
 
+    @property
+    def axes(self) -> tuple[tuple[int, ...], ...]:
+        """Axes of the output ``[M]``."""
+        return ((self.width,),)
+
     def _of_edges(self, environment: EdgeEnvironment, type_table: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor]:
         rows = self._interacting_rows(environment)
         if self.panels:

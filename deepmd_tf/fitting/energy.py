@@ -9,6 +9,7 @@ J. Chem. Phys. 159, 054801, 2023).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ import tensorflow as tf
 
 from deepmd_tf.fitting.energy_net import EnergyNet
 from deepmd_tf.fitting.registry import FITTINGS
+from deepmd_tf.nn.blocks import Block, row_blocks
 from deepmd_tf.nn.dense import Product
 from deepmd_tf.nn.parameters import Fixed, Parameters
 from deepmd_tf.statistics import FittingStatistics
@@ -85,6 +87,12 @@ class EnergyFitting(tf.Module):
         suffixes = [f"_type_{i}" for i in range(self.ntypes)] if type_width is None else [""]
         self.nets = [EnergyNet(config, widths, parameters, suffix=suffix) for suffix in suffixes]
         self._make_statistics(statistics, parameters)
+
+    def blocks(self, descriptor_axes: Sequence[tuple[int, ...]]) -> dict[str, tuple[Block, ...]]:
+        """Return the blocks of the first matrices, given the axes of the descriptor."""
+        config = self.config
+        parts = [*descriptor_axes, (self.nets[0].widths[1],), (config.numb_fparam,), (config.numb_aparam,)]
+        return {net.first_name: row_blocks(parts, config.neuron[0]) for net in self.nets}
 
     def _make_statistics(self, statistics: FittingStatistics, parameters: Parameters) -> None:
         def fixed(name, value):

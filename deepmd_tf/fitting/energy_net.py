@@ -33,7 +33,7 @@ class EnergyNet(tf.Module):
     def __init__(self, config, widths: tuple[int, int, int], parameters: Parameters, *, suffix: str = ""):
         super().__init__(name="energy_net")
         self.precision = config.precision
-        self.widths = widths
+        self.widths, self.first_name = widths, f"layer_0{suffix}/matrix"
         options = NetOptions(config.activation_function, config.resnet_dt, config.precision, config.seed)
         trainable = config.trainable
         if isinstance(trainable, bool):

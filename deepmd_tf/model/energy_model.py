@@ -12,6 +12,7 @@ from deepmd_tf.descriptor.frames import Frames, PaddedFrames
 from deepmd_tf.descriptor.two_body import EmbeddingTable
 from deepmd_tf.fitting import make_fitting
 from deepmd_tf.model.type_embedding import TypeEmbedding
+from deepmd_tf.nn.blocks import Block
 from deepmd_tf.nn.parameters import Parameters
 from deepmd_tf.statistics import ModelStatistics
 
@@ -92,6 +93,11 @@ class EnergyModel(tf.Module):
     def type_table(self) -> tf.Tensor | None:
         """The type embedding ``[ntypes, type_width]``; None in a model without."""
         return None if self.type_embedding is None else self.type_embedding()
+
+    def parameter_blocks(self) -> dict[str, tuple[Block, ...]]:
+        """Return the blocks of the parameters that are not a single one; see `nn.blocks`."""
+        blocks = self.fitting.blocks(self.descriptor.axes)
+        return blocks if self.type_embedding is None else blocks | self.type_embedding.blocks()
 
     def __call__(self, frames: Frames | PaddedFrames) -> Prediction:
         """Energies, forces and virials of a batch: over edges, or in the portable form for padded frames."""

@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from deepmd_tf.model.electron_configuration import electron_configurations
+from deepmd_tf.nn.blocks import Block, elementwise
 from deepmd_tf.nn.dense import NetOptions
 from deepmd_tf.nn.embedding import EmbeddingNet
 from deepmd_tf.nn.parameters import Parameters, TrainableParameters
@@ -45,6 +46,13 @@ class TypeEmbedding(tf.Module):
             use_bias=config.use_tebd_bias,
         )
         self.width = self.net.n_out
+
+    def blocks(self) -> dict[str, tuple[Block, ...]]:
+        """Return the blocks of the matrices, which are too small to be preconditioned."""
+        return {
+            f"type_embed_net/matrix_{k}": elementwise(layer.matrix.shape)
+            for k, layer in enumerate(self.net.layers, start=1)
+        }
 
     def __call__(self) -> tf.Tensor:
         """The table ``[ntypes, width]``, float64."""

@@ -10,16 +10,16 @@ import tensorflow as tf
 from deepmd_tf.loss import METRICS, EnergyLoss
 from deepmd_tf.loss.energy import TERMS
 from deepmd_tf.model.energy_model import EnergyModel
-from deepmd_tf.train.adam import Adam
+from deepmd_tf.optimizer import Optimizer
 from deepmd_tf.train.ranks import Ranks
 from deepmd_tf.train.step import Outcome, TrainingStep
 
 
-def make_step(ranks: Ranks, model: EnergyModel, loss: EnergyLoss, adam: Adam, batch_spec: Mapping):
+def make_step(ranks: Ranks, model: EnergyModel, loss: EnergyLoss, optimizer: Optimizer, batch_spec: Mapping):
     """Build what trains and evaluates: `TrainingStep` for one rank, `SharedStep` for several."""
     if ranks.size == 1:
-        return TrainingStep(model, loss, adam, batch_spec)
-    return SharedStep(ranks, model, loss, adam, batch_spec)
+        return TrainingStep(model, loss, optimizer, batch_spec)
+    return SharedStep(ranks, model, loss, optimizer, batch_spec)
 
 
 class SharedStep:
@@ -33,13 +33,13 @@ class SharedStep:
     ----------
     ranks : Ranks
         More than one.
-    model, loss, adam, batch_spec
+    model, loss, optimizer, batch_spec
         As `TrainingStep` takes them.
     """
 
-    def __init__(self, ranks: Ranks, model: EnergyModel, loss: EnergyLoss, adam: Adam, batch_spec: Mapping):
-        self._ranks, self._loss, self._adam = ranks, loss, adam
-        self._own = TrainingStep(model, loss, adam, batch_spec)
+    def __init__(self, ranks: Ranks, model: EnergyModel, loss: EnergyLoss, optimizer: Optimizer, batch_spec: Mapping):
+        self._ranks, self._loss, self._optimizer = ranks, loss, optimizer
+        self._own = TrainingStep(model, loss, optimizer, batch_spec)
         scalar = tf.TensorSpec([], tf.float64)
         counts = tf.TensorSpec([len(TERMS)], tf.float64)
         self._compute = tf.function(self._flat, input_signature=[dict(batch_spec), counts, scalar], autograph=False)
@@ -95,15 +95,15 @@ class SharedStep:
         """
         gradients, outcome = self._own.gradients(batch, counts, lr_ratio)
         flags = [tf.cast(tf.logical_not(flag), tf.float64) for flag in (outcome.finite, outcome.resolved)]
-        rows = [tf.cast(tf.reshape(gradients[name], [-1]), tf.float64) for name in self._adam.variables_by_name]
+        rows = [tf.cast(tf.reshape(gradients[name], [-1]), tf.float64) for name in self._optimizer.variables_by_name]
         return tf.concat([outcome.metrics, tf.stack(flags), *rows], axis=0), outcome.max_neighbors, outcome.unresolved
 
     def _apply(self, flat, learning_rate) -> None:
         """Learn from gradients that stand one after another."""
-        variables = self._adam.variables_by_name
+        variables = self._optimizer.variables_by_name
         parts = tf.split(flat, [variable.shape.num_elements() for variable in variables.values()])
         gradients = {
             name: tf.cast(tf.reshape(part, variable.shape), variable.dtype)
             for (name, variable), part in zip(variables.items(), parts, strict=True)
         }
-        self._adam.apply(gradients, learning_rate)
+        self._optimizer.apply(gradients, learning_rate)

@@ -10,7 +10,7 @@ import tensorflow as tf
 from deepmd_tf.descriptor.frames import Frames
 from deepmd_tf.loss import METRICS, EnergyLoss
 from deepmd_tf.model.energy_model import EnergyModel, Prediction
-from deepmd_tf.train.adam import Adam
+from deepmd_tf.optimizer import Optimizer
 
 
 def frames_of(batch: Mapping[str, tf.Tensor]) -> Frames:
@@ -57,15 +57,17 @@ class TrainingStep:
         The model.
     loss : EnergyLoss
         The loss.
-    adam : Adam
+    optimizer : Optimizer
         The optimizer, which holds the trainable parameters.
     batch_spec : mapping of str to TensorSpec
         What a batch looks like.
     """
 
-    def __init__(self, model: EnergyModel, loss: EnergyLoss, adam: Adam, batch_spec: Mapping[str, tf.TensorSpec]):
+    def __init__(
+        self, model: EnergyModel, loss: EnergyLoss, optimizer: Optimizer, batch_spec: Mapping[str, tf.TensorSpec]
+    ):
         scalar = tf.TensorSpec([], tf.float64)
-        self._model, self._loss, self._adam = model, loss, adam
+        self._model, self._loss, self._optimizer = model, loss, optimizer
         # No Python control flow depends on tensors, so autograph would only rewrite the sources, slowly.
         self.train = tf.function(self._train, input_signature=[dict(batch_spec), scalar, scalar], autograph=False)
         self.evaluate = tf.function(self._evaluate, input_signature=[dict(batch_spec), scalar], autograph=False)
@@ -75,7 +77,7 @@ class TrainingStep:
         gradients, outcome = self.gradients(batch, self._loss.counts(batch), lr_ratio)
 
         def apply():
-            self._adam.apply(gradients, learning_rate)
+            self._optimizer.apply(gradients, learning_rate)
             return True
 
         tf.cond(tf.logical_and(outcome.resolved, outcome.finite), apply, lambda: False)
@@ -83,7 +85,7 @@ class TrainingStep:
 
     def gradients(self, batch, counts, lr_ratio) -> tuple[dict[str, tf.Tensor], Outcome]:
         """Return the gradient of the loss by parameter, and what `Outcome` holds; `counts` as the loss takes them."""
-        variables = self._adam.variables_by_name
+        variables = self._optimizer.variables_by_name
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             for variable in variables.values():
                 tape.watch(variable)

@@ -18,7 +18,7 @@ from deepmd_tf.data.share import SharedBatches
 from deepmd_tf.errors import InputError
 from deepmd_tf.loss import METRICS, EnergyLoss, rmse
 from deepmd_tf.model.build import TrainableModel
-from deepmd_tf.train.adam import Adam
+from deepmd_tf.optimizer import make_optimizer
 from deepmd_tf.train.callbacks import Beginning, Callback, Display, TrainingResult
 from deepmd_tf.train.changes import report_changes
 from deepmd_tf.train.data import RunData, batches_per_step
@@ -56,7 +56,9 @@ class Trainer:
         self.config, self._data, self._facts, self._ranks = config, data, dict(facts), ranks
         self._model, self.parameters = trainable
         self._loss = EnergyLoss(config.loss)
-        self._adam = Adam(trainable.trainable_variables())
+        self._optimizer = make_optimizer(
+            config.optimizer, trainable.trainable_variables(), self._model.parameter_blocks()
+        )
         batches = batches_per_step(config, ranks.size)
         self._schedule = make_schedule(config.learning_rate, config.training.numb_steps, batches)
         self.step, self._continued = 0, None
@@ -68,7 +70,7 @@ class Trainer:
             self._validation = Validation(data.validation, config.training, ranks, self._failure, self._sel)
         self._stop_requested = self._interrupted = False
         self._functions = ResolvingStep(
-            lambda: make_step(ranks, self._model, self._loss, self._adam, signature()), self._model
+            lambda: make_step(ranks, self._model, self._loss, self._optimizer, signature()), self._model
         )
 
     def _reset_sums(self) -> None:
@@ -77,7 +79,7 @@ class Trainer:
     @property
     def _trackables(self) -> dict:
         """Variables that checkpoints store."""
-        return {"parameters": self.parameters.by_name, "adam": self._adam.state}
+        return {"parameters": self.parameters.by_name, "adam": self._optimizer.state}
 
     @property
     def _keys(self) -> tuple[str, ...]:
@@ -179,7 +181,7 @@ class Trainer:
 
     def _is_after_step(self) -> bool:
         """Whether parameters and optimizer are those after `step`, and no other rank waits for this one."""
-        return self._ranks.size == 1 and self._adam.updates.numpy() == self.step
+        return self._ranks.size == 1 and self._optimizer.updates.numpy() == self.step
 
     def _copy_parameters_of_rank_0(self) -> None:
         """Begin with equal parameters on all ranks, also when they were drawn without a seed."""
@@ -198,6 +200,7 @@ class Trainer:
         if not outcome.finite:
             advice = "loss or gradient is not finite; inspect these frames, or lower learning_rate.start_lr"
             raise bad_batch(self._data.training, self.step, self.step, advice)
+        self._optimizer.refresh(self._ranks)
         self.step += 1
         metrics = outcome.metrics.numpy()
         self._sums += metrics
