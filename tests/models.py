@@ -11,13 +11,15 @@ import functools
 import shutil
 import tempfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from deepmd_tf.config import Config, parse_config
+from deepmd_tf.descriptor.tabulation import Resolution, Tabulation
 from deepmd_tf.export.native import native_graph
 from deepmd_tf.export.portable import portable_graph
 from deepmd_tf.files import atomic_write
@@ -258,6 +260,22 @@ def random_model(config: Config, seed: int = 0) -> tuple[EnergyModel, TrainableP
         elif kind == "idt":
             variable.assign(rng.normal(0.8, 0.2, shape).astype(variable.dtype.name))
     return model, parameters
+
+
+def resolved(descriptor, run: Callable[[Tabulation], Any]) -> tuple[Resolution, Any]:
+    """Run a graph function on finer and finer panels until its embedding is resolved, as training does."""
+    resolution = Resolution.coarsest(descriptor.members)
+    while True:
+
+        def attempt(panels=resolution.per_octave):
+            tabulation = Tabulation(descriptor.members, panels)
+            result = run(tabulation)
+            return result, tabulation.errors(), tabulation.resolved()
+
+        result, errors, enough = tf.function(attempt, autograph=False).get_concrete_function()()
+        if enough:
+            return resolution, result
+        resolution = resolution.refined(descriptor.members, errors.numpy())
 
 
 @functools.cache

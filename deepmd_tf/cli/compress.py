@@ -115,7 +115,7 @@ def _report(compressed, output: str, size: int) -> None:
     log.info(
         "table: %d panels (%d an octave) of %d terms, %.2f MB; %s is %.2f MB",
         grid.npanels,
-        grid.per_octave,
+        grid.panels.per_octave,
         compressed.terms,
         compressed.nbytes / 2**20,
         output,

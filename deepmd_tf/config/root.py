@@ -25,7 +25,8 @@ class Config:
     )
     loss: LossConfig = option("The loss function.", LossConfig(), variants=LOSSES)
     optimizer: AdamConfig | None = option(
-        "The optimizer. Without this section it is Adam, as in DeePMD-kit; SOAP needs far fewer steps (docs/training.md).",
+        "The optimizer. Without this section it is Adam, as in DeePMD-kit; SOAP needs far fewer steps "
+        "(docs/training.md).",
         None,
         variants=OPTIMIZERS,
     )

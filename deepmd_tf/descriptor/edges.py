@@ -3,11 +3,51 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 import tensorflow as tf
 
 from deepmd_tf import ops
-from deepmd_tf.descriptor.frames import Frames
+
+if TYPE_CHECKING:
+    from deepmd_tf.descriptor.tabulated import TabulatedDescriptor
+    from deepmd_tf.descriptor.tabulation import Tabulation
+
+
+class Frames(NamedTuple):
+    """Frames of any sizes and compositions, their atoms one after another in any order.
+
+    Attributes
+    ----------
+    coord : Tensor
+        Coordinates (Å), float64 ``[natoms, 3]``.
+    type : Tensor
+        Types, int32 ``[natoms]``.
+    splits : Tensor
+        int32 ``[nframes + 1]``: atoms ``splits[f]`` to ``splits[f + 1]`` are those of frame f.
+    box : Tensor
+        Cell vectors in rows (Å), float64 ``[nframes, 9]``; not read in open frames.
+    periodic : Tensor
+        bool ``[nframes]``.
+    fparam : Tensor or None
+        Frame parameters, float64 ``[nframes, numb_fparam]``.
+    aparam : Tensor or None
+        Atomic parameters, float64 ``[natoms, numb_aparam]``.
+    """
+
+    coord: tf.Tensor
+    type: tf.Tensor
+    splits: tf.Tensor
+    box: tf.Tensor
+    periodic: tf.Tensor
+    fparam: tf.Tensor | None = None
+    aparam: tf.Tensor | None = None
+
+    def environment(self, descriptor: TabulatedDescriptor) -> EdgeEnvironment:
+        """Return the edges of the frames and their environment rows for a descriptor."""
+        return edge_environment(
+            self, descriptor.normalization, descriptor.ntypes, descriptor.config.rcut, descriptor.config.rcut_smth
+        )
 
 
 @dataclass(frozen=True)
@@ -59,8 +99,24 @@ class EdgeEnvironment:
 
     @property
     def differentiable(self) -> tf.Tensor:
-        """What energies are differentiated by; `force` and `virial` take the derivative."""
+        """Tensor with respect to which energies are differentiated; `force` and `virial` take the derivative."""
         return self.edge_vec
+
+    @staticmethod
+    def product(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+        """Return the product of two matrices."""
+        return ops.dense_product(a, b)
+
+    def describe(
+        self, descriptor: TabulatedDescriptor, type_table: tf.Tensor | None, tabulation: Tabulation | None
+    ) -> tf.Tensor:
+        """Return the descriptors of the centers ``[ncenters, width]``; see `TabulatedDescriptor.__call__`."""
+        number = None if tabulation is None else tabulation.per_octave_of(descriptor)
+        if number is None:
+            return descriptor.over_edges(self, type_table, None)[0]
+        result, error = descriptor.over_edges(self, type_table, descriptor.panels(number))
+        tabulation.report(descriptor, error)
+        return result
 
     @property
     def nframes(self) -> tf.Tensor:

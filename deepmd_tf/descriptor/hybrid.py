@@ -7,16 +7,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import tensorflow as tf
 
-from deepmd_tf.descriptor.edges import EdgeEnvironment
-from deepmd_tf.descriptor.frames import Frames, PaddedFrames
-from deepmd_tf.descriptor.padded import PaddedEnvironment
+from deepmd_tf.descriptor.edges import EdgeEnvironment, Frames
+from deepmd_tf.descriptor.padded import PaddedEnvironment, PaddedFrames
 from deepmd_tf.descriptor.registry import DESCRIPTORS, make_descriptor
+from deepmd_tf.descriptor.tabulation import Tabulation
+from deepmd_tf.nn.dense import Product
 from deepmd_tf.nn.parameters import NumberedParameters, Parameters
 from deepmd_tf.statistics import EnvironmentStatistics
 
@@ -39,9 +38,15 @@ class JoinedEnvironment:
         return [member.differentiable for member in self.members]
 
     @property
-    def max_neighbors(self) -> tf.Tensor:
-        """int32 ``[nmembers * ntypes]``, the largest numbers of neighbors, member by member."""
-        return tf.concat([member.max_neighbors for member in self.members], axis=0)
+    def max_neighbors(self) -> tf.Tensor | None:
+        """Largest numbers of neighbors, member by member, int32 ``[nmembers * ntypes]``; None over slots."""
+        counts = [member.max_neighbors for member in self.members]
+        return None if counts[0] is None else tf.concat(counts, axis=0)
+
+    @property
+    def product(self) -> Product:
+        """Product of two matrices."""
+        return self.members[0].product
 
     @property
     def natoms(self) -> tf.Tensor:
@@ -127,40 +132,14 @@ class Hybrid(tf.Module):
         return tuple(axes for member in self.members for axes in member.axes)
 
     def environment(self, frames: Frames | PaddedFrames) -> JoinedEnvironment:
-        """Environments of a batch."""
+        """Return the environments of a batch."""
         return JoinedEnvironment(tuple(member.environment(frames) for member in self.members))
 
-    def __call__(self, environment: JoinedEnvironment, type_table: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor]:
-        """Descriptors ``[ncenters, width]``, float64, and what may be unresolved in each member ``[nmembers]``."""
-        parts = [member(each, type_table) for member, each in zip(self.members, environment.members, strict=True)]
-        descriptors, unresolved = zip(*parts, strict=True)
-        return tf.concat([tf.cast(d, tf.float64) for d in descriptors], axis=1), tf.stack(unresolved)
-
-    @property
-    def panels(self) -> tuple[int, ...]:
-        """Panels of an octave, of each member; see `TabulatedDescriptor`."""
-        return tuple(member.panels for member in self.members)
-
-    @panels.setter
-    def panels(self, numbers: Sequence[int]) -> None:
-        for member, number in zip(self.members, numbers, strict=True):
-            member.panels = number
-
-    @property
-    def resolution(self) -> str:
-        """What the embeddings are tabulated on, in words."""
-        return "; ".join(member.resolution for member in self.members)
-
-    @property
-    def tolerance(self) -> np.ndarray:
-        """Largest relative errors that count as round-off ``[nmembers]``."""
-        return np.array([member.tolerance for member in self.members])
-
-    def refine(self, unresolved: Sequence[float]) -> bool:
-        """Refine the members that are not resolved; see `TabulatedDescriptor.refine`."""
-        return any([member.refine(each) for member, each in zip(self.members, unresolved, strict=True)])
-
-    def resolve(self, type_table: tf.Tensor | None, shortest: float) -> None:
-        """Tabulate every member finely enough; see `TabulatedDescriptor.resolve`."""
-        for member in self.members:
-            member.resolve(type_table, shortest)
+    def __call__(
+        self, environment: JoinedEnvironment, type_table: tf.Tensor | None, tabulation: Tabulation | None = None
+    ) -> tf.Tensor:
+        """Return the descriptors ``[ncenters, width]``, float64; see `TabulatedDescriptor.__call__`."""
+        parts = [
+            member(each, type_table, tabulation) for member, each in zip(self.members, environment.members, strict=True)
+        ]
+        return tf.concat([tf.cast(part, tf.float64) for part in parts], axis=1)

@@ -3,11 +3,65 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 import tensorflow as tf
 
 from deepmd_tf import ops
-from deepmd_tf.descriptor.frames import PaddedFrames
+from deepmd_tf.descriptor.edges import Frames
+
+if TYPE_CHECKING:
+    from deepmd_tf.descriptor.tabulated import TabulatedDescriptor
+    from deepmd_tf.descriptor.tabulation import Tabulation
+
+
+class PaddedFrames(NamedTuple):
+    """Frames of one number of atoms, as other programs feed them.
+
+    Attributes
+    ----------
+    coord : Tensor
+        Coordinates (Å), float64 ``[nframes, nall * 3]``.
+    type : Tensor
+        Types, int32 ``[nframes, nall]``.
+    natoms : Tensor
+        int32 ``[ntypes + 2]``: nloc, nall, number of atoms of each type.
+    box : Tensor
+        Cell vectors in rows (Å), float64 ``[nframes, 9]``; not read in open frames.
+    mesh : Tensor
+        int32; length 6 means periodic, length 0 open.
+    fparam : Tensor or None
+        Frame parameters, float64 ``[nframes, numb_fparam]``.
+    aparam : Tensor or None
+        Atomic parameters, float64 ``[nframes, nloc * numb_aparam]``.
+    """
+
+    coord: tf.Tensor
+    type: tf.Tensor
+    natoms: tf.Tensor
+    box: tf.Tensor
+    mesh: tf.Tensor
+    fparam: tf.Tensor | None = None
+    aparam: tf.Tensor | None = None
+
+    def flat(self) -> Frames:
+        """The same frames as `Frames`; they must have no ghosts."""
+        splits, periodic = ops.flat_frames(self.coord, self.type, self.natoms, self.box, self.mesh)
+        return Frames(
+            tf.reshape(self.coord, [-1, 3]),
+            tf.reshape(self.type, [-1]),
+            splits,
+            self.box,
+            periodic,
+            self.fparam,
+            None if self.aparam is None else tf.reshape(self.aparam, tf.stack([splits[-1], -1])),
+        )
+
+    def environment(self, descriptor: TabulatedDescriptor) -> PaddedEnvironment:
+        """Return the environment rows of the frames in slots for a descriptor."""
+        config = descriptor.config
+        cutoffs = (config.rcut, config.rcut_smth)
+        return padded_environment(self, descriptor.avg, descriptor.std, descriptor.sel, *cutoffs, descriptor.columns)
 
 
 @dataclass(frozen=True)
@@ -22,10 +76,8 @@ class PaddedEnvironment:
         Normalized environment rows ``[nframes, nloc * nnei * columns]``; energies are functions of them.
     rows_deriv, rij, nlist : Tensor
         The other outputs of ProdEnvMatA or ProdEnvMatR (CONTRACT: compiled ops).
-    max_neighbors : Tensor
-        int32 ``[ntypes]``, the largest number of neighbors of each type that a center of the batch has.
     frames : PaddedFrames
-        Where it came from.
+        The batch.
     nnei, columns : int
         Number of slots, and of columns.
     """
@@ -34,15 +86,29 @@ class PaddedEnvironment:
     rows_deriv: tf.Tensor
     rij: tf.Tensor
     nlist: tf.Tensor
-    max_neighbors: tf.Tensor
     frames: PaddedFrames
     nnei: int
     columns: int
 
     @property
     def differentiable(self) -> tf.Tensor:
-        """What energies are differentiated by; `force` and `virial` take the derivative."""
+        """Tensor with respect to which energies are differentiated; `force` and `virial` take the derivative."""
         return self.rows
+
+    @staticmethod
+    def product(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+        """Return the product of two matrices, by an operation that other programs have."""
+        return tf.matmul(a, b)
+
+    @property
+    def max_neighbors(self) -> None:
+        """None: these operations do not count neighbors."""
+
+    def describe(
+        self, descriptor: TabulatedDescriptor, type_table: tf.Tensor | None, tabulation: Tabulation | None
+    ) -> tf.Tensor:
+        """Return the descriptors of the centers ``[ncenters, width]``; the embedding is evaluated at every slot."""
+        return descriptor.over_slots(self, type_table)
 
     @property
     def nframes(self) -> tf.Tensor:
@@ -119,10 +185,9 @@ def padded_environment(
     """
     given = (frames.coord, frames.type, frames.natoms, frames.box, frames.mesh, avg, std)
     if columns == 1:
-        environment = ops.prod_env_mat_r_counted(*given, rcut=rcut, rcut_smth=rcut_smth, sel=sel)
+        environment = ops.prod_env_mat_r(*given, rcut=rcut, rcut_smth=rcut_smth, sel=sel)
     else:
-        environment = ops.prod_env_mat_a_counted(
+        environment = ops.prod_env_mat_a(
             *given, rcut_a=-1.0, rcut_r=rcut, rcut_r_smth=rcut_smth, sel_a=sel, sel_r=[0] * len(sel)
         )
-    rows, rows_deriv, rij, nlist, max_neighbors = environment
-    return PaddedEnvironment(rows, rows_deriv, rij, nlist, max_neighbors, frames, sum(sel), columns)
+    return PaddedEnvironment(*environment, frames, sum(sel), columns)

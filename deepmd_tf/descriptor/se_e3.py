@@ -11,7 +11,7 @@ of an empty slot are zero, so it adds nothing.
 
 There are two forms with the same numbers: over the edges of a center, with the embedding tabulated and pairs never
 stored (`_sum_cells`; `_sum_listed` for embeddings that cannot be tabulated), and over pairs of padded slots with
-standard operations (`_of_slots`), which other programs can run.
+standard operations (`over_slots`), which other programs can run.
 """
 
 from __future__ import annotations
@@ -60,7 +60,15 @@ class SeE3(TabulatedDescriptor):
     ):
         super().__init__("se_e3", config, statistics=statistics, parameters=parameters)
         self.embedding = make_pair_embedding(config, type_width=type_width, parameters=parameters)
-        self.panels = 2 if self.embedding.smooth else 0
+
+    @property
+    def coarsest(self) -> int | None:
+        """Panels per octave to try first; None for an embedding with kinks."""
+        return 2 if self.embedding.smooth else None
+
+    def panels(self, per_octave: int | tf.Tensor) -> ops.Panels:
+        """Return the panels of the absolute value of theta."""
+        return ops.Panels(0.0, UNIT, per_octave)
 
     @property
     def width(self) -> int:
@@ -72,54 +80,53 @@ class SeE3(TabulatedDescriptor):
         """Axes of the output ``[M]``."""
         return ((self.width,),)
 
-    def _of_edges(self, environment: EdgeEnvironment, type_table: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor]:
+    def over_edges(
+        self, environment: EdgeEnvironment, type_table: tf.Tensor | None, panels: ops.Panels | None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return descriptors and truncation error; see `TabulatedDescriptor`."""
         rows = self._interacting_rows(environment)
-        if self.panels:
-            return self._sum_cells(rows, environment, type_table)
-        return self._sum_listed(rows, environment, type_table), tf.zeros([], tf.float64)
+        if panels is None:
+            return self._sum_listed(rows, environment, type_table), tf.zeros([], tf.float64)
+        return self._sum_cells(rows, environment, type_table, panels)
 
-    def _unresolved(self, type_table: tf.Tensor | None, shortest: float) -> float:
-        octaves = self._octaves(shortest)
-        codes = [t * self.ntypes + u for t in range(self.ntypes) for u in range(t, self.ntypes)]
-        every = (ops.every_pair_cell(code, octaves, UNIT, self.panels) for code in codes)
-        return max(float(self.embedding.tabulated(cells, type_table)[1]) for cells in every)
-
-    def _octaves(self, shortest: float) -> int:
-        """How many octaves of theta there are when no neighbor is nearer than `shortest` (Å)."""
+    def truncation_error(self, type_table: tf.Tensor | None, shortest: float, per_octave: int) -> float:
+        """Return the relative error of the tabulated embedding; see `TabulatedDescriptor`."""
+        panels = self.panels(per_octave)
         largest = (1.0 / (shortest * tf.reduce_min(self.normalization.std_angular))) ** 2
-        return int(np.floor(np.log2(largest / UNIT + 1))) + 1
+        codes = [t * self.ntypes + u for t in range(self.ntypes) for u in range(t, self.ntypes)]
+        every = (ops.every_pair_cell(code, panels.octaves(float(largest)), panels) for code in codes)
+        return max(float(self.embedding.tabulated(cells, type_table)[1]) for cells in every)
 
     def _interacting_rows(self, environment: EdgeEnvironment) -> tf.Tensor:
         """Rows of the edges ``[nedge, 4]``, those of excluded pairs of types zero."""
         if not self.config.exclude_types:
             return environment.rows
-        of_pairs = tf.reshape(self._interacting(tf.float64), [-1])
+        of_pairs = tf.reshape(self.interacting(tf.float64), [-1])
         type = environment.center_type
         pair = tf.gather(type, environment.edge_center) * self.ntypes + tf.gather(type, environment.neighbor)
         return environment.rows * tf.gather(of_pairs, pair)[:, None]
 
     def _sum_cells(
-        self, rows: tf.Tensor, environment: EdgeEnvironment, type_table: tf.Tensor | None
+        self, rows: tf.Tensor, environment: EdgeEnvironment, type_table: tf.Tensor | None, panels: ops.Panels
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """``D [ncenters, M]`` from the edges, and how far the embedding is from resolved."""
+        """Return ``D [ncenters, M]`` from the edges, and the truncation error."""
         precision = self.config.precision
         edges = ops.PairEdges(
             rows,
             environment.edge_splits,
             environment.neighbor,
             environment.center_type,
-            UNIT,
-            self.per_octave,
+            panels,
         )
         cells = ops.pair_cells(edges, ntypes=self.ntypes)
-        table, unresolved = self.embedding.tabulated(cells, type_table)
+        table, error = self.embedding.tabulated(cells, type_table)
         moments = ops.pair_moments(edges, cells, ntypes=self.ntypes, terms=TERMS)
         ncenters, ncell = tf.unstack(tf.shape(moments)[:2])
         d = ops.dense_product(
             tf.cast(tf.reshape(moments, [ncenters, ncell * TERMS]), precision),
             tf.cast(tf.reshape(table, [ncell * TERMS, self.width]), precision),
         )
-        return d, unresolved
+        return d, error
 
     def _sum_listed(self, rows: tf.Tensor, environment: EdgeEnvironment, type_table: tf.Tensor | None) -> tf.Tensor:
         """``D [ncenters, M]`` with the nets evaluated at every pair: slow and large, but for any net."""
@@ -147,12 +154,15 @@ class SeE3(TabulatedDescriptor):
         kept = tf.where(tf.gather(type, j) <= tf.gather(type, k))[:, 0]
         return tf.gather(j, kept), tf.gather(k, kept)
 
-    def _of_slots(self, environment: PaddedEnvironment, type_table: tf.Tensor | None) -> tf.Tensor:
-        """``D [ncenters, M]`` from pairs of padded slots; those that are empty around every center are left out."""
+    def over_slots(self, environment: PaddedEnvironment, type_table: tf.Tensor | None) -> tf.Tensor:
+        """Return ``D [ncenters, M]`` from pairs of padded slots.
+
+        Slots that are empty around every center are left out.
+        """
         precision = self.config.precision
         rows = tf.cast(tf.reshape(environment.rows, [-1, self.nnei, 4]), precision)
         if self.config.exclude_types:
-            of_slots = tf.gather(self._interacting(precision), self.slot_type, axis=1)
+            of_slots = tf.gather(self.interacting(precision), self.slot_type, axis=1)
             rows *= tf.gather(of_slots, environment.center_type)[:, :, None]
         held = tf.reduce_any(tf.reshape(environment.nlist, [-1, self.nnei]) >= 0, axis=0)
         blocks = [

@@ -14,8 +14,8 @@ import numpy as np
 import tensorflow as tf
 from numpy.polynomial import chebyshev as series
 
-from deepmd_tf import ops
 from deepmd_tf.descriptor.radial_embedding import RadialEmbedding, chebyshev
+from deepmd_tf.ops import Panels
 
 FEWEST_TERMS, MAX_TERMS = 6, 18
 """Lengths of the series: the quintic, and where rounding in the second derivatives begins to show."""
@@ -25,34 +25,23 @@ _CHUNK = 2**16  # places at which the embedding is evaluated at once
 
 @dataclass(frozen=True)
 class PanelGrid:
-    """The first `npanels` panels of the radial axis; see `ops.radial_cells` for the rest.
+    """The first panels of the radial axis.
 
     Attributes
     ----------
-    lowest, unit : float
-        Where the axis begins, and the width of its first octave.
-    per_octave, npanels : int
-        Panels of an octave, and in all.
+    panels : Panels
+        The panels.
+    npanels : int
+        Number of panels.
     """
 
-    lowest: float
-    unit: float
-    per_octave: int
+    panels: Panels
     npanels: int
 
     @property
     def edges(self) -> np.ndarray:
-        """Where the panels begin and the last ends ``[npanels + 1]``."""
-        cells = ops.every_cell(1, self.npanels + 1, self.lowest, self.unit, self.per_octave)
-        return np.asarray(cells.cell_start)
-
-    @classmethod
-    def reaching(cls, highest: float, lowest: float, unit: float, per_octave: int) -> PanelGrid:
-        """As many panels as hold every s up to `highest`."""
-        x = (highest - lowest) / unit + 1
-        octave = int(np.floor(np.log2(x)))
-        part = int(np.floor((x / 2.0**octave - 1) * per_octave))
-        return cls(lowest, unit, per_octave, octave * per_octave + part + 1)
+        """Boundaries of the panels ``[npanels + 1]``."""
+        return self.panels.edges(self.npanels)
 
 
 class TableErrors:

@@ -37,30 +37,29 @@ UNIT = 4.0
 
 
 class EmbeddingTable(NamedTuple):
-    """The embedding on all panels of the radial axis down to some distance, as `ops.evaluate_model` takes it.
+    """The embedding on all panels of the radial axis down to some distance, for `ops.evaluate_model`.
 
     Attributes
     ----------
-    lowest, unit, per_octave : float, float, int
-        The panels (see `ops.radial_cells`).
+    panels : Panels
+        Panels of the normalized radial column.
     table : Tensor
         Chebyshev coefficients ``[ncodes, npanels, TERMS, M]`` in the precision of the descriptor.
     empty : Tensor
         What an empty slot adds to the radial row ``[ntypes, ntypes, M]``, by the types of center and neighbor.
-    unresolved : Tensor
-        Relative error by which the embedding may not be resolved (see `RadialEmbedding.tabulated`).
+    error : Tensor
+        Relative error of the table (see `RadialEmbedding.tabulated`).
     """
 
-    lowest: tf.Tensor
-    unit: float
-    per_octave: int
+    panels: ops.Panels
     table: tf.Tensor
     empty: tf.Tensor
-    unresolved: tf.Tensor
+    error: tf.Tensor
 
     def arrays(self) -> EmbeddingTable:
-        """The same with arrays instead of tensors, to be written into another graph."""
-        return EmbeddingTable(*(np.asarray(part) for part in self))
+        """Return the table with arrays instead of tensors, to be written into another graph."""
+        panels = ops.Panels(np.asarray(self.panels.lowest), self.panels.unit, self.panels.per_octave)
+        return EmbeddingTable(panels, *(np.asarray(part) for part in self[1:]))
 
 
 class TwoBodyDescriptor(TabulatedDescriptor):
@@ -95,7 +94,15 @@ class TwoBodyDescriptor(TabulatedDescriptor):
     ):
         super().__init__(config.type, config, statistics=statistics, parameters=parameters)
         self.embedding = make_embedding(config, type_width=type_width, ntypes=self.ntypes, parameters=parameters)
-        self.panels = 4 if self.embedding.smooth else 0
+
+    @property
+    def coarsest(self) -> int | None:
+        """Panels per octave to try first; None for an embedding with kinks."""
+        return 4 if self.embedding.smooth else None
+
+    def panels(self, per_octave: int | tf.Tensor) -> ops.Panels:
+        """Return the panels of the normalized radial column, which begin at its least value."""
+        return ops.Panels(self._lowest, UNIT, per_octave)
 
     @abstractmethod
     def _weights(self, rows: tf.Tensor) -> tf.Tensor:
@@ -124,25 +131,31 @@ class TwoBodyDescriptor(TabulatedDescriptor):
     def _of_means(self, t: tf.Tensor) -> tf.Tensor:
         """Make descriptors ``[ncenters, width]`` of ``T [ncenters, columns, M]``."""
 
-    def _of_edges(self, environment: EdgeEnvironment, type_table: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor]:
-        t, unresolved = self._sum_edges(environment, type_table)
-        return self._of_means(t / self.nnei), unresolved
+    def over_edges(
+        self, environment: EdgeEnvironment, type_table: tf.Tensor | None, panels: ops.Panels | None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return descriptors and truncation error; see `TabulatedDescriptor`."""
+        t, error = self._sum_edges(environment, type_table, panels)
+        return self._of_means(t / self.nnei), error
 
-    def _of_slots(self, environment: PaddedEnvironment, type_table: tf.Tensor | None) -> tf.Tensor:
+    def over_slots(self, environment: PaddedEnvironment, type_table: tf.Tensor | None) -> tf.Tensor:
+        """Return descriptors; see `TabulatedDescriptor`."""
         return self._of_means(self._sum_slots(environment, type_table) / self.nnei)
 
-    def _unresolved(self, type_table: tf.Tensor | None, shortest: float) -> float:
-        ncodes, npanels = self._table_shape(shortest)
+    def truncation_error(self, type_table: tf.Tensor | None, shortest: float, per_octave: int) -> float:
+        """Return the relative error of the tabulated embedding; see `TabulatedDescriptor`."""
+        ncodes, npanels = self._table_shape(shortest, per_octave)
+        panels = self.panels(per_octave)
         of_code = npanels * TERMS * self.embedding.width * 8
         together = max(1, _MAX_BYTES // of_code)
         errors = []
         for first in range(0, ncodes, together):
-            cells = ops.every_cell(min(together, ncodes - first), npanels, self._lowest, UNIT, self.panels)
+            cells = ops.every_cell(min(together, ncodes - first), npanels, panels)
             cells = cells._replace(cell_code=cells.cell_code + np.int32(first))
             errors.append(float(self.embedding.tabulated(cells, type_table)[1]))
         return max(errors)
 
-    def whole_table(self, type_table: tf.Tensor | None, shortest: float) -> EmbeddingTable:
+    def whole_table(self, type_table: tf.Tensor | None, shortest: float, per_octave: int) -> EmbeddingTable:
         """Tabulate the embedding for atoms at any distance from `shortest` (Å) on.
 
         Parameters
@@ -151,18 +164,19 @@ class TwoBodyDescriptor(TabulatedDescriptor):
             The type embedding ``[ntypes, type_width]``, in models that have one.
         shortest : float
             Positive and below `rcut_smth`.
+        per_octave : int
+            Panels per octave.
         """
-        ncodes, npanels = self._table_shape(shortest)
-        cells = ops.every_cell(ncodes, npanels, self._lowest, UNIT, self.panels)
-        table, unresolved = self.embedding.tabulated(cells, type_table)
+        ncodes, npanels = self._table_shape(shortest, per_octave)
+        table, error = self.embedding.tabulated(ops.every_cell(ncodes, npanels, self.panels(per_octave)), type_table)
         table = tf.reshape(table, [ncodes, npanels, -1, self.embedding.width])
-        return self.as_table(table, self.panels, type_table, unresolved)
+        return self.as_table(table, self.panels(per_octave), type_table, error)
 
-    def as_table(self, table, per_octave: int, type_table: tf.Tensor | None, unresolved) -> EmbeddingTable:
-        """Put coefficients ``[ncodes, npanels, terms, M]`` on these panels together with what else belongs to them."""
+    def as_table(self, table, panels: ops.Panels, type_table: tf.Tensor | None, error) -> EmbeddingTable:
+        """Complete coefficients ``[ncodes, npanels, terms, M]`` on panels, with their relative error, to a table."""
         precision = self.config.precision
         empty = tf.cast(self._empty_slot(type_table, tf.float64), precision)
-        return EmbeddingTable(self._lowest, UNIT, per_octave, tf.cast(table, precision), empty, unresolved)
+        return EmbeddingTable(panels, tf.cast(table, precision), empty, error)
 
     @property
     def lowest(self) -> float:
@@ -174,40 +188,39 @@ class TwoBodyDescriptor(TabulatedDescriptor):
         normalization = self.normalization
         return float(tf.reduce_max((1.0 / shortest - normalization.avg) / normalization.std_radial))
 
-    def table_bytes(self, shortest: float) -> int:
-        """What `whole_table` would take."""
-        ncodes, npanels = self._table_shape(shortest)
+    def table_bytes(self, shortest: float, per_octave: int) -> int:
+        """Size of the result of `whole_table`."""
+        ncodes, npanels = self._table_shape(shortest, per_octave)
         return ncodes * npanels * TERMS * self.embedding.width * tf.as_dtype(self.config.precision).size
 
-    def _table_shape(self, shortest: float) -> tuple[int, int]:
-        """Numbers of codes and of panels that reach to `shortest` (Å)."""
-        octaves = int(np.floor(np.log2((self.highest(shortest) - self.lowest) / UNIT + 1))) + 1
-        return self.embedding.ncodes, octaves * self.panels
+    def _table_shape(self, shortest: float, per_octave: int) -> tuple[int, int]:
+        """Return the number of codes, and of panels in the octaves that reach to `shortest` (Å)."""
+        return self.embedding.ncodes, self.panels(per_octave).octaves(self.highest(shortest)) * per_octave
 
     @property
     def _lowest(self) -> tf.Tensor:
         """The least normalized radial column, where the panels begin."""
         return tf.reduce_min(self.normalization.at_cutoff)
 
-    def _sum_edges(self, environment: EdgeEnvironment, type_table: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor]:
-        """``T N_c [ncenters, columns, M]`` from the edges, and how far the embedding is from resolved."""
+    def _sum_edges(
+        self, environment: EdgeEnvironment, type_table: tf.Tensor | None, panels: ops.Panels | None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return ``T N_c [ncenters, columns, M]`` from the edges, and the truncation error."""
         center_type = environment.center_type
         cells = ops.radial_cells(
             environment.rows,
             environment.edge_splits,
             environment.neighbor,
             center_type,
-            self._lowest,
-            UNIT,
-            self.per_octave,
+            panels,
             ntypes=self.ntypes,
             one_side=self.config.type_one_side,
             exclude_types=self.config.exclude_types,
         )
-        if self.panels:
-            table, unresolved = self.embedding.tabulated(cells, type_table)
+        if panels is None:
+            table, error = self.embedding.expanded(cells, type_table), tf.zeros([], tf.float64)
         else:
-            table, unresolved = self.embedding.expanded(cells, type_table), tf.zeros([], tf.float64)
+            table, error = self.embedding.tabulated(cells, type_table)
         precision = self.config.precision
         t = self._contract(tf.cast(table, precision), environment.rows, cells)
         empty = tf.cast(self._empty_slot(type_table, tf.float64), precision)
@@ -217,7 +230,7 @@ class TwoBodyDescriptor(TabulatedDescriptor):
             tf.cast(cells.count, precision)[:, None] * of_pairs, cells.count_center, tf.size(center_type)
         )
         radial = tf.gather(all_empty, center_type) - filled
-        return t + tf.pad(radial[:, None, :], [[0, 0], [0, self.columns - 1], [0, 0]]), unresolved
+        return t + tf.pad(radial[:, None, :], [[0, 0], [0, self.columns - 1], [0, 0]]), error
 
     def _sum_slots(self, environment: PaddedEnvironment, type_table: tf.Tensor | None) -> tf.Tensor:
         """``T N_c [ncenters, columns, M]`` from padded slots, in the precision of the net.
@@ -233,7 +246,7 @@ class TwoBodyDescriptor(TabulatedDescriptor):
         rows = tf.gather(tf.cast(rows, precision), used, axis=1)
         weights = self._weights(rows)
         if self.config.exclude_types:
-            weights *= tf.gather(tf.gather(self._interacting(precision), center_type), slot_type, axis=1)[:, :, None]
+            weights *= tf.gather(tf.gather(self.interacting(precision), center_type), slot_type, axis=1)[:, :, None]
         neighbor_type = slot_type[None, :]
         if self.embedding.empty_type is not None:
             held = tf.gather(tf.reshape(environment.nlist, [-1, self.nnei]), used, axis=1) >= 0
@@ -252,7 +265,7 @@ class TwoBodyDescriptor(TabulatedDescriptor):
         s0 = tf.cast(self.normalization.at_cutoff, precision)[:, None, None] * tf.ones([1, self.ntypes, 1], precision)
         weights = self._weights(s0)
         if self.config.exclude_types:
-            weights *= self._interacting(precision)[:, :, None]
+            weights *= self.interacting(precision)[:, :, None]
         neighbor_type = types[None, :]
         if self.embedding.empty_type is not None:
             neighbor_type = tf.fill([1, self.ntypes], self.embedding.empty_type)

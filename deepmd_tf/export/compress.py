@@ -31,6 +31,7 @@ from deepmd_tf.errors import InputError
 from deepmd_tf.export.graph_def import GraphDef
 from deepmd_tf.export.native import eager_model, write_graph
 from deepmd_tf.export.start import start_from_graph
+from deepmd_tf.ops import Panels
 from deepmd_tf.transfer.start import Start
 
 ACCURACY = 1e-10
@@ -123,7 +124,7 @@ def compress_graph(path: str | Path, options: CompressOptions, shortest: float |
     grid, terms, table = _smallest(curves, descriptor, reach, options)
     within = table_errors(curves, grid, table, until=descriptor.highest(shortest))
     beyond = table_errors(curves, grid, table)
-    whole = descriptor.as_table(table, grid.per_octave, type_table, beyond.relative).arrays()
+    whole = descriptor.as_table(table, grid.panels, type_table, beyond.relative).arrays()
     graph = write_graph(config, start.values, shortest, whole, model_type="compressed_model")
     return Compressed(graph, grid, terms, whole.table.nbytes, shortest, reach, within, beyond)
 
@@ -175,7 +176,8 @@ def _smallest(
     lowest, highest = descriptor.lowest, descriptor.highest(reach)
 
     def grid_of(per_octave):
-        return PanelGrid.reaching(highest, lowest, UNIT, per_octave)
+        panels = Panels(lowest, UNIT, per_octave)
+        return PanelGrid(panels, panels.count(highest))
 
     if options.step is not None:
         grid = grid_of(max(1, math.ceil(UNIT / options.step)))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +18,6 @@ _MAX_ELEMENTS = 2**28  # of all constants together
 _MAX_REPEATED = 2**24  # of a constant whose values the file does not hold one by one
 _VERSION = "1"
 _COUNTED = {"ProdEnvMatA": "ProdEnvMatACounted", "ProdEnvMatR": "ProdEnvMatRCounted"}
-_COUNTS = 4
-"""Which output of an environment op that counts are the counts."""
 
 
 def read_graph_def(path: str | Path) -> GraphDef:
@@ -126,25 +123,8 @@ def _claimed(tensor: tf.compat.v1.TensorProto) -> int:
 
 def with_counts(graph: GraphDef) -> GraphDef:
     """Let the environment ops also report neighbor counts (a further output, the others unchanged)."""
-    return _renamed(graph, _COUNTED)
-
-
-def without_counts(graph: GraphDef) -> GraphDef:
-    """Undo `with_counts`: only ops that other programs know, and nothing that is made of the counts."""
-    result = _renamed(graph, {counted: plain for plain, counted in _COUNTED.items()})
-    gone = {f"{node.name}:{_COUNTS}" for node in result.node if node.op in _COUNTED}
-    for node in result.node:  # each stands behind what it takes
-        if gone.intersection(node.input):
-            gone.add(node.name)
-    for place in reversed(range(len(result.node))):
-        if result.node[place].name in gone:
-            del result.node[place]
-    return result
-
-
-def _renamed(graph: GraphDef, names: Mapping[str, str]) -> GraphDef:
     result = GraphDef()
     result.CopyFrom(graph)
     for node in result.node:
-        node.op = names.get(node.op, node.op)
+        node.op = _COUNTED.get(node.op, node.op)
     return result

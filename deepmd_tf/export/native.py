@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from deepmd_tf.config import Config
+from deepmd_tf.descriptor.tabulation import Resolution
 from deepmd_tf.descriptor.two_body import EmbeddingTable
 from deepmd_tf.export import nodes
 from deepmd_tf.export.folding import fold_inputs
@@ -47,8 +48,8 @@ def native_graph(config: Config, values: Mapping[str, np.ndarray], min_distance:
         With the placeholders and outputs of the portable graph, and its numbers; neighbors beyond `sel` count too.
     """
     model = eager_model(config, values)
-    table = _table(model)
-    return write_graph(config, values, min_distance, table, panels=model.descriptor.panels)
+    resolution = Resolution.reaching(model.descriptor.members, model.type_table(), NEAREST)
+    return write_graph(config, values, min_distance, _table(model, resolution), resolution)
 
 
 def eager_model(config: Config, values: Mapping[str, np.ndarray]) -> EnergyModel:
@@ -62,8 +63,8 @@ def write_graph(
     values: Mapping[str, np.ndarray],
     min_distance: float,
     table: EmbeddingTable | None,
+    resolution: Resolution | None = None,
     *,
-    panels=None,
     model_type: str = "original_model",
 ) -> tf.compat.v1.GraphDef:
     """Write a model with the table of its embedding; see `native_graph`.
@@ -71,9 +72,9 @@ def write_graph(
     Parameters
     ----------
     table : EmbeddingTable or None
-        In arrays; None for a graph that evaluates the embedding as training does.
-    panels
-        On which the embedding is tabulated in an evaluation where there is no table, as the descriptor's `panels`.
+        In arrays; None for a composed graph, which evaluates the embedding as training does.
+    resolution : Resolution, optional
+        Panels on which a composed graph tabulates the embedding in every evaluation; not used with a table.
     model_type : str
         What the graph says of itself.
     """
@@ -82,28 +83,30 @@ def write_graph(
         frames = nodes.placeholders(len(config.model.type_map), fitting.numb_fparam, fitting.numb_aparam)
         nodes.attributes(config, min_distance, model_type)
         model = eager_model(config, values)
-        if panels is not None:
-            model.descriptor.panels = panels
         flat = frames.flat()
-        nodes.outputs(model(flat) if table is None else model.evaluate(flat, table), frames)
+        if table is not None:
+            prediction = model.evaluate(flat, table)
+        else:
+            prediction = model(flat, None if resolution is None else model.tabulation(resolution))
+        nodes.outputs(prediction, frames)
         result = graph.as_graph_def()
     fold_inputs(result, "EvaluateModel")
     return result
 
 
-def _table(model: EnergyModel) -> EmbeddingTable | None:
-    """Tabulate the embedding as finely as it takes, in arrays; None where that cannot be."""
-    descriptor, type_table = model.descriptor, model.type_table()
-    descriptor.resolve(type_table, NEAREST)
-    if not np.all(descriptor.panels):
+def _table(model: EnergyModel, resolution: Resolution) -> EmbeddingTable | None:
+    """Return the table of the embedding, in arrays; None when the graph must be composed."""
+    descriptor = model.descriptor
+    if not resolution.complete:
         log.info("the embedding net has kinks or is too steep for a table; the graph evaluates it at every neighbor")
         return None
     if not descriptor.in_one_op:
         return None
-    size = descriptor.table_bytes(NEAREST)
+    (per_octave,) = resolution.per_octave
+    size = descriptor.table_bytes(NEAREST, per_octave)
     if size > _MAX_BYTES:
         log.info(
             "the table of the embedding would take %d MB, so the graph tabulates it in every evaluation", size >> 20
         )
         return None
-    return descriptor.whole_table(type_table, NEAREST).arrays()
+    return descriptor.whole_table(model.type_table(), NEAREST, per_octave).arrays()

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 import deepmd_tf
 from deepmd_tf.config import Config, config_to_dict
-from deepmd_tf.descriptor.frames import PaddedFrames
+from deepmd_tf.descriptor.padded import PaddedFrames
 from deepmd_tf.model.energy_model import Prediction
 
 MODEL_VERSION = "1.1"

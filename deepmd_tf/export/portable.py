@@ -9,7 +9,6 @@ import tensorflow as tf
 
 from deepmd_tf.config import Config
 from deepmd_tf.export import nodes
-from deepmd_tf.export.graph_def import without_counts
 from deepmd_tf.model.energy_model import EnergyModel
 from deepmd_tf.nn.parameters import FrozenParameters
 from deepmd_tf.statistics import ModelStatistics
@@ -41,4 +40,4 @@ def portable_graph(config: Config, values: Mapping[str, np.ndarray], min_distanc
         statistics = ModelStatistics.blank(model_config)
         model = EnergyModel(model_config, statistics=statistics, parameters=FrozenParameters(values))
         nodes.outputs(model(frames), frames)
-        return without_counts(graph.as_graph_def())
+        return graph.as_graph_def()

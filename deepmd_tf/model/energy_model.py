@@ -8,7 +8,9 @@ import tensorflow as tf
 
 from deepmd_tf import ops
 from deepmd_tf.descriptor import make_descriptor
-from deepmd_tf.descriptor.frames import Frames, PaddedFrames
+from deepmd_tf.descriptor.edges import Frames
+from deepmd_tf.descriptor.padded import PaddedFrames
+from deepmd_tf.descriptor.tabulation import Resolution, Tabulation
 from deepmd_tf.descriptor.two_body import EmbeddingTable
 from deepmd_tf.fitting import make_fitting
 from deepmd_tf.model.type_embedding import TypeEmbedding
@@ -36,12 +38,9 @@ class Prediction(NamedTuple):
         ``[ncenters, width]``.
     type_table : Tensor or None
         The type embedding ``[ntypes, type_width]``, in models that have one.
-    max_neighbors : Tensor
-        int32 ``[nmembers * ntypes]``, the largest number of neighbors of each type around any center, for each member
-        of the descriptor.
-    unresolved : Tensor
-        Relative error that a tabulated embedding may have; 0 where it is not tabulated. One number, or ``[nmembers]``
-        of a hybrid descriptor.
+    max_neighbors : Tensor or None
+        Largest number of neighbors of each type around any center, for each member of the descriptor, int32
+        ``[nmembers * ntypes]``; None for padded frames.
     """
 
     energy: tf.Tensor
@@ -51,8 +50,7 @@ class Prediction(NamedTuple):
     atom_virial: tf.Tensor
     descriptor: tf.Tensor
     type_table: tf.Tensor | None
-    max_neighbors: tf.Tensor
-    unresolved: tf.Tensor
+    max_neighbors: tf.Tensor | None
 
 
 class EnergyModel(tf.Module):
@@ -99,19 +97,30 @@ class EnergyModel(tf.Module):
         blocks = self.fitting.blocks(self.descriptor.axes)
         return blocks if self.type_embedding is None else blocks | self.type_embedding.blocks()
 
-    def __call__(self, frames: Frames | PaddedFrames) -> Prediction:
-        """Energies, forces and virials of a batch: over edges, or in the portable form for padded frames."""
+    def tabulation(self, resolution: Resolution) -> Tabulation:
+        """Return a tabulation of the descriptor with constant panels."""
+        return Tabulation(self.descriptor.members, resolution.per_octave)
+
+    def __call__(self, frames: Frames | PaddedFrames, tabulation: Tabulation | None = None) -> Prediction:
+        """Return energies, forces and virials of a batch: over edges, or in the portable form for padded frames.
+
+        Parameters
+        ----------
+        frames : Frames or PaddedFrames
+            The batch.
+        tabulation : Tabulation, optional
+            Panels on which the embedding over edges is tabulated; by default it is evaluated at every edge.
+        """
         type_table = self.type_table()
         environment = self.descriptor.environment(frames)
-        descriptor, unresolved = self.descriptor(environment, type_table)
-        descriptor = tf.cast(descriptor, tf.float64)
+        descriptor = tf.cast(self.descriptor(environment, type_table, tabulation), tf.float64)
         atom_energy = self.fitting(
             descriptor,
             type_table,
             environment.center_type,
             environment.fparam,
             environment.aparam,
-            product=ops.dense_product if isinstance(frames, Frames) else tf.matmul,
+            product=environment.product,
         )
         energy = environment.frame_sum(atom_energy)
         gradients = tf.gradients(energy, environment.differentiable)
@@ -125,11 +134,10 @@ class EnergyModel(tf.Module):
             descriptor,
             type_table,
             environment.max_neighbors,
-            unresolved,
         )
 
     def evaluate(self, frames: Frames, table: EmbeddingTable) -> Prediction:
-        """The same in one pass over the atoms, which nothing can be differentiated through.
+        """Return the same in one pass over the atoms, through which nothing can be differentiated.
 
         Parameters
         ----------
@@ -139,9 +147,10 @@ class EnergyModel(tf.Module):
             From ``self.descriptor.whole_table``.
         """
         type_table = self.type_table()
-        # Of these two, an evaluation runs only what somebody asks for: the descriptor.
+        # The op computes its own environment and descriptor; these run only if the descriptor itself is fetched.
         environment = self.descriptor.environment(frames)
-        descriptor, _ = self.descriptor(environment, type_table)
+        tabulation = self.tabulation(Resolution((table.panels.per_octave,)))
+        descriptor = self.descriptor(environment, type_table, tabulation)
         of_centers = (environment.fparam, environment.aparam)
         config, normalization = self.descriptor.config, self.descriptor.normalization
         atom_energy, force, virial, atom_virial, max_neighbors = ops.evaluate_model(
@@ -157,9 +166,9 @@ class EnergyModel(tf.Module):
             config.rcut,
             config.rcut_smth,
             config.sel,
-            table.lowest,
-            table.unit,
-            table.per_octave,
+            table.panels.lowest,
+            table.panels.unit,
+            table.panels.per_octave,
             table.table,
             table.empty,
             *self.fitting.weights(type_table),
@@ -180,5 +189,4 @@ class EnergyModel(tf.Module):
             tf.cast(descriptor, tf.float64),
             type_table,
             max_neighbors,
-            tf.constant(table.unresolved),
         )

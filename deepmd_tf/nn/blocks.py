@@ -46,11 +46,11 @@ def whole(shape: Sequence[int]) -> tuple[Block, ...]:
 
 def elementwise(shape: Sequence[int]) -> tuple[Block, ...]:
     """Return the one block of a parameter whose elements are treated one by one."""
-    return (Block(0, tuple(shape)[0], (math.prod(shape),)),)
+    return (Block(0, shape[0], (math.prod(shape),)),)
 
 
 def row_blocks(parts: Sequence[tuple[int, ...]], columns: int) -> tuple[Block, ...]:
-    """Return the blocks of a matrix whose rows have the axes `parts`, one tuple for each block; empty parts are left out.
+    """Return the blocks of a matrix whose rows have the axes `parts`, one tuple for each block without empty ones.
 
     Parameters
     ----------

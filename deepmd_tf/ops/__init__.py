@@ -33,6 +33,7 @@ from deepmd_tf.ops.gemm import dense_product
 from deepmd_tf.ops.library import load
 from deepmd_tf.ops.messages import op_message
 from deepmd_tf.ops.pairs import PairCells, PairEdges, every_pair_cell, pair_cells, pair_moments
+from deepmd_tf.ops.panels import Panels
 from deepmd_tf.ops.radial_cells import RadialCells, every_cell, radial_cells
 from deepmd_tf.ops.virial import prod_virial_se_a, prod_virial_se_r
 
@@ -40,6 +41,7 @@ __all__ = [
     "Evaluation",
     "PairCells",
     "PairEdges",
+    "Panels",
     "RadialCells",
     "contract_cells",
     "dense_product",

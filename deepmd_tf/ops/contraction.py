@@ -34,7 +34,18 @@ def contract_cells(table, rows, cells: RadialCells) -> "Tensor":
     Tensor
         t [ncenters, 4, M]. Independent of the number of threads, bit by bit.
     """
-    return load().contract_cells(table, rows, *cells.runs)
+    return load().contract_cells(
+        table,
+        rows,
+        cells.cell_start,
+        cells.cell_width,
+        cells.run_splits,
+        cells.run_edges,
+        cells.run_cell,
+        cells.run_center,
+        cells.cell_splits,
+        cells.cell_runs,
+    )
 
 
 def register(module: ModuleType) -> None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from deepmd_tf.ops.library import load
+from deepmd_tf.ops.panels import Panels
 
 if TYPE_CHECKING:
     from tensorflow import Tensor
@@ -52,40 +53,40 @@ class PairEdges(NamedTuple):
         [nedge] int32.
     type
         [nall] int32; center i is atom i.
-    unit
-        With ``x = |theta| / unit + 1``, panels divide every octave ``[2^k, 2^(k+1))`` of x evenly, float64.
-    per_octave
-        Panels of an octave, a power of two, int32.
+    panels
+        Panels of the axis of ``|theta|``, which begins at 0; ``per_octave`` is a power of two.
     """
 
     rows: "Tensor"
     edge_splits: "Tensor"
     neighbor: "Tensor"
     type: "Tensor"
-    unit: "Tensor"
-    per_octave: "Tensor"
+    panels: Panels
+
+    @property
+    def inputs(self) -> tuple:
+        """Inputs of the ops."""
+        return *self[:4], self.panels.unit, self.panels.per_octave
 
 
 def pair_cells(edges: PairEdges, *, ntypes: int) -> PairCells:
     """Find the cells that hold pairs of neighbors of any center."""
-    return PairCells(*load().pair_cells(*edges, ntypes=ntypes))
+    return PairCells(*load().pair_cells(*edges.inputs, ntypes=ntypes))
 
 
-def every_pair_cell(code: int, octaves: int, unit: float, per_octave: int) -> PairCells:
-    """All panels of a code in some octaves, codes and places as `pair_cells` gives them.
+def every_pair_cell(code: int, octaves: int, panels: Panels) -> PairCells:
+    """Return all panels of a code in the first octaves as cells, in the order of `pair_cells`.
 
     Parameters
     ----------
     code
         The code.
     octaves
-        How many, from the first.
-    unit, per_octave
-        The panels, as in `PairEdges`.
+        Number of octaves.
+    panels
+        Panels of the axis of ``|theta|``.
     """
-    octave, part = np.divmod(np.arange(octaves * per_octave), per_octave)
-    width = np.ldexp(float(unit), octave) / per_octave
-    start = width * (per_octave + part) - unit
+    start, width = panels.intervals(octaves * panels.per_octave)
     sides = np.stack([start, -start - width], axis=1).ravel()
     panel = np.arange(len(sides), dtype=np.int32)
     return PairCells(np.full_like(panel, code), panel, sides, np.repeat(width, 2))
@@ -110,7 +111,7 @@ def pair_moments(edges: PairEdges, cells: PairCells, *, ntypes: int, terms: int)
     Tensor
         [ncenters, ncell, terms] float64. Independent of the number of threads, bit by bit.
     """
-    return load().pair_moments(*edges, cells.cell_code, cells.cell_panel, ntypes=ntypes, terms=terms)
+    return load().pair_moments(*edges.inputs, cells.cell_code, cells.cell_panel, ntypes=ntypes, terms=terms)
 
 
 def register(module: ModuleType) -> None:

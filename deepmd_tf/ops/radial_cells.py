@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from deepmd_tf.ops.library import load
+from deepmd_tf.ops.panels import Panels
 
 if TYPE_CHECKING:
     from tensorflow import Tensor
@@ -51,20 +52,13 @@ class RadialCells(NamedTuple):
     count_pair: "Tensor"
     count: "Tensor"
 
-    @property
-    def runs(self) -> tuple:
-        """What `contract_cells` takes beside rows and table."""
-        return self[1:9]
-
 
 def radial_cells(
     rows,
     edge_splits,
     neighbor,
     type,
-    lowest,
-    unit,
-    per_octave,
+    panels: Panels | None,
     *,
     ntypes: int,
     one_side: bool,
@@ -82,12 +76,8 @@ def radial_cells(
         [nedge] int32.
     type
         [nall] int32; center i is atom i.
-    lowest
-        The least s that there is, float64.
-    unit
-        With ``x = s - lowest + unit``, panels divide every octave ``[unit 2^k, unit 2^(k+1))`` of x evenly, float64.
-    per_octave
-        Panels of an octave, int32; 0 for a cell of width 2 around every edge.
+    panels
+        Panels of the axis of s; None for a cell of width 2 around every edge.
     ntypes
         Number of types.
     one_side
@@ -95,15 +85,15 @@ def radial_cells(
     exclude_types
         Pairs of types whose edges belong to no cell.
     """
+    # The op takes 0 panels per octave for a cell around every edge.
+    axis = (0.0, 1.0, 0) if panels is None else (panels.lowest, panels.unit, panels.per_octave)
     return RadialCells(
         *load().radial_cells(
             rows,
             edge_splits,
             neighbor,
             type,
-            lowest,
-            unit,
-            per_octave,
+            *axis,
             ntypes=ntypes,
             one_side=one_side,
             exclude_types=[int(index) for pair in exclude_types for index in pair],
@@ -111,19 +101,17 @@ def radial_cells(
     )
 
 
-def every_cell(ncodes: int, npanels: int, lowest: float, unit: float, per_octave: int) -> RadialCells:
-    """All panels from the first of all codes as cells, without edges; codes and places as `radial_cells` gives them.
+def every_cell(ncodes: int, npanels: int, panels: Panels) -> RadialCells:
+    """Return the first panels of all codes as cells without edges, in the order of `radial_cells`.
 
     Parameters
     ----------
     ncodes, npanels
         Numbers of codes and of panels.
-    lowest, unit, per_octave
-        The panels, as in `radial_cells`; ``per_octave`` is at least 1.
+    panels
+        Panels of the axis of s.
     """
-    octave, part = np.divmod(np.arange(npanels), per_octave)
-    width = np.ldexp(float(unit), octave) / per_octave
-    start = lowest - unit + width * (per_octave + part)
+    start, width = panels.intervals(npanels)
     nothing = np.zeros(0, np.int32)
     return RadialCells(
         np.repeat(np.arange(ncodes, dtype=np.int32), npanels),

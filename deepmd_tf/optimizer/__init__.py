@@ -1,7 +1,8 @@
 """Optimizers: how parameters follow the gradient of the loss.
 
-An optimizer has ``variables_by_name``, ``apply(gradients, learning_rate)`` for use in a graph function, ``refresh(share)``
-to be called after every step, ``updates`` (a variable that counts steps) and ``state`` (variables that checkpoints store).
+An optimizer has ``variables_by_name``; ``apply(gradients, learning_rate)``, for use in a graph function;
+``refresh(share)``, to be called after every step; ``updates``, a variable that counts steps; and ``state``, the
+variables that checkpoints store.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ import numpy as np
 from deepmd_tf.data import System, feed
 from deepmd_tf.errors import InputError
 from deepmd_tf.geometry import COINCIDENT, Neighbors, environment, neighbors
+from deepmd_tf.geometry.interacting import interacting_matrix
 
 _ATOMS = 1024
 """Atoms that are looked at together: enough that Python costs little, few enough that their edges fit the caches."""
@@ -262,10 +263,7 @@ def survey(
     """
     if weights is None:
         weights = [np.ones(system.nframes) for system in systems]
-    interacting = np.ones((ntypes, ntypes))
-    for a, b in exclude_types:
-        interacting[a, b] = interacting[b, a] = 0.0
-
+    interacting = interacting_matrix(ntypes, exclude_types)
     total = Survey.empty(ntypes)
     workers = len(os.sched_getaffinity(0))
     with ThreadPoolExecutor(workers) as pool:

@@ -1,4 +1,4 @@
-"""How far a run is, beside its parameters and its optimizer: what a checkpoint's metadata say."""
+"""Progress of a run beside its parameters and its optimizer, stored in the metadata of a checkpoint."""
 
 from __future__ import annotations
 
@@ -9,55 +9,55 @@ from typing import Any
 import numpy as np
 
 from deepmd_tf.checkpoint.stored import StoredCheckpoint
-from deepmd_tf.descriptor.tabulated import MAX_PANELS
+from deepmd_tf.descriptor.tabulation import MAX_PER_OCTAVE, Resolution
 from deepmd_tf.errors import InputError
 from deepmd_tf.loss import METRICS
 
 
 @dataclass(frozen=True)
 class Progress:
-    """What a restart takes up.
+    """State that a restart restores.
 
     Attributes
     ----------
     best : float
         The least validation error so far; infinite before the first.
     sums : ndarray
-        Of the metrics since the last line of the learning curve ``[len(METRICS)]``.
+        Sums of the metrics since the last line of the learning curve ``[len(METRICS)]``.
     summed : int
-        Over how many steps.
-    panels : int or list of int
-        How finely the embedding is tabulated, of each member of a hybrid descriptor.
+        Number of steps in the sums.
+    resolution : Resolution
+        Panels on which the embedding is tabulated.
     data : dict
-        What the frozen graph will carry on about the data.
+        Facts about the data that the frozen graph stores.
     """
 
     best: float
     sums: np.ndarray
     summed: int
-    panels: int | list[int]
+    resolution: Resolution
     data: dict
 
     def metadata(self) -> dict:
-        """Return it as `read_progress` reads it, JSON."""
-        rest = {"summed": self.summed, "panels": self.panels, "data": self.data}
+        """Return the state as a JSON table, for `read_progress`."""
+        rest = {"summed": self.summed, "panels": self.resolution.numbers().tolist(), "data": self.data}
         return {"best": self.best, "sums": self.sums.tolist(), **rest}
 
 
-def read_progress(checkpoint: StoredCheckpoint, panels: int | tuple[int, ...]) -> Progress:
+def read_progress(checkpoint: StoredCheckpoint, nmembers: int) -> Progress:
     """Read the progress of a run.
 
     Parameters
     ----------
     checkpoint : StoredCheckpoint
-        Whose metadata are read.
-    panels : int or tuple of int
-        Of a descriptor like its model's.
+        A checkpoint of the run.
+    nmembers : int
+        Number of members of the descriptor.
 
     Raises
     ------
     InputError
-        When they are not what a run writes.
+        When the metadata are not those of a run.
     """
     stored = checkpoint.metadata
 
@@ -67,13 +67,13 @@ def read_progress(checkpoint: StoredCheckpoint, panels: int | tuple[int, ...]) -
         return stored[key]
 
     best, sums = stored["best"], stored["sums"]
-    several = isinstance(panels, tuple)
-    resolutions = stored["panels"] if several else [stored["panels"]]
+    panels = stored["panels"] if isinstance(stored["panels"], list) else [stored["panels"]]  # earlier: one number
+    checked("panels", len(panels) == nmembers and all(map(_is_panels, panels)))
     return Progress(
         checked("best", isinstance(best, float) and not math.isnan(best)),
         np.array(checked("sums", _is_list(sums, len(METRICS)) and all(isinstance(each, float) for each in sums))),
         checked("summed", _is_count(stored["summed"])),
-        checked("panels", _is_list(resolutions, len(panels) if several else 1) and all(map(_is_panels, resolutions))),
+        Resolution(tuple(number or None for number in panels)),
         checkpoint.data,
     )
 
@@ -83,7 +83,7 @@ def _is_count(value: object) -> bool:
 
 
 def _is_panels(value: object) -> bool:
-    return _is_count(value) and value <= MAX_PANELS
+    return _is_count(value) and value <= MAX_PER_OCTAVE
 
 
 def _is_list(value: object, length: int) -> bool:

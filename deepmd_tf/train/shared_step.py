@@ -1,105 +1,100 @@
-"""A training step whose batch several ranks share: each computes a gradient of its frames, their sum is learnt from."""
+"""A training step of several ranks: each computes the gradient of its frames, and all learn from the sum."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
 
-from deepmd_tf.loss import METRICS, EnergyLoss
+from deepmd_tf.loss import METRICS
 from deepmd_tf.loss.energy import TERMS
-from deepmd_tf.model.energy_model import EnergyModel
-from deepmd_tf.optimizer import Optimizer
 from deepmd_tf.train.ranks import Ranks
-from deepmd_tf.train.step import Outcome, TrainingStep
-
-
-def make_step(ranks: Ranks, model: EnergyModel, loss: EnergyLoss, optimizer: Optimizer, batch_spec: Mapping):
-    """Build what trains and evaluates: `TrainingStep` for one rank, `SharedStep` for several."""
-    if ranks.size == 1:
-        return TrainingStep(model, loss, optimizer, batch_spec)
-    return SharedStep(ranks, model, loss, optimizer, batch_spec)
+from deepmd_tf.train.step import Attempt, Learning, Outcome, TrainingStep
 
 
 class SharedStep:
-    """The functions of `TrainingStep` for one of several ranks; all of them call the same one at the same time.
+    """The functions of `TrainingStep` on one of several ranks, which call the same one at the same time.
 
-    The means of the loss divide by the numbers of labels of the whole batch, so the losses of the ranks' frames add up
-    to that of the batch, and so do their gradients, however frames and labels are spread over the ranks. All ranks
-    learn from the same sum, so their parameters stay the same bit by bit.
+    The means of the loss divide by the numbers of labels of the whole batch. The losses of the ranks' frames therefore
+    add up to that of the batch, and so do their gradients, for any distribution of frames and labels over the ranks.
+    All ranks learn from the same sum, so that their parameters stay equal bit by bit.
 
     Parameters
     ----------
     ranks : Ranks
-        More than one.
-    model, loss, optimizer, batch_spec
-        As `TrainingStep` takes them.
+        More than one rank.
+    learning, batch_spec, tabulated
+        As for `TrainingStep`.
     """
 
-    def __init__(self, ranks: Ranks, model: EnergyModel, loss: EnergyLoss, optimizer: Optimizer, batch_spec: Mapping):
-        self._ranks, self._loss, self._optimizer = ranks, loss, optimizer
-        self._own = TrainingStep(model, loss, optimizer, batch_spec)
+    def __init__(self, ranks: Ranks, learning: Learning, batch_spec: Mapping, tabulated: Sequence[bool]):
+        self._ranks, self._loss, self._optimizer = ranks, learning.loss, learning.optimizer
+        self._own = TrainingStep(learning, batch_spec, tabulated)
         scalar = tf.TensorSpec([], tf.float64)
         counts = tf.TensorSpec([len(TERMS)], tf.float64)
-        self._compute = tf.function(self._flat, input_signature=[dict(batch_spec), counts, scalar], autograph=False)
+        inputs = [dict(batch_spec), counts, scalar, self._own.panels_spec]
+        self._compute = tf.function(self._flat, input_signature=inputs, autograph=False)
         self._learn = tf.function(
             self._apply, input_signature=[tf.TensorSpec([None], tf.float64), scalar], autograph=False
         )
 
-    def train(self, batch: Mapping[str, tf.Tensor], learning_rate: float, lr_ratio: float) -> Outcome:
-        """Take a step, unless it is not finite or the embedding not resolved on some rank; `Outcome` is of all ranks.
+    def train(
+        self, batch: Mapping[str, tf.Tensor], learning_rate: float, lr_ratio: float, per_octave: np.ndarray
+    ) -> Attempt:
+        """Take a step, unless it is not finite or not resolved on some rank; the result is that of all ranks.
 
         Parameters
         ----------
         batch : mapping of str to Tensor
             This rank's frames.
         learning_rate, lr_ratio : float
-            The learning rate, and over the first one.
+            The learning rate, and the same divided by the first one.
+        per_octave : ndarray
+            Panels per octave of each member, int32 ``[nmembers]``.
         """
         counts = self._ranks.sum(self._loss.counts(batch).numpy())
-        flat, max_neighbors, unresolved = self._compute(batch, counts, lr_ratio)
+        flat, max_neighbors, errors = self._compute(batch, counts, lr_ratio, per_octave)
         total = self._ranks.sum(flat.numpy())
         metrics, (not_finite, not_resolved), gradients = np.split(total, [len(METRICS), len(METRICS) + 2])
         if not (not_finite or not_resolved):
             self._learn(gradients, learning_rate)
-        unresolved = unresolved.numpy()
-        largest = self._ranks.largest(np.concatenate([max_neighbors.numpy(), unresolved.ravel()]))
+        largest = self._ranks.largest(np.concatenate([max_neighbors.numpy(), errors.numpy()]))
         neighbors, errors = np.split(largest, [len(max_neighbors)])
-        errors = errors.reshape(unresolved.shape)
-        return Outcome(
-            *map(tf.constant, (metrics, neighbors.astype(np.int32), errors, not not_finite, not not_resolved))
-        )
+        outcome = Outcome(*map(tf.constant, (metrics, neighbors.astype(np.int32), not not_finite)))
+        return Attempt(outcome, tf.constant(errors), tf.constant(not not_resolved))
 
-    def evaluate(self, batch: Mapping[str, tf.Tensor] | None, lr_ratio: float) -> Outcome:
-        """Evaluate a batch on every rank, each its own, or none on some.
+    def evaluate(self, batch: Mapping[str, tf.Tensor] | None, lr_ratio: float, per_octave: np.ndarray) -> Attempt:
+        """Evaluate a batch on every rank: its own one, or none.
 
         Returns
         -------
-        Outcome
-            Of all ranks, but `finite`, which is of this rank's batch.
+        Attempt
+            Result of all ranks, except for `finite`, which is that of this rank's batch.
         """
-        own = None if batch is None else [part.numpy() for part in self._own.evaluate(batch, lr_ratio)]
-        found = [Outcome(*each) for each in self._ranks.gather(own) if each is not None]
-        metrics = np.sum([each.metrics for each in found], axis=0)
-        neighbors = np.max([each.max_neighbors for each in found], axis=0)
-        unresolved = np.max([each.unresolved for each in found], axis=0)
-        resolved = all(each.resolved for each in found)
-        finite = own is None or bool(Outcome(*own).finite)
-        return Outcome(*map(tf.constant, (metrics, neighbors, unresolved, finite, resolved)))
+        own = None
+        if batch is not None:
+            outcome, errors, resolved = self._own.evaluate(batch, lr_ratio, per_octave)
+            own = (*(part.numpy() for part in outcome), errors.numpy(), bool(resolved))
+        metrics, neighbors, _, errors, resolved = zip(
+            *(each for each in self._ranks.gather(own) if each is not None), strict=True
+        )
+        finite = own is None or bool(own[2])
+        outcome = Outcome(*map(tf.constant, (np.sum(metrics, axis=0), np.max(neighbors, axis=0), finite)))
+        return Attempt(outcome, tf.constant(np.max(errors, axis=0)), tf.constant(all(resolved)))
 
-    def _flat(self, batch, counts, lr_ratio) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """Return what is added up over ranks in one vector, and two things of which the largest counts.
+    def _flat(self, batch, counts, lr_ratio, per_octave) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Return one vector that is summed over ranks, and two tensors of which the largest elements count.
 
-        The vector holds metrics, 1 where something is not finite, 1 where it is not resolved, and the gradients.
+        The vector consists of the metrics, 1 if something is not finite, 1 if it is not resolved, and the gradients.
         """
-        gradients, outcome = self._own.gradients(batch, counts, lr_ratio)
-        flags = [tf.cast(tf.logical_not(flag), tf.float64) for flag in (outcome.finite, outcome.resolved)]
+        gradients, (outcome, errors, resolved) = self._own.gradients(batch, counts, lr_ratio, per_octave)
+        flags = [tf.cast(tf.logical_not(flag), tf.float64) for flag in (outcome.finite, resolved)]
         rows = [tf.cast(tf.reshape(gradients[name], [-1]), tf.float64) for name in self._optimizer.variables_by_name]
-        return tf.concat([outcome.metrics, tf.stack(flags), *rows], axis=0), outcome.max_neighbors, outcome.unresolved
+        return tf.concat([outcome.metrics, tf.stack(flags), *rows], axis=0), outcome.max_neighbors, errors
 
     def _apply(self, flat, learning_rate) -> None:
-        """Learn from gradients that stand one after another."""
+        """Learn from the concatenated gradients."""
         variables = self._optimizer.variables_by_name
         parts = tf.split(flat, [variable.shape.num_elements() for variable in variables.values()])
         gradients = {

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import tensorflow as tf
 
-from deepmd_tf.descriptor.frames import Frames
+from deepmd_tf.descriptor.edges import Frames
+from deepmd_tf.descriptor.tabulation import Tabulation
 from deepmd_tf.loss import METRICS, EnergyLoss
-from deepmd_tf.model.energy_model import EnergyModel, Prediction
+from deepmd_tf.model.energy_model import EnergyModel
 from deepmd_tf.optimizer import Optimizer
 
 
 def frames_of(batch: Mapping[str, tf.Tensor]) -> Frames:
-    """Arrange a batch of the data pipeline as the model takes it."""
+    """Return the frames of a batch of the data pipeline."""
     return Frames(
         batch["coord"],
         batch["type"],
@@ -26,32 +27,10 @@ def frames_of(batch: Mapping[str, tf.Tensor]) -> Frames:
     )
 
 
-class Outcome(NamedTuple):
-    """What a step says.
+class Learning(NamedTuple):
+    """Parts of a training step.
 
     Attributes
-    ----------
-    metrics : Tensor
-        Sums named by `METRICS`.
-    max_neighbors, unresolved : Tensor
-        As in `Prediction`.
-    finite : Tensor
-        Whether loss and gradients are.
-    resolved : Tensor
-        Whether the embedding was tabulated finely enough. When not, nothing was learnt and the numbers are not used.
-    """
-
-    metrics: tf.Tensor
-    max_neighbors: tf.Tensor
-    unresolved: tf.Tensor
-    finite: tf.Tensor
-    resolved: tf.Tensor
-
-
-class TrainingStep:
-    """Graph functions that train and evaluate.
-
-    Parameters
     ----------
     model : EnergyModel
         The model.
@@ -59,52 +38,120 @@ class TrainingStep:
         The loss.
     optimizer : Optimizer
         The optimizer, which holds the trainable parameters.
-    batch_spec : mapping of str to TensorSpec
-        What a batch looks like.
     """
 
-    def __init__(
-        self, model: EnergyModel, loss: EnergyLoss, optimizer: Optimizer, batch_spec: Mapping[str, tf.TensorSpec]
-    ):
-        scalar = tf.TensorSpec([], tf.float64)
-        self._model, self._loss, self._optimizer = model, loss, optimizer
-        # No Python control flow depends on tensors, so autograph would only rewrite the sources, slowly.
-        self.train = tf.function(self._train, input_signature=[dict(batch_spec), scalar, scalar], autograph=False)
-        self.evaluate = tf.function(self._evaluate, input_signature=[dict(batch_spec), scalar], autograph=False)
+    model: EnergyModel
+    loss: EnergyLoss
+    optimizer: Optimizer
 
-    def _train(self, batch, learning_rate, lr_ratio):
-        """Take a step, unless it is not finite or the embedding not resolved, and return what `Outcome` holds."""
-        gradients, outcome = self.gradients(batch, self._loss.counts(batch), lr_ratio)
+
+class Outcome(NamedTuple):
+    """Numbers of a step.
+
+    Attributes
+    ----------
+    metrics : Tensor
+        Sums named by `METRICS`.
+    max_neighbors : Tensor
+        As in `Prediction`.
+    finite : Tensor
+        Whether loss and gradients are finite.
+    """
+
+    metrics: tf.Tensor
+    max_neighbors: tf.Tensor
+    finite: tf.Tensor
+
+
+class Attempt(NamedTuple):
+    """Outcome of a step on panels that may be too wide.
+
+    Attributes
+    ----------
+    outcome : Outcome
+        Its numbers; not to be used unless resolved.
+    errors : Tensor
+        Truncation errors of the embedding, float64 ``[nmembers]``; see `descriptor.tabulation`.
+    resolved : Tensor
+        Whether they are within the round-off. If not, no parameter has changed.
+    """
+
+    outcome: Outcome
+    errors: tf.Tensor
+    resolved: tf.Tensor
+
+
+class TrainingStep:
+    """Graph functions that train and evaluate on given panels.
+
+    Parameters
+    ----------
+    learning : Learning
+        Model, loss and optimizer.
+    batch_spec : mapping of str to TensorSpec
+        Specs of the tensors of a batch.
+    tabulated : sequence of bool
+        Whether each member of the descriptor is tabulated.
+    """
+
+    def __init__(self, learning: Learning, batch_spec: Mapping[str, tf.TensorSpec], tabulated: Sequence[bool]):
+        scalar = tf.TensorSpec([], tf.float64)
+        self.panels_spec = tf.TensorSpec([len(tabulated)], tf.int32)
+        self._model, self._loss, self._optimizer = learning
+        self._tabulated = tuple(tabulated)
+        inputs = [dict(batch_spec), scalar]
+        # No Python control flow depends on tensors, so autograph would only rewrite the sources, slowly.
+        self.train = tf.function(self._train, input_signature=[*inputs, scalar, self.panels_spec], autograph=False)
+        self.evaluate = tf.function(self._evaluate, input_signature=[*inputs, self.panels_spec], autograph=False)
+
+    def _train(self, batch, learning_rate, lr_ratio, per_octave) -> Attempt:
+        """Take a step, unless it is not finite or not resolved."""
+        gradients, attempt = self.gradients(batch, self._loss.counts(batch), lr_ratio, per_octave)
 
         def apply():
             self._optimizer.apply(gradients, learning_rate)
             return True
 
-        tf.cond(tf.logical_and(outcome.resolved, outcome.finite), apply, lambda: False)
-        return outcome
+        tf.cond(tf.logical_and(attempt.resolved, attempt.outcome.finite), apply, lambda: False)
+        return attempt
 
-    def gradients(self, batch, counts, lr_ratio) -> tuple[dict[str, tf.Tensor], Outcome]:
-        """Return the gradient of the loss by parameter, and what `Outcome` holds; `counts` as the loss takes them."""
+    def gradients(self, batch, counts, lr_ratio, per_octave) -> tuple[dict[str, tf.Tensor], Attempt]:
+        """Return the gradient of the loss by parameter name, and the numbers of the step.
+
+        Parameters
+        ----------
+        batch : mapping of str to Tensor
+            The frames.
+        counts : Tensor
+            Divisors of the means, as for `EnergyLoss`.
+        lr_ratio : Tensor
+            Learning rate divided by the first one.
+        per_octave : Tensor
+            Panels per octave of each member, int32 ``[nmembers]``.
+        """
+        tabulation = self._tabulation(per_octave)
         variables = self._optimizer.variables_by_name
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             for variable in variables.values():
                 tape.watch(variable)
-            prediction = self._model(frames_of(batch))
+            prediction = self._model(frames_of(batch), tabulation)
             loss, metrics = self._loss(prediction, batch, lr_ratio, counts)
         gradients = tape.gradient(loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
         sums = [tf.cast(tf.reduce_sum(gradient), tf.float64) for gradient in gradients.values()]
         finite = tf.math.is_finite(tf.add_n([loss, *sums]))
         metrics = tf.ensure_shape(metrics, [len(METRICS)])
-        resolved = self._resolved(prediction)
-        return gradients, Outcome(metrics, prediction.max_neighbors, prediction.unresolved, finite, resolved)
+        outcome = Outcome(metrics, prediction.max_neighbors, finite)
+        return gradients, Attempt(outcome, tabulation.errors(), tabulation.resolved())
 
-    def _evaluate(self, batch, lr_ratio):
-        """Return what `Outcome` holds, of a batch that nothing is learnt from."""
-        prediction = self._model(frames_of(batch))
+    def _evaluate(self, batch, lr_ratio, per_octave) -> Attempt:
+        """Evaluate a batch without learning from it."""
+        tabulation = self._tabulation(per_octave)
+        prediction = self._model(frames_of(batch), tabulation)
         loss, metrics = self._loss(prediction, batch, lr_ratio)
-        finite, resolved = tf.math.is_finite(loss), self._resolved(prediction)
-        return Outcome(metrics, prediction.max_neighbors, prediction.unresolved, finite, resolved)
+        outcome = Outcome(metrics, prediction.max_neighbors, tf.math.is_finite(loss))
+        return Attempt(outcome, tabulation.errors(), tabulation.resolved())
 
-    def _resolved(self, prediction: Prediction) -> tf.Tensor:
-        """Whether the tabulated embedding is that of the net; also where it is not finite, which is another matter."""
-        return tf.logical_not(tf.reduce_any(prediction.unresolved > self._model.descriptor.tolerance))
+    def _tabulation(self, per_octave: tf.Tensor) -> Tabulation:
+        numbers = tf.unstack(per_octave)
+        members = self._model.descriptor.members
+        return Tabulation(members, [n if known else None for n, known in zip(numbers, self._tabulated, strict=True)])

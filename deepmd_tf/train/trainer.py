@@ -27,9 +27,10 @@ from deepmd_tf.train.interruption import Interruption
 from deepmd_tf.train.outputs import NoOutputs, open_outputs
 from deepmd_tf.train.progress import Progress, read_progress
 from deepmd_tf.train.ranks import ALONE, Ranks
+from deepmd_tf.train.resolving import ResolvingStep
 from deepmd_tf.train.schedule import make_schedule
 from deepmd_tf.train.sel import SelMonitor
-from deepmd_tf.train.shared_step import make_step
+from deepmd_tf.train.step import Learning
 from deepmd_tf.train.validation import Validation, score
 
 log = logging.getLogger("deepmd_tf")
@@ -54,10 +55,10 @@ class Trainer:
 
     def __init__(self, config: Config, data: RunData, trainable: TrainableModel, facts: dict, ranks: Ranks = ALONE):
         self.config, self._data, self._facts, self._ranks = config, data, dict(facts), ranks
-        self._model, self.parameters = trainable
+        self.parameters = trainable.parameters
         self._loss = EnergyLoss(config.loss)
         self._optimizer = make_optimizer(
-            config.optimizer, trainable.trainable_variables(), self._model.parameter_blocks()
+            config.optimizer, trainable.trainable_variables(), trainable.model.parameter_blocks()
         )
         batches = batches_per_step(config, ranks.size)
         self._schedule = make_schedule(config.learning_rate, config.training.numb_steps, batches)
@@ -69,9 +70,8 @@ class Trainer:
         if data.validation is not None:
             self._validation = Validation(data.validation, config.training, ranks, self._failure, self._sel)
         self._stop_requested = self._interrupted = False
-        self._functions = ResolvingStep(
-            lambda: make_step(ranks, self._model, self._loss, self._optimizer, signature()), self._model
-        )
+        self._learning = Learning(trainable.model, self._loss, self._optimizer)
+        self._step = ResolvingStep(ranks, self._learning, signature())
 
     def _reset_sums(self) -> None:
         self._sums, self._summed = np.zeros(len(METRICS)), 0
@@ -101,11 +101,10 @@ class Trainer:
                 "ask for more steps, or restart from an earlier checkpoint"
             )
         checkpoint.restore(self._trackables)
-        stored = read_progress(checkpoint, self._model.descriptor.panels)
+        stored = read_progress(checkpoint, len(self.config.model.descriptor.members))
         self.step, self._continued = checkpoint.step, checkpoint.path
         self._best, self._sums, self._summed, self._facts = stored.best, stored.sums, stored.summed, stored.data
-        self._model.descriptor.panels = stored.panels
-        self._functions.remake()
+        self._step = ResolvingStep(self._ranks, self._learning, signature(), stored.resolution)
         report_changes(checkpoint, self.config, self._run_facts())
 
     def _run_facts(self) -> dict:
@@ -113,7 +112,7 @@ class Trainer:
         return {"ranks": self._ranks.size, "training_data": self._data.training.fingerprint}
 
     def _metadata(self) -> dict:
-        progress = Progress(self._best, self._sums, self._summed, self._model.descriptor.panels, self._facts)
+        progress = Progress(self._best, self._sums, self._summed, self._step.resolution, self._facts)
         return progress.metadata() | self._run_facts()
 
     def run(self, callbacks: Callback, interruption: Interruption) -> TrainingResult:
@@ -196,7 +195,7 @@ class Trainer:
         """Take one step; raise `InputError` when loss or gradients are not finite."""
         rate = self._schedule(self.step)
         with naming_batch(self._data.training, self.step, self.step):
-            outcome = self._functions.train(batch, rate, self._lr_ratio())
+            outcome = self._step.train(batch, rate, self._lr_ratio())
         if not outcome.finite:
             advice = "loss or gradient is not finite; inspect these frames, or lower learning_rate.start_lr"
             raise bad_batch(self._data.training, self.step, self.step, advice)
@@ -216,7 +215,7 @@ class Trainer:
         validation = None
         if self._validation is not None:
             ratio = self._lr_ratio()
-            validation = self._validation.errors(self.step, lambda batch: self._functions.evaluate(batch, ratio))
+            validation = self._validation.errors(self.step, lambda batch: self._step.evaluate(batch, ratio))
         self._reset_sums()
         if validation is None and self._validation is not None:
             return  # a rank cannot read its data: the run ends
@@ -264,24 +263,3 @@ class Trainer:
             best_score=self._best,
             parallel=tuple(self._ranks.summary()),
         )
-
-
-class ResolvingStep:
-    def __init__(self, make, model):
-        self._make, self._model = make, model
-        self.remake()
-
-    def remake(self):
-        self._functions = self._make()
-
-    def train(self, *a):
-        return self._run(lambda f: f.train(*a))
-
-    def evaluate(self, *a):
-        return self._run(lambda f: f.evaluate(*a))
-
-    def _run(self, run):
-        while not (outcome := run(self._functions)).resolved:
-            if self._model.descriptor.refine(outcome.unresolved.numpy()):
-                self.remake()
-        return outcome

@@ -15,7 +15,11 @@ import pytest
 from deepmd_tf.checkpoint.lock import only_run
 from deepmd_tf.errors import InputError
 
-HOLD = "import sys\nfrom deepmd_tf.checkpoint.lock import only_run\nwith only_run(sys.argv[1]):\n print('held', flush=True)\n"
+HOLD = """import sys
+from deepmd_tf.checkpoint.lock import only_run
+with only_run(sys.argv[1]):
+ print('held', flush=True)
+"""
 
 
 @pytest.fixture

@@ -89,6 +89,7 @@ def test_large_values_far_out_hide_no_error_near_zero():
     for name, variable in parameters.by_name.items():
         if name.startswith("filter_type_all/matrix_1"):
             variable.assign(10 * variable)
-    near, all_panels = (embedding.tabulated(ops.every_pair_cell(0, octaves, 2.0, 1), None) for octaves in (1, 30))
+    panels = ops.Panels(0.0, 2.0, 1)
+    near, all_panels = (embedding.tabulated(ops.every_pair_cell(0, octaves, panels), None) for octaves in (1, 30))
     assert np.abs(all_panels[0]).max() > 1e6 * np.abs(near[0]).max()
     assert all_panels[1] >= near[1] > 1e-4

@@ -52,7 +52,7 @@ def test_accuracy_is_kept_and_no_more(tmp_path):
 
 def test_step_gives_a_quintic(tmp_path):
     result, _ = compressed(tmp_path, "one_side", CompressOptions(step=0.125))
-    assert result.terms == 6 and result.grid.per_octave == 32
+    assert result.terms == 6 and result.grid.panels.per_octave == 32
     half, _ = compressed(tmp_path, "one_side", CompressOptions(step=0.03125))
     order = np.log2(result.beyond.value / half.beyond.value) / 2
     assert order == pytest.approx(6, abs=0.7)

@@ -17,7 +17,7 @@ import tensorflow as tf
 from ase import Atoms
 
 from deepmd_tf import _api
-from deepmd_tf.descriptor.frames import Frames
+from deepmd_tf.descriptor.edges import Frames
 from deepmd_tf.infer import DeepPot
 from deepmd_tf.infer.ase import DP
 from deepmd_tf.model.energy_model import EnergyModel
@@ -27,7 +27,7 @@ from deepmd_tf.statistics import ModelStatistics
 from ..frames import Frame
 from ..ghosts import domain_of
 from ..lammps.lammps import BAR, data_file
-from ..models import graph_file, native_file, variant_config, variant_values
+from ..models import graph_file, native_file, resolved, variant_config, variant_values
 from ..runs import dp
 from ..systems import save_system
 from .systems import TYPE_MAP, System
@@ -98,9 +98,7 @@ def training(systems: Systems, request) -> dict[str, Result]:
         tf.constant(np.reshape(cells, (-1, 9))),
         tf.constant([all(system.pbc) for system in systems.values()]),
     )
-    # As training does, until the table of the embedding is as good as the net.
-    while (prediction := tf.function(model, autograph=False)(batch)).unresolved > model.descriptor.tolerance:
-        model.descriptor.refine(prediction.unresolved)
+    _, prediction = resolved(model.descriptor, lambda tabulation: model(batch, tabulation))
     forces = np.split(prediction.force.numpy(), ends[1:-1])
     parts = zip(prediction.energy.numpy(), forces, prediction.virial.numpy(), strict=True)
     return {name: of_arrays(*part) for name, part in zip(systems, parts, strict=True)}

@@ -13,7 +13,7 @@ import pytest
 import tensorflow as tf
 
 from deepmd_tf.config import LossConfig
-from deepmd_tf.descriptor.frames import PaddedFrames
+from deepmd_tf.descriptor.padded import PaddedFrames
 from deepmd_tf.loss import EnergyLoss
 
 from ..frames import make_frame

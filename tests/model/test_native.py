@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from deepmd_tf import ops
 from deepmd_tf.config import LossConfig
-from deepmd_tf.descriptor.frames import Frames, PaddedFrames
-from deepmd_tf.descriptor.tabulated import MAX_PANELS
+from deepmd_tf.descriptor.edges import Frames
+from deepmd_tf.descriptor.padded import PaddedFrames
+from deepmd_tf.descriptor.tabulation import MAX_PER_OCTAVE
 from deepmd_tf.loss import EnergyLoss
 
 from ..frames import make_frame
-from ..models import VARIANTS, model_config, random_model, variant_config
+from ..models import VARIANTS, model_config, random_model, resolved, variant_config
 
 OUTPUTS = ("energy", "force", "virial", "atom_energy", "atom_virial", "descriptor")
 
@@ -40,10 +42,8 @@ def make_frames(shape, config):
     )
 
 
-def evaluate(model, parameters, frames):
-    """Predictions, and gradients of a loss of all of them by every parameter."""
-    loss = EnergyLoss(LossConfig(start_pref_e=1.0, start_pref_f=10.0, start_pref_v=1.0))
-    variables = {key: v for key, v in parameters.by_name.items() if v.trainable}
+def labels_of(frames):
+    """Random labels of frames."""
     flat = frames if isinstance(frames, Frames) else frames.flat()
     nframes, natoms = len(flat.splits) - 1, len(flat.type)
     rng = np.random.default_rng(5)
@@ -53,25 +53,32 @@ def evaluate(model, parameters, frames):
         "virial": rng.normal(size=(nframes, 9)),
         "frame_splits": flat.splits,
     }
-    labels |= {f"has_{name}": np.ones(nframes) for name in ("energy", "force", "virial")}
+    return labels | {f"has_{name}": np.ones(nframes) for name in ("energy", "force", "virial")}
 
-    @tf.function(autograph=False)
-    def run():
+
+def evaluation(model, parameters, frames):
+    """A graph function to predictions, and gradients of a loss of all of them by every parameter."""
+    loss = EnergyLoss(LossConfig(start_pref_e=1.0, start_pref_f=10.0, start_pref_v=1.0))
+    variables = {key: v for key, v in parameters.by_name.items() if v.trainable}
+    labels = labels_of(frames)
+
+    def evaluate(tabulation=None):
         with tf.GradientTape() as tape:
-            prediction = model(frames)
+            prediction = model(frames, tabulation)
             value, _ = loss(prediction, labels, tf.constant(1.0, tf.float64))
         return prediction, tape.gradient(value, variables)
 
-    return run.get_concrete_function()()
+    return evaluate
 
 
-def resolved(model, parameters, frames):
-    """Refine as training does."""
-    while True:
-        prediction, gradients = evaluate(model, parameters, frames)
-        if np.all(prediction.unresolved <= model.descriptor.tolerance):
-            return prediction, gradients
-        model.descriptor.refine(prediction.unresolved.numpy())
+def exact(model, parameters, frames):
+    """Evaluate the embedding at every edge or slot."""
+    return tf.function(evaluation(model, parameters, frames), autograph=False).get_concrete_function()()
+
+
+def tabulated(model, parameters, frames):
+    """Refine as training does; return the resolution, too."""
+    return resolved(model.descriptor, evaluation(model, parameters, frames))
 
 
 def assert_same(got, expected, tolerance):
@@ -105,9 +112,24 @@ def test_equals_portable(name, shape):
     config = variant_config(name)
     model, parameters = random_model(config, 3)
     frames = make_frames(shape, config)
-    native = resolved(model, parameters, frames.flat())
-    assert_same(native, evaluate(model, parameters, frames), tolerance_of(config))
-    np.testing.assert_array_equal(native[0].max_neighbors, model.descriptor.environment(frames).max_neighbors)
+    _, native = tabulated(model, parameters, frames.flat())
+    assert_same(native, exact(model, parameters, frames), tolerance_of(config))
+    np.testing.assert_array_equal(native[0].max_neighbors, counted_neighbors(model.descriptor, frames))
+
+
+def counted_neighbors(descriptor, frames):
+    """The counts of the op that the loader of portable graphs uses."""
+    counts = []
+    for member in descriptor.members:
+        given = (frames.coord, frames.type, frames.natoms, frames.box, frames.mesh, member.avg, member.std)
+        section = member.config
+        if member.columns == 1:
+            found = ops.prod_env_mat_r_counted(*given, rcut=section.rcut, rcut_smth=section.rcut_smth, sel=member.sel)
+        else:
+            cutoffs = {"rcut_a": -1.0, "rcut_r": section.rcut, "rcut_r_smth": section.rcut_smth}
+            found = ops.prod_env_mat_a_counted(*given, **cutoffs, sel_a=member.sel, sel_r=[0] * len(member.sel))
+        counts.append(found.max_neighbors)
+    return np.concatenate(counts)
 
 
 def test_evaluated_at_every_edge():
@@ -115,15 +137,14 @@ def test_evaluated_at_every_edge():
     config = model_config({"descriptor": {"type_one_side": False}})
     model, parameters = random_model(config, 3)
     frames = make_frames("triclinic", config)
-    tabulated = resolved(model, parameters, frames.flat())
-    assert model.descriptor.panels
-    model.descriptor.panels = 0
-    assert_same(evaluate(model, parameters, frames.flat()), tabulated, 1e-10)
+    resolution, found = tabulated(model, parameters, frames.flat())
+    assert resolution.complete
+    assert_same(exact(model, parameters, frames.flat()), found, 1e-10)
 
 
 def test_relu_is_never_tabulated():
     config = model_config({"descriptor": {"activation_function": "relu"}})
-    assert random_model(config)[0].descriptor.panels == 0
+    assert random_model(config)[0].descriptor.coarsest is None
 
 
 def test_steep_nets_are_tabulated_finely_and_at_last_not_at_all():
@@ -134,11 +155,11 @@ def test_steep_nets_are_tabulated_finely_and_at_last_not_at_all():
     panels = []
     for factor in (1.0, 8.0, 1e4):
         matrix.assign(matrix * factor)
-        native = resolved(model, parameters, frames.flat())
-        panels.append(model.descriptor.panels)
-        assert_same(native, evaluate(model, parameters, frames), 1e-10)
-    assert panels[0] < panels[1] <= MAX_PANELS
-    assert panels[2] == 0
+        resolution, native = tabulated(model, parameters, frames.flat())
+        panels.append(*resolution.per_octave)
+        assert_same(native, exact(model, parameters, frames), 1e-10)
+    assert panels[0] < panels[1] <= MAX_PER_OCTAVE
+    assert panels[2] is None
 
 
 def test_frames_of_different_size_share_a_batch():
@@ -155,8 +176,8 @@ def test_frames_of_different_size_share_a_batch():
         tf.constant(np.cumsum([0, *sizes]), tf.int32),
         *(joined(*(getattr(part, name) for part in parts)) for name in ("box", "periodic", "fparam", "aparam")),
     )
-    got, _ = resolved(model, parameters, together)
-    single = [evaluate(model, parameters, part)[0] for part in parts]
+    _, (got, _) = tabulated(model, parameters, together)
+    single = [exact(model, parameters, part)[0] for part in parts]
     for name in OUTPUTS:
         expected = np.concatenate([getattr(each, name) for each in single])
         np.testing.assert_allclose(getattr(got, name), expected, rtol=1e-10, atol=1e-10, err_msg=name)

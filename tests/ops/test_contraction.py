@@ -21,8 +21,9 @@ class Edges:
     type: np.ndarray
 
     def cells(self, per_octave=2, one_side=True, exclude_types=()):
+        panels = ops.Panels(LOWEST, 2.0, per_octave) if per_octave else None
         return ops.radial_cells(
-            self.rows, self.edge_splits, self.neighbor, self.type, LOWEST, 2.0, per_octave,
+            self.rows, self.edge_splits, self.neighbor, self.type, panels,
             ntypes=NTYPES, one_side=one_side, exclude_types=exclude_types,
         )  # fmt: skip
 

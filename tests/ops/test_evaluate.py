@@ -11,7 +11,8 @@ import pytest
 import tensorflow as tf
 
 from deepmd_tf import ops
-from deepmd_tf.descriptor.frames import Frames
+from deepmd_tf.descriptor.edges import Frames
+from deepmd_tf.descriptor.tabulation import Resolution
 from deepmd_tf.nn.activation import ACTIVATIONS
 
 from ..frames import make_frame
@@ -45,12 +46,8 @@ class Whole:
 
 def resolved_table(descriptor, type_table):
     """The table on panels as fine as training would choose."""
-    while True:
-        table = descriptor.whole_table(type_table, SHORTEST)
-        if table.unresolved <= descriptor.tolerance:
-            return table
-        descriptor.refine(table.unresolved)
-        assert descriptor.panels
+    (per_octave,) = Resolution.reaching(descriptor.members, type_table, SHORTEST).per_octave
+    return descriptor.whole_table(type_table, SHORTEST, per_octave)
 
 
 def fitting_inputs(fitting, type_table):
@@ -101,7 +98,8 @@ def make_whole(config, frames: Frames, seed: int = 3) -> Whole:
     inputs = {
         **frame_inputs(frames, model.fitting),
         **{name: getattr(normalization, name) for name in ("avg", "std_radial", "std_angular")},
-        **{name: getattr(table, name) for name in ("lowest", "unit", "per_octave", "table", "empty")},
+        **{name: getattr(table.panels, name) for name in ("lowest", "unit", "per_octave")},
+        **{name: getattr(table, name) for name in ("table", "empty")},
         **{"rcut": section.rcut, "rcut_smth": section.rcut_smth, "sel": np.array(descriptor.sel, INT)},
         **fitting_inputs(model.fitting, type_table),
     }

@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from deepmd_tf import ops
+from deepmd_tf.descriptor.tabulation import Resolution
 
 from ..models import random_model, variant_config
 from . import gpu_faces
@@ -232,13 +233,13 @@ def training_step(rng, variant="two_sides", panels=4):
     config = variant_config(variant)
     frames = make_frames(config)
     model, parameters = random_model(config, 3)
-    model.descriptor.panels = panels
     variables = [v for v in parameters.by_name.values() if v.trainable]
 
     def function(coord):
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(variables)
-            prediction = model(frames._replace(coord=coord))
+            tabulation = model.tabulation(Resolution((panels,)))
+            prediction = model(frames._replace(coord=coord), tabulation)
             loss = sum(tf.reduce_sum(part**2) for part in (prediction.energy, prediction.force, prediction.virial))
         unconnected = tf.UnconnectedGradients.ZERO
         return loss, tape.gradient(loss, variables, unconnected_gradients=unconnected), prediction.max_neighbors

@@ -21,9 +21,8 @@ class Edges:
     per_octave: int = 2
 
     def given(self, **changes):
-        return ops.PairEdges(self.rows, self.edge_splits, self.neighbor, self.type, UNIT, self.per_octave)._replace(
-            **changes
-        )
+        panels = ops.Panels(0.0, UNIT, self.per_octave)
+        return ops.PairEdges(self.rows, self.edge_splits, self.neighbor, self.type, panels)._replace(**changes)
 
     def cells(self):
         return ops.pair_cells(self.given(), ntypes=NTYPES)
@@ -65,7 +64,7 @@ def test_sum_over_pairs_of_a_tabulated_embedding(edges, rng):
 def test_every_panel_lies_where_pairs_find_it(edges, per_octave):
     edges.per_octave = per_octave
     found = edges.cells()
-    every = ops.every_pair_cell(7, octaves=12, unit=UNIT, per_octave=per_octave)
+    every = ops.every_pair_cell(7, octaves=12, panels=ops.Panels(0.0, UNIT, per_octave))
     np.testing.assert_array_equal(every.cell_panel, np.arange(2 * 12 * per_octave))
     assert set(every.cell_code) == {7} and len(found.cell_panel) > 10
     np.testing.assert_array_equal(every.cell_start[found.cell_panel], found.cell_start)

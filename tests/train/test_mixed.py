@@ -70,7 +70,7 @@ def test_the_same_statistics_loss_and_step(tmp_path, changes):
     ]
     outcomes = []
     for (_, _, trainer), batch in zip((ordinary, mixed), batches, strict=True):
-        outcome = trainer._functions.train(batch, 1e-3, 1.0)
+        outcome = trainer._step.train(batch, 1e-3, 1.0)
         values = {name: variable.numpy() for name, variable in trainer.parameters.by_name.items()}
         outcomes.append((outcome.metrics.numpy(), values))
     np.testing.assert_allclose(outcomes[1][0], outcomes[0][0], rtol=1e-11)

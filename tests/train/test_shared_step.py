@@ -8,16 +8,18 @@ import pytest
 from deepmd_tf.config import parse_config
 from deepmd_tf.data.pipeline import batch_at, signature
 from deepmd_tf.data.share import SharedBatches
+from deepmd_tf.descriptor.tabulation import Resolution
 from deepmd_tf.errors import InputError
 from deepmd_tf.loss import EnergyLoss
 from deepmd_tf.model.energy_model import EnergyModel
 from deepmd_tf.nn.parameters import TrainableParameters
-from deepmd_tf.train.adam import Adam
+from deepmd_tf.optimizer.adam import Adam
 from deepmd_tf.train.data import load_data
 from deepmd_tf.train.measure import measure
 from deepmd_tf.train.ranks import ALONE, Ranks
-from deepmd_tf.train.shared_step import SharedStep, make_step
-from deepmd_tf.train.step import TrainingStep
+from deepmd_tf.train.resolving import ResolvingStep
+from deepmd_tf.train.shared_step import SharedStep
+from deepmd_tf.train.step import Learning, TrainingStep
 
 from ..runs import INPUT, changed, write_data, write_system
 from ..threaded import on_ranks
@@ -56,9 +58,10 @@ class Learner:
         self.parameters = TrainableParameters()
         statistics = measure(config, self.source, skip_neighbor_stat=True).statistics
         model = EnergyModel(config.model, statistics=statistics, parameters=self.parameters)
-        model.descriptor.panels = 0  # the embedding at every edge: how finely to tabulate it is the trainer's part
         trainable = {name: v for name, v in self.parameters.by_name.items() if v.trainable}
-        self.step = make_step(ranks, model, EnergyLoss(config.loss), Adam(trainable), signature())
+        learning = Learning(model, EnergyLoss(config.loss), Adam(trainable))
+        every_edge = Resolution((None,) * len(model.descriptor.members))
+        self.step = ResolvingStep(ranks, learning, signature(), every_edge)
         self.batches = SharedBatches(self.source.sampler, ranks.rank, ranks.size)
 
     def learn(self):
@@ -66,7 +69,7 @@ class Learner:
         metrics = []
         for number in range(STEPS):
             outcome = self.step.train(batch_at(self.source.systems, self.batches, number), 1e-2, 0.9)
-            assert outcome.finite and outcome.resolved
+            assert outcome.finite
             metrics.append(np.append(outcome.metrics.numpy(), outcome.max_neighbors.numpy()))
         return self.parameters.values(), np.array(metrics)
 
@@ -127,8 +130,8 @@ def test_validation_on_ranks_without_a_batch(place):
 
 def test_one_rank_takes_the_step_that_is_one_function(place):
     learner = Learner(config_of())
-    assert type(learner.step) is TrainingStep
-    kinds = on_ranks(2, lambda ranks: type(Learner(config_of(), ranks).step))
+    assert type(learner.step._functions) is TrainingStep
+    kinds = on_ranks(2, lambda ranks: type(Learner(config_of(), ranks).step._functions))
     assert kinds == [SharedStep] * 2
 
 

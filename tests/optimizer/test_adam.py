@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from deepmd_tf.train.adam import Adam
+from deepmd_tf.optimizer.adam import Adam
 
 
 def updates(value: np.ndarray, gradients: list[np.ndarray], rates: list[float]) -> np.ndarray:
