@@ -2,8 +2,8 @@
 
 A descriptor over edges evaluates its embedding net on the panels of an axis, as Chebyshev series, and not at every
 edge. The series is exact to rounding if the panels are narrow enough. An evaluation therefore reports an estimate of
-the truncation error. Where it is above the round-off of the model's precision, the result is not used, and the evaluation
-is repeated on panels of half the width. `Resolution` holds the panels of all members of a descriptor between
+the truncation error. Where it is above the round-off of the model's precision, the result is not used, and the
+evaluation is repeated on panels of half the width. `Resolution` holds the panels of all members of a descriptor between
 evaluations; `Tabulation` carries them into one evaluation and collects the errors. A model without `Tabulation`
 evaluates its nets at every edge.
 """

@@ -10,7 +10,7 @@ where T_k are Chebyshev polynomials.
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from deepmd_tf.ops.library import load
+from deepmd_tf.ops.library import load, on_load
 from deepmd_tf.ops.radial_cells import RadialCells
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ def contract_cells(table, rows, cells: RadialCells) -> "Tensor":
     )
 
 
+@on_load
 def register(module: ModuleType) -> None:
     """Register the gradients.
 

@@ -8,7 +8,7 @@ where the atoms of each frame begin. The edges of a batch are compressed rows: t
 from types import ModuleType
 from typing import TYPE_CHECKING, NamedTuple
 
-from deepmd_tf.ops.library import load
+from deepmd_tf.ops.library import load, on_load
 
 if TYPE_CHECKING:
     from tensorflow import Tensor
@@ -176,6 +176,7 @@ def edge_virial(edge_grad, edge_vec, edge_splits, neighbor, frame_splits, name=N
     return EdgeVirial(*load().edge_virial(edge_grad, edge_vec, edge_splits, neighbor, frame_splits, name=name))
 
 
+@on_load
 def register(module: ModuleType) -> None:
     """Register the gradients of the ops on edges; the searches have none."""
     import tensorflow as tf

@@ -6,7 +6,7 @@ The first makes whole environment rows, of four columns, the second their radial
 from types import ModuleType
 from typing import TYPE_CHECKING, NamedTuple
 
-from deepmd_tf.ops.library import load
+from deepmd_tf.ops.library import load, on_load
 
 if TYPE_CHECKING:
     from tensorflow import Tensor
@@ -141,6 +141,7 @@ def _attributes(rcut_a, rcut_r, rcut_r_smth, sel_a, sel_r, name) -> dict:
     }
 
 
+@on_load
 def register(module: ModuleType) -> None:
     """Declare the outputs not differentiable, so that a derivative through them is None rather than incomplete."""
     import tensorflow as tf

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, NamedTuple
 
-from deepmd_tf.ops.library import load
+from deepmd_tf.ops.library import load, on_load
 
 if TYPE_CHECKING:
     from tensorflow import Tensor
@@ -171,6 +171,7 @@ def evaluate_model(
     )
 
 
+@on_load
 def register(module: ModuleType) -> None:
     """Declare that the op has no gradient."""
     import tensorflow as tf

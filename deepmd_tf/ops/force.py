@@ -3,7 +3,7 @@
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from deepmd_tf.ops.library import load
+from deepmd_tf.ops.library import load, on_load
 
 if TYPE_CHECKING:
     from tensorflow import Tensor
@@ -42,6 +42,7 @@ def prod_force_se_r(net_deriv, in_deriv, nlist, natoms, name=None) -> "Tensor":
     return load().prod_force_se_r(net_deriv, in_deriv, nlist, natoms, name=name)
 
 
+@on_load
 def register(module: ModuleType) -> None:
     """Register the gradients: each op is a linear map of ``net_deriv``, and the op with Grad in its name the transpose.
 

@@ -6,7 +6,7 @@ TensorFlow's MatMul takes float64 products at about half of what the processor c
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from deepmd_tf.ops.library import load
+from deepmd_tf.ops.library import load, on_load
 
 if TYPE_CHECKING:
     from tensorflow import Tensor
@@ -28,6 +28,7 @@ def dense_product(a, b) -> "Tensor":
     return load().dense_product(a, b)
 
 
+@on_load
 def register(module: ModuleType) -> None:
     """Register the gradient, which is made of two products and so is differentiable again."""
     import tensorflow as tf

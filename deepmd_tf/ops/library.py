@@ -2,6 +2,8 @@
 
 import functools
 import json
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -56,16 +58,28 @@ def check_build(built: dict, version: str, cxx11_abi: int) -> None:
         )
 
 
-@functools.cache
+_registrations: list[Callable[[ModuleType], None]] = []
+_lock = threading.Lock()
+
+
+def on_load(register: Callable[[ModuleType], None]) -> Callable[[ModuleType], None]:
+    """Call a function that registers gradients when the op library has been loaded (a decorator)."""
+    _registrations.append(register)
+    return register
+
+
 def load() -> ModuleType:
     """Load the op library on the first call and return the module of its generated functions."""
+    with _lock:  # threads that ask for it at the same time register gradients once
+        return _load()
+
+
+@functools.cache
+def _load() -> ModuleType:
     built = json.loads(_find("build_info.json").read_text())
     tensorflow = _import_tensorflow()
     check_build(built, tensorflow.__version__, tensorflow.__cxx11_abi_flag__)
     module = tensorflow.load_op_library(str(_find("libdeepmd_op.so")))
-
-    from deepmd_tf.ops import contraction, edges, env_mat, evaluate, force, gemm, pairs, virial
-
-    for gradients in (contraction, edges, env_mat, evaluate, force, gemm, pairs, virial):
-        gradients.register(module)
+    for register in _registrations:
+        register(module)
     return module

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from deepmd_tf.ops.library import load
+from deepmd_tf.ops.library import load, on_load
 from deepmd_tf.ops.panels import Panels
 
 if TYPE_CHECKING:
@@ -114,6 +114,7 @@ def pair_moments(edges: PairEdges, cells: PairCells, *, ntypes: int, terms: int)
     return load().pair_moments(*edges.inputs, cells.cell_code, cells.cell_panel, ntypes=ntypes, terms=terms)
 
 
+@on_load
 def register(module: ModuleType) -> None:
     """Register the gradients.
 

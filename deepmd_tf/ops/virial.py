@@ -3,7 +3,7 @@
 from types import ModuleType
 from typing import TYPE_CHECKING, NamedTuple
 
-from deepmd_tf.ops.library import load
+from deepmd_tf.ops.library import load, on_load
 
 if TYPE_CHECKING:
     from tensorflow import Tensor
@@ -56,6 +56,7 @@ def prod_virial_se_r(net_deriv, in_deriv, rij, nlist, natoms, name=None) -> Viri
     return Virial(*load().prod_virial_se_r(net_deriv, in_deriv, rij, nlist, natoms, name=name))
 
 
+@on_load
 def register(module: ModuleType) -> None:
     """Register the gradients: each op is a linear map of ``net_deriv``, and the op with Grad in its name the transpose.
 

@@ -59,7 +59,7 @@ class Adam:
             dtype = variable.dtype
             rate = tf.cast(learning_rate, dtype)
             if self._options.weight_decay:
-                variable.assign_sub(rate * tf.cast(self._options.weight_decay, dtype) * variable)
+                variable.assign_sub(rate * tf.constant(self._options.weight_decay, dtype) * variable)
             tf.raw_ops.ResourceApplyAdam(
                 var=variable.handle,
                 m=self.first[name].handle,

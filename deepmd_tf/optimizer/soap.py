@@ -176,7 +176,7 @@ class Soap:
             update = parts[0] if len(parts) == 1 else tf.concat(parts, axis=0)
             rate = tf.cast(learning_rate, variable.dtype)
             if self._options.weight_decay:
-                update += tf.cast(self._options.weight_decay, variable.dtype) * variable
+                update += tf.constant(self._options.weight_decay, variable.dtype) * variable
             variable.assign_sub(rate * update)
         self._adam.apply(gradients, learning_rate)
 

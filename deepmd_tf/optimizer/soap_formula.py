@@ -89,8 +89,8 @@ def adam_update(
     beta1, beta2 = betas
     first = beta1 * moments.first + (1 - beta1) * gradient
     second = beta2 * moments.second + (1 - beta2) * tf.square(gradient)
-    corrected = first / (1 - tf.cast(beta1, updates.dtype) ** updates)
-    root = tf.sqrt(second / (1 - tf.cast(beta2, updates.dtype) ** updates))
+    corrected = first / (1 - tf.constant(beta1, updates.dtype) ** updates)
+    root = tf.sqrt(second / (1 - tf.constant(beta2, updates.dtype) ** updates))
     return corrected / (root + epsilon), Moments(first, second)
 
 
@@ -114,8 +114,8 @@ def next_basis(factor: np.ndarray, basis: np.ndarray) -> np.ndarray:
     numpy.linalg.LinAlgError
         When the factor or the result is not finite.
     """
+    _check_finite(factor)
     product = factor @ basis
-    _check_finite(product)
     orthogonal, triangular = np.linalg.qr(product)
     _check_finite(orthogonal)
     return orthogonal * np.where(np.diag(triangular) < 0, -1, 1).astype(orthogonal.dtype)

@@ -45,9 +45,8 @@ class Run:
         The complete configuration: all defaults, `sel` and `seed` in numbers.
     """
 
-    def __init__(self, trainer: Trainer, ranks: Ranks = ALONE):
-        self._trainer, self._ranks = trainer, ranks
-        self.config = trainer.config
+    def __init__(self, trainer: Trainer):
+        self._trainer, self._ranks, self.config = trainer, trainer.ranks, trainer.config
 
     @property
     def step(self) -> int:
@@ -132,7 +131,7 @@ class Run:
             report_parameters(start)
             types = origin.types_to_fit(len(config.model.type_map))
             fit_energies(config, trainable.parameters, data.training, types, ranks)
-        return cls(trainer, ranks)
+        return cls(trainer)
 
     def train(self, callbacks: Iterable[Callback] = (), *, interruption: Interruption | None = None) -> TrainingResult:
         """Train to the last step, writing the learning curve and checkpoints.

@@ -54,7 +54,7 @@ class Trainer:
     """
 
     def __init__(self, config: Config, data: RunData, trainable: TrainableModel, facts: dict, ranks: Ranks = ALONE):
-        self.config, self._data, self._facts, self._ranks = config, data, dict(facts), ranks
+        self.config, self._data, self._facts, self.ranks = config, data, dict(facts), ranks
         self.parameters = trainable.parameters
         self._loss = EnergyLoss(config.loss)
         self._optimizer = make_optimizer(
@@ -104,12 +104,12 @@ class Trainer:
         stored = read_progress(checkpoint, len(self.config.model.descriptor.members))
         self.step, self._continued = checkpoint.step, checkpoint.path
         self._best, self._sums, self._summed, self._facts = stored.best, stored.sums, stored.summed, stored.data
-        self._step = ResolvingStep(self._ranks, self._learning, signature(), stored.resolution)
+        self._step = ResolvingStep(self.ranks, self._learning, signature(), stored.resolution)
         report_changes(checkpoint, self.config, self._run_facts())
 
     def _run_facts(self) -> dict:
         """Return the circumstances of the run that are not in its input file."""
-        return {"ranks": self._ranks.size, "training_data": self._data.training.fingerprint}
+        return {"ranks": self.ranks.size, "training_data": self._data.training.fingerprint}
 
     def _metadata(self) -> dict:
         progress = Progress(self._best, self._sums, self._summed, self._step.resolution, self._facts)
@@ -131,7 +131,7 @@ class Trainer:
             When data cannot be read, numbers are not finite, or a file cannot be written. The message says what was
             saved.
         """
-        training, ranks = self._data.training, self._ranks
+        training, ranks = self._data.training, self.ranks
         batches = Stream(training.systems, SharedBatches(training.sampler, ranks.rank, ranks.size), self.step)
         self._copy_parameters_of_rank_0()
         ranks.begin()  # all ranks have read the files that rank 0 moves now
@@ -159,7 +159,7 @@ class Trainer:
                     self._display(outputs, callbacks)
             if self.step % options.save_freq == 0 and self.step > first:
                 saved = self._save(outputs, callbacks)
-        failure = next(filter(None, self._ranks.gather(self._failure.message)), None)
+        failure = next(filter(None, self.ranks.gather(self._failure.message)), None)
         if saved is None and (failure is None or self.step > first):
             saved = self._save(outputs, callbacks)
         if failure is not None:
@@ -175,16 +175,16 @@ class Trainer:
             with self._failure.of_reading():
                 batch = next(batches)
         flags = [bool(interruption.requested) or self._stop_requested, self._failure.message is not None]
-        self._interrupted, failed = map(bool, self._ranks.largest(np.array(flags, float)))
+        self._interrupted, failed = map(bool, self.ranks.largest(np.array(flags, float)))
         return batch if left and not (self._interrupted or failed) else None
 
     def _is_after_step(self) -> bool:
         """Whether parameters and optimizer are those after `step`, and no other rank waits for this one."""
-        return self._ranks.size == 1 and self._optimizer.updates.numpy() == self.step
+        return self.ranks.size == 1 and self._optimizer.updates.numpy() == self.step
 
     def _copy_parameters_of_rank_0(self) -> None:
         """Begin with equal parameters on all ranks, also when they were drawn without a seed."""
-        for name, value in self._ranks.broadcast(self.parameters.values()).items():
+        for name, value in self.ranks.broadcast(self.parameters.values()).items():
             self.parameters.by_name[name].assign(value)
 
     def _lr_ratio(self) -> float:
@@ -199,7 +199,7 @@ class Trainer:
         if not outcome.finite:
             advice = "loss or gradient is not finite; inspect these frames, or lower learning_rate.start_lr"
             raise bad_batch(self._data.training, self.step, self.step, advice)
-        self._optimizer.refresh(self._ranks)
+        self._optimizer.refresh(self.ranks)
         self.step += 1
         metrics = outcome.metrics.numpy()
         self._sums += metrics
@@ -244,7 +244,7 @@ class Trainer:
         checksum = 0
         for value in self.parameters.values().values():
             checksum = zlib.crc32(np.ascontiguousarray(value), checksum)
-        if len(set(self._ranks.gather(checksum))) > 1:
+        if len(set(self.ranks.gather(checksum))) > 1:
             raise InputError(
                 f"step {self.step}: parameters differ between ranks, because the MPI library does not sum to the same "
                 "bits on all ranks; restart from the last checkpoint, with another library or on one rank"
@@ -261,5 +261,5 @@ class Trainer:
             interrupted=self._interrupted,
             best=best,
             best_score=self._best,
-            parallel=tuple(self._ranks.summary()),
+            parallel=tuple(self.ranks.summary()),
         )

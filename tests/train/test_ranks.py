@@ -96,7 +96,7 @@ def test_ranks_whose_parameters_differ_stop(monkeypatch):
 
     def check(ranks, value):
         trainer = object.__new__(Trainer)
-        trainer.step, trainer._ranks, trainer.parameters = 5, ranks, TrainableParameters()
+        trainer.step, trainer.ranks, trainer.parameters = 5, ranks, TrainableParameters()
         trainer.parameters("net/matrix", (2,), lambda name, shape: np.array([1.0, value]), "float64")
         trainer._check_that_ranks_agree()
         return True

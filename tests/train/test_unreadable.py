@@ -234,7 +234,7 @@ def test_a_rank_whose_data_fail_ends_all_after_saving():
 
     def ask(ranks):
         trainer = object.__new__(Trainer)
-        trainer._ranks, trainer._failure, trainer.step = ranks, Failure(), 3
+        trainer.ranks, trainer._failure, trainer.step = ranks, Failure(), 3
         trainer._stop_requested = False
         trainer.config = SimpleNamespace(training=SimpleNamespace(numb_steps=10))
         batches = iter([1]) if ranks.rank == 0 else unreadable()
