@@ -1,8 +1,8 @@
 """A small flexible-water force field, used only to propose configurations for labeling.
 
 Bonds are Morse functions and angles are harmonic. Molecules interact through point charges with a shifted force, a
-Lennard-Jones term between oxygens and an exponential repulsion between oxygen and hydrogen. The parameters were fitted to
-GFN1-xTB forces of liquid configurations (rms error 0.1 eV/Å, forces 0.85 eV/Å rms), so that the samples are close to
+Lennard-Jones term between oxygens and an exponential repulsion between oxygen and hydrogen. The parameters were fitted
+to GFN1-xTB forces of liquid configurations (rms error 0.1 eV/Å, forces 0.85 eV/Å rms), so that the samples are close to
 configurations of GFN1-xTB water.
 """
 

@@ -30,7 +30,7 @@ def main() -> None:
     parser.add_argument("--frame", type=int, default=0, help="frame of data_3 to start from (default: %(default)s)")
     parser.add_argument("--steps", type=int, default=100, help="number of steps (default: %(default)s)")
     parser.add_argument("--time-step", type=float, default=0.5, help="time step in fs (default: %(default)s)")
-    parser.add_argument("--temperature", type=float, default=300.0, help="initial temperature in K (default: %(default)s)")
+    parser.add_argument("--temperature", type=float, default=300.0, help="initial, in K (default: %(default)s)")
     arguments = parser.parse_args()
 
     atoms, _ = read_frame(HERE / "data_3", arguments.frame)

@@ -36,8 +36,8 @@ def main() -> None:
     """Serve i-PI until its run is complete."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", help="a frozen model, graph.pb")
-    parser.add_argument("--atoms", default=HERE / "start.xyz", help="file with the atoms, in i-PI's order (default: start.xyz)")
-    parser.add_argument("--address", default="deepmd-water", help="address of the socket, as in input.xml (default: %(default)s)")
+    parser.add_argument("--atoms", default=HERE / "start.xyz", help="atoms in i-PI's order (default: start.xyz)")
+    parser.add_argument("--address", default="deepmd-water", help="socket, as in input.xml (default: %(default)s)")
     parser.add_argument("--wait", type=float, default=60.0, help="time to wait for i-PI, in s (default: %(default)s)")
     arguments = parser.parse_args()
 
