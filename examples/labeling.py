@@ -26,7 +26,7 @@ def command_line(description: str, output: Path, work: Path) -> argparse.Namespa
     parser.add_argument("--output", type=Path, default=output, help="directory for the systems (default: %(default)s)")
     parser.add_argument("--work", type=Path, default=work, help="directory for finished chains (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="seed of all random numbers (default: %(default)s)")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes to use (default: one per core)")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes to use (default: 1 per core)")
     parser.add_argument("--check", action="store_true", help="only check the labels of existing data")
     return parser.parse_args()
 
