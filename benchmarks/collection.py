@@ -1,4 +1,4 @@
-"""Time from the command to the first step of training on a collection of very many small systems."""
+"""Start-up time of training on very many small systems."""
 
 from __future__ import annotations
 
@@ -89,9 +89,10 @@ def findings(plan: Plan) -> Findings:
     row = [what, spread_of_ratio(times[1], times[0]).text() if plan.peer else spread(times[0]).text(1)]
     print("collection |", " | ".join(row), "| seconds", np.round(times, 1).tolist(), flush=True)
     note = (
-        f"New processes in turn, {rounds} of each after one of this program's that is not counted, pinned to {threads} "
-        f"processor{'s' * (threads > 1)}: from starting `dp train input.json` to the first line of a step in "
-        "`lcurve.out`. Statistics and neighbor counts are made anew in every process. Ratio of medians (quartiles)."
+        f"Time from the start of `dp train input.json` to the first line of a step in `lcurve.out`: {rounds} new "
+        f"process{'es' * (rounds > 1)} of each program in turn, after one of deepmd_tf that is not counted, pinned to "
+        f"{threads} processor{'s' * (threads > 1)}. Every process recomputes statistics and neighbor counts. The table "
+        "shows the ratio of medians (quartiles)."
     )
     header = ["data", "time to the first step: DeePMD-kit / deepmd_tf" if plan.peer else "seconds"]
     return Findings(note, header, [row])

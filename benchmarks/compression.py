@@ -151,9 +151,10 @@ def _many(plan: Plan, place: Path) -> list[str]:
 
 def _note(plan: Plan) -> str:
     return (
-        f"Ours was trained {plan.numb_steps} steps with a type embedding, frozen (uncompressed: the native graph, in "
-        "which the embedding is tabulated to rounding) and compressed with default options. DeePMD-kit compresses no "
-        "such model; its nearest relative that it compresses, se_a_ebd_v2, was trained one step with the same widths. "
-        "Evaluations through each program's `DeepPot.eval` take turns: ratios of medians (quartiles of the ratios of "
-        "neighboring turns). Species: types reassigned in random places, as in the kind `species`."
+        f"The model of deepmd_tf was trained for {plan.numb_steps} steps with type embedding, frozen (uncompressed: "
+        "the native graph, in which the embedding is tabulated to rounding) and compressed with default options. "
+        "DeePMD-kit cannot compress this model. The most similar model that it can compress, se_a_ebd_v2, was trained "
+        "for one step with the same widths. Evaluations through `DeepPot.eval` of each program alternate. Times are "
+        "ratios of medians (quartiles of the ratios of neighboring turns). Species: types are reassigned at random, "
+        "as in `species`."
     )

@@ -92,10 +92,11 @@ def _scaling(plan: Plan, base, graph: Path, place: Path) -> list[str]:
 
 def _note() -> str:
     return (
-        "LAMMPS of each program's environment with its pair style, NVE of water at 0.5 fs, lists of neighbors built "
-        f"anew every ten steps with a skin of 2 Å; LAMMPS's own loop time of {STEPS[192]} steps ({STEPS[LARGE]} of the "
-        "large box) after a tenth of them, at least ten. Simulations are started in turn, pinned to as many processors "
-        "as they have threads and ranks. Ratio of medians (quartiles of the ratios of neighboring turns). Before "
-        f"timing, the energies of the first step were compared (limit {_LARGEST_DIFFERENCE:.0e}). The share of the "
-        "pair style is LAMMPS's own breakdown of our run."
+        "NVE dynamics of water with a time step of 0.5 fs, in the LAMMPS of each program's environment with its pair "
+        "style. Neighbor lists are rebuilt every ten steps with a skin of 2 Å. The time is LAMMPS's loop time of "
+        f"{STEPS[192]} steps ({STEPS[LARGE]} for the large box), after a warm-up of a tenth of them, at least ten. "
+        "Simulations of both programs alternate, pinned to one processor per thread and rank. The table shows ratios "
+        "of medians (quartiles of the ratios of neighboring turns). Before timing, the energies of the first step "
+        f"were compared (limit {_LARGEST_DIFFERENCE:.0e}). The share of the pair style is from LAMMPS's timing "
+        "breakdown of deepmd_tf."
     )

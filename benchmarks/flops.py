@@ -1,4 +1,4 @@
-"""How much of the processor's arithmetic a training step uses."""
+"""Fraction of the processor's peak arithmetic rate that a training step reaches."""
 
 from __future__ import annotations
 
@@ -85,11 +85,12 @@ def _fraction(rates: np.ndarray, of: np.ndarray):
 
 def _note(plan: Plan) -> str:
     return (
-        "GFLOP/s: the counted operations of a step (fitting net: six products of the forward size in each layer; "
-        "contraction of the descriptor: nine; nothing else, see `benchmarks/operations.py`) divided by the time of the "
-        "whole step; the same count for both programs. The peak is that of fused multiply-adds in registers "
-        "(`benchmarks/native/peak.cc`), the products are TensorFlow's `MatMul`, all measured in turn with the steps, "
-        f"with the same threads and precision. Medians and quartiles of {plan.rounds} turns."
+        "GFLOP/s are the counted operations of a step divided by the time of the whole step, with the same count for "
+        "both programs. The count includes six products of the forward size in each layer of the fitting net, nine "
+        "for the contraction of the descriptor, and nothing else (see `benchmarks/operations.py`). The peak is the "
+        "rate of fused multiply-adds in registers (`benchmarks/native/peak.cc`). The matrix products are TensorFlow's "
+        "`MatMul`. All measurements alternate, with the same threads and precision. The table shows medians and "
+        f"quartiles of {plan.rounds} turns."
     )
 
 

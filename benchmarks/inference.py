@@ -1,4 +1,4 @@
-"""Time of an evaluation of energies, forces and virials."""
+"""Time of an evaluation of energy, forces and virial."""
 
 from __future__ import annotations
 
@@ -115,13 +115,13 @@ def _measured(plan: Plan, graphs: Graphs, own: Path | None, frames: dict[int, Pa
 
 def _note(plan: Plan) -> str:
     return (
-        "Each program through its own `DeepPot.eval`, in processes of their own that take turns. Ratios of medians "
-        "(quartiles of the ratios of neighboring turns); above 1, DeePMD-kit takes longer or more. The shared "
-        "parameters are one checkpoint of deepmd_tf: `dp freeze` for itself, `dp freeze --portable` for DeePMD-kit. "
-        "The difference is the largest of energy, forces and virial, each relative to its largest value, checked "
-        f"before anything was timed (limit {LARGEST_DIFFERENCE['float64']:.0e} in float64, "
-        f"{LARGEST_DIFFERENCE['float32']:.0e} in float32). At most {2 * plan.rounds} turns, fewer of large frames; "
-        "memory is the largest resident set of the process."
+        "Each program evaluates through its own `DeepPot.eval`, in a process of its own; the processes alternate. The "
+        "table shows ratios of medians (quartiles of the ratios of neighboring turns). Above 1, DeePMD-kit takes more "
+        "time or memory. The same parameters come from one checkpoint of deepmd_tf, by `dp freeze` for deepmd_tf and "
+        "`dp freeze --portable` for DeePMD-kit. The difference is the largest of energy, forces and virial, each "
+        f"relative to its largest value. It was checked before timing (limit {LARGEST_DIFFERENCE['float64']:.0e} in "
+        f"float64, {LARGEST_DIFFERENCE['float32']:.0e} in float32). There are at most {2 * plan.rounds} turns, fewer "
+        "for large frames. Memory is the maximum resident set of the process."
     )
 
 

@@ -1,4 +1,4 @@
-"""What both programs learn from the same data in the same number of steps, for several seeds."""
+"""Validation errors of both programs after the same number of training steps, for several seeds."""
 
 from __future__ import annotations
 
@@ -66,8 +66,9 @@ def findings(plan: Plan) -> Findings:
     named = [*map(str, plan.seeds), "mean"]
     rows = [_row(name, values) for name, values in zip(named, [*found, found.mean(axis=0)], strict=True)]
     note = (
-        f"The input of `benchmarks/water.json` for {plan.numb_steps} steps, the learning rate decaying over them; "
-        "errors of the frozen graphs on all validation frames, each evaluated by its own program."
+        f"Both programs train with the input `benchmarks/water.json` for {plan.numb_steps} steps, over which the "
+        "learning rate decays. The errors are those of the frozen graphs on all validation frames, each evaluated by "
+        "its own program."
     )
     return Findings(note, _header(plan), rows)
 

@@ -1,4 +1,4 @@
-"""Training on one rank and two."""
+"""Training on one rank and on two."""
 
 from __future__ import annotations
 
@@ -95,9 +95,10 @@ def findings(plan: Plan) -> Findings:
 
 def _note(plan: Plan) -> str:
     return (
-        f"The water model on one side, {_BATCH} frames of 192 atoms in the batch of one rank, one thread a rank and as "
-        "many processors as ranks. Trainings are started in turn; each is timed between lines of its learning curve, "
-        f"every {plan.steps} steps, after the first. Ratio of medians (quartiles of the ratios of neighboring turns). "
-        "The efficiency is that ratio over the number of ranks; the last column is what the program says at its end, "
-        "compilation and the first step included: the time of ranks in communication or waiting for the other."
+        f"The water model with one side, {_BATCH} frames of 192 atoms in the batch of a rank, one thread per rank and "
+        "one processor per rank. Training runs alternate. Each is timed between lines of its learning curve, every "
+        f"{plan.steps} steps, after the first line. The table shows ratios of medians (quartiles of the ratios of "
+        "neighboring turns). The efficiency is this ratio divided by the number of ranks. The last column is the "
+        "fraction of the time that ranks spend in communication or waiting for each other, as `dp train` reports it "
+        "at its end. It includes compilation and the first step."
     )

@@ -1,4 +1,4 @@
-"""How time and memory of an evaluation grow with the number of atoms."""
+"""Time and memory of an evaluation as a function of the number of atoms."""
 
 from __future__ import annotations
 
@@ -113,9 +113,9 @@ def _difference(found: dict[str, np.ndarray], expected: dict[str, np.ndarray]) -
 
 def _note(threads: int) -> str:
     return (
-        "This program alone: `DeepPot.eval` of energy, force and virial of one frame, the box of water repeated; "
-        f"{threads} thread{'s' * (threads > 1)}. Each size in a process of its own, in turn with the reference in "
-        "another: ratio of medians (quartiles of the ratios of neighboring turns). Before timing, energy per image "
-        "and the forces in all images were compared with those of one box. Memory is the largest resident set of the "
-        "process (`getrusage`), interpreter and TensorFlow included."
+        "`DeepPot.eval` of deepmd_tf, for energy, forces and virial of one frame that repeats the box of water; "
+        f"{threads} thread{'s' * (threads > 1)}. Each size has its own process, which alternates with the reference in "
+        "another. Times are ratios of medians (quartiles of the ratios of neighboring turns). Before timing, the "
+        "energy per image and the forces in all images were compared with those of one box. Memory is the maximum "
+        "resident set of the process (`getrusage`), including the interpreter and TensorFlow."
     )

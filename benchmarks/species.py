@@ -1,4 +1,4 @@
-"""How time and number of parameters grow with the number of species."""
+"""Time and number of parameters as a function of the number of species."""
 
 from __future__ import annotations
 
@@ -126,10 +126,10 @@ def first_frame(data: Data, ntypes: int, path: Path) -> Path:
 def _note(plan: Plan) -> str:
     threads = plan.threads[0]
     return (
-        "The water input and frames with types reassigned in random places, as many atoms of each; `sel` holds the "
-        "most neighbors of each type in the data. Within a program times are relative to its own time with one "
-        "species: ratios of medians (quartiles of the ratios of neighboring turns), all programs and numbers of "
-        f"species taking turns, {threads} thread{'s' * (threads > 1)}. Evaluations of DeePMD-kit are of the graph that "
-        "`dp freeze --portable` wrote of the same checkpoint, and agreed with ours before they were timed. Parameters "
-        "are those in each program's frozen graph, without statistics."
+        "The water input and frames, with types reassigned at random and an equal number of atoms of each type. `sel` "
+        "is the largest number of neighbors of each type in the data. Times are relative to those of the same program "
+        "with one species: ratios of medians (quartiles of the ratios of neighboring turns). All programs and numbers "
+        f"of species alternate, with {threads} thread{'s' * (threads > 1)}. DeePMD-kit evaluates the graph that `dp "
+        "freeze --portable` wrote from the same checkpoint; its results were compared with those of deepmd_tf before "
+        "timing. Parameters are those in the frozen graph of each program, without statistics."
     )

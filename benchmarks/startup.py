@@ -1,4 +1,4 @@
-"""Time from the command to the first step of training."""
+"""Start-up time of training."""
 
 from __future__ import annotations
 
@@ -53,9 +53,10 @@ def findings(plan: Plan) -> Findings:
             rows.append([command, spread(times[0]).text(1)])
         print("start-up |", " | ".join(rows[-1]), flush=True)
     note = (
-        f"New processes in turn, {rounds} of each after a first that is not counted, pinned to {threads} "
-        f"processor{'s' * (threads > 1)}: from starting the process to the first line of a step in `lcurve.out`, "
-        "imports, data, statistics, graph and first step included. Ratio of medians (quartiles)."
+        "Time from the start of the process to the first line of a step in `lcurve.out`, including imports, data, "
+        f"statistics, graph and first step: {rounds} new processes of each program in turn, after a first one that is "
+        f"not counted, pinned to {threads} processor{'s' * (threads > 1)}. The table shows the ratio of medians "
+        "(quartiles)."
     )
     header = ["command", "time to the first step: DeePMD-kit / deepmd_tf" if plan.peer else "seconds"]
     return Findings(note, header, rows, [Panel("", "time to the first step", [drawn])] if plan.peer else [])

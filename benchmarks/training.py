@@ -71,8 +71,9 @@ def findings(plan: Plan) -> Findings:
                 rows.append([case, str(count), milliseconds(times[0]), f"{memory[0] / 1024:.0f}"])
             print("training step |", " | ".join(rows[-1]), flush=True)
     note = (
-        "Ratios of medians (quartiles of the ratios of neighboring turns); above 1, DeePMD-kit takes longer or more. "
-        f"{plan.rounds} turns of {plan.steps} steps of each; memory is the largest resident set of the process."
+        "The table shows ratios of medians (quartiles of the ratios of neighboring turns). Above 1, DeePMD-kit takes "
+        f"more time or memory. Each program had {plan.rounds} turns of {plan.steps} steps. Memory is the maximum "
+        "resident set of the process."
     )
     panels = [Panel("model", "time of a step: DeePMD-kit / deepmd_tf", list(drawn.values()))] if plan.peer else []
     return Findings(note, _header(plan), rows, panels)
