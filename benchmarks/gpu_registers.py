@@ -108,7 +108,7 @@ def main() -> int:
     print(
         f"# Registers of the GPU kernels ({architecture}, nvcc {re.search(r'release ([0-9.]+)', version).group(1)})\n"
     )
-    print("`python -m benchmarks.gpu_registers`, from the reports of the assembler (`-Xptxas -v`).\n")
+    print("Output of `python -m benchmarks.gpu_registers`, from the reports of the assembler (`-Xptxas -v`).\n")
     print("| source | kernel | registers | shared, bytes | stack, bytes | spilled, bytes |\n|---|---|--:|--:|--:|--:|")
     for row in kernels:
         print(f"| {row.source} | `{row.name}` | {row.registers} | {row.shared} | {row.stack} | {row.spilled} |")
