@@ -18,7 +18,7 @@ from benchmarks.report import spread_of_ratio
 from benchmarks.turns import take_turns
 
 LARGE = 12288
-"""Atoms whose simulation is shared by two ranks."""
+"""Number of atoms in the simulation on two ranks."""
 
 STEPS = {192: 100, LARGE: 10}
 _MAX_ROUNDS = 5
@@ -26,7 +26,7 @@ _LARGEST_DIFFERENCE = 1e-10
 
 
 def findings(plan: Plan) -> Findings:
-    """A row for each comparison: of programs, and of one rank with two."""
+    """Return a row for each comparison: of the programs, and of one rank with two."""
     base = (
         load(plan.data.validation, "coord")[:1],
         load(plan.data.validation, "box")[:1],
@@ -53,7 +53,7 @@ def findings(plan: Plan) -> Findings:
 
 
 def _compare(plan: Plan, runs: list[Dynamics], threads: int, natoms: int, drawn: Series) -> list[list[str]]:
-    """Rows for one number of threads."""
+    """Return the rows for one number of threads."""
     first = [run.measure() for run in runs]
     if plan.peer:
         apart = abs(first[1].energy - first[0].energy) / abs(first[0].energy)
@@ -76,7 +76,7 @@ def _compare(plan: Plan, runs: list[Dynamics], threads: int, natoms: int, drawn:
 
 
 def _scaling(plan: Plan, base, graph: Path, place: Path) -> list[str]:
-    """A row of one rank against two."""
+    """Return the row that compares one rank with two."""
     large = repeat(*base, counts_near(len(base[2]), LARGE))
     natoms = len(large[2])
     runs = [

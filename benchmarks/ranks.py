@@ -29,12 +29,12 @@ RUNS = {
 
 
 class Run:
-    """Trainings of some steps, one thread a rank, each a process or several from start to end.
+    """Training runs from start to end, with one thread per rank.
 
     Attributes
     ----------
     communication : list of float
-        Share of the time in communication and waiting, of each training; as it says itself.
+        Fraction of the time in communication and waiting, for each run, from its log.
     """
 
     def __init__(self, plan: Plan, name: str, directory: Path):
@@ -54,7 +54,7 @@ class Run:
         self._directory, self.communication = directory, []
 
     def measure(self) -> float:
-        """Train; return the seconds per step between lines of the learning curve, the first left out."""
+        """Train; return the seconds per step between lines of the learning curve after the first."""
         log = self._directory / "train.log"
         with log.open("w") as stream:
             done = subprocess.run(
@@ -76,7 +76,7 @@ class Run:
 
 
 def findings(plan: Plan) -> Findings:
-    """A row for two ranks that share a batch, and one for two that have one each."""
+    """Return a row for two ranks that share a batch, and one for two ranks with a batch each."""
     with tempfile.TemporaryDirectory() as place:
         runs = {name: Run(plan, name, Path(place) / str(k)) for k, name in enumerate(RUNS)}
         times = take_turns([run.measure for run in runs.values()], min(plan.rounds, _MAX_ROUNDS))

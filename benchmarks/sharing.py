@@ -17,7 +17,7 @@ FORMS = {"type embedding": {}, "nets by species": {"model.type_embedding": None}
 
 
 def findings(plan: Plan) -> Findings:
-    """A row for each number of species and form."""
+    """Return a row for each number of species and each form."""
     rows = []
     lines = {form: [Series(form), Series(form), Series(form)] for form in FORMS}
     threads = plan.threads[0]
