@@ -70,15 +70,32 @@ def parse() -> argparse.Namespace:
     option("--data", type=Path, default=EXAMPLE_DATA, help="directory of systems; default: the water example")
     option("--label", help="name of the data, used in the names of result files")
     option("--peer", metavar="PYTHON", help=f"Python of DeePMD-kit; default: ${programs.PEER_VARIABLE} or .venv-peer")
-    option("--results", type=Path, default=report.RESULTS, metavar="DIR", help="default: benchmarks/results")
+    option(
+        "--results",
+        type=Path,
+        default=report.RESULTS,
+        metavar="DIR",
+        help="directory for tables and figures; default: benchmarks/results",
+    )
     option("--cases", nargs="+", default=list(CASES), choices=CASES, help="models; default: all")
-    option("--threads", nargs="+", type=int, default=sorted({1, min(2, processors)}), help="default: 1 2")
+    option(
+        "--threads",
+        nargs="+",
+        type=int,
+        default=sorted({1, min(2, processors)}),
+        help="numbers of threads; default: 1 2",
+    )
     option("--rounds", type=int, default=10, help="number of turns of each program; default: 10")
     option("--steps", type=int, default=10, help="training steps per turn; default: 10")
     option("--largest", type=int, default=100_000, metavar="ATOMS", help="scaling: largest frame; default: 100000")
     option("--systems", type=int, default=2000, metavar="N", help="collection: number of systems; default: 2000")
     option("--seeds", nargs="+", type=int, default=[1, 2, 3], help="learning: seeds; default: 1 2 3")
-    option("--numb-steps", type=int, default=learning.STEPS, help=f"learning, compression: default: {learning.STEPS}")
+    option(
+        "--numb-steps",
+        type=int,
+        default=learning.STEPS,
+        help=f"learning, compression: training steps; default: {learning.STEPS}",
+    )
     option("--work", type=Path, default=Path("out/learning"), help="learning: directory of runs, which are reused")
     arguments = parser.parse_args()
     arguments.kind = arguments.kind or list(_DEFAULT)

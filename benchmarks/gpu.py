@@ -191,8 +191,12 @@ def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu", description=__doc__.splitlines()[0])
     parser.add_argument("--natoms", type=int, default=98304, help="approximate number of atoms (%(default)s)")
-    parser.add_argument("--emulated", action="store_true", help="use the emulation, whose times are meaningless")
-    parser.add_argument("--output", type=argparse.FileType("w"), default=sys.stdout, help="file for the table")
+    parser.add_argument(
+        "--emulated", action="store_true", help="use the emulation on the CPU, whose times are meaningless"
+    )
+    parser.add_argument(
+        "--output", type=argparse.FileType("w"), default=sys.stdout, help="file for the table; default: standard output"
+    )
     arguments = parser.parse_args()
     if arguments.emulated:
         kernels = importlib.import_module("deepmd_tf._gpu_emulated")

@@ -53,8 +53,8 @@ def write(path: Path, sections: list) -> None:
     text = [
         "# Results of the fault tests\n",
         "`make faults` writes this file. It causes each of the faults below on purpose and checks the outcome.",
-        "[reliability.md](../../docs/reliability.md) has a summary and the limits of the method. DIR is the directory of",
-        "the command.\n",
+        "[reliability.md](../../docs/reliability.md) has a summary and the limits of the method. DIR is the directory",
+        "of the command.\n",
         "| faults | cases | passed |\n|---|--:|--:|",
     ]
     for section in sections:
