@@ -1,6 +1,6 @@
 """Deep Potential models with type embedding on TensorFlow 2.
 
-Importing this package does not import TensorFlow; the parts that compute with it do so on first use.
+Importing this package does not import TensorFlow. The modules that compute with TensorFlow import it on first use.
 """
 
 import os
