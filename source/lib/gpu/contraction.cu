@@ -173,7 +173,7 @@ template <typename T>
 __device__ Walk load_runs(const CellChunk<T>& chunk, const Contraction& shape, int64_t cell, Walk walk, int64_t end,
                           bool slopes, Walk* shared) {
   if (threadIdx.x < kWarp) {
-    // A lane first stands for one of the next runs, then for an edge. At most two chunks of a run matter.
+    // A lane first handles one of the next runs, then an edge. At most two chunks of a run matter.
     const int lane = lane_index();
     const int64_t run = walk.run + lane < end ? shape.cell_runs[walk.run + lane] : -1;
     const int64_t first = run < 0 ? 0 : shape.run_edges[2 * run] + (lane == 0 ? walk.done : 0);
