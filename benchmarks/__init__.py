@@ -1,1 +1,1 @@
-"""Measurements against DeePMD-kit on the same input, in one interleaved run; see ``python -m benchmarks -h``."""
+"""Benchmarks against DeePMD-kit on the same input, in one interleaved run; see ``python -m benchmarks -h``."""

@@ -1,13 +1,13 @@
-"""Compare this program with DeePMD-kit 3.2.0 on the same input, the two taking turns in one run.
+"""Compare deepmd_tf with DeePMD-kit 3.2.0 on the same input, alternating in one run.
 
-python -m benchmarks                                all but learning and collection, on the water example, 192 atoms
-python -m benchmarks training inference             only these
+python -m benchmarks                                all kinds but learning and collection, 192 atoms of water
+python -m benchmarks training inference             only these kinds
 python -m benchmarks scaling --largest 1000000      up to a million atoms
-python -m benchmarks collection --systems 50000     start-up on many small systems, made for the purpose
+python -m benchmarks collection --systems 50000     start-up time on many small generated systems
 python -m benchmarks learning --work out/learning   errors after the same training, three seeds
-python -m benchmarks --data DIR --label NAME        on other water: systems data_*, the last for validation
+python -m benchmarks --data DIR --label NAME        other water data: systems data_*, the last for validation
 
-Ratios above 1 mean that DeePMD-kit takes longer. Tables and figures go to benchmarks/results.
+Ratios above 1 mean that DeePMD-kit takes longer. Tables and figures are written to benchmarks/results.
 """
 
 from __future__ import annotations
@@ -60,26 +60,43 @@ _DEFAULT = tuple(kind for kind in KINDS if kind not in ("collection", "learning"
 
 
 def parse() -> argparse.Namespace:
-    """The command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     processors = len(os.sched_getaffinity(0))
     option = parser.add_argument
-    option("kind", nargs="*", metavar="KIND", help=f"of {', '.join(KINDS)}; default all but learning and collection")
-    option("--data", type=Path, default=EXAMPLE_DATA, help="directory of systems; default the water example")
-    option("--label", help="names the data in the files of results")
-    option("--peer", metavar="PYTHON", help=f"of DeePMD-kit; default ${programs.PEER_VARIABLE} or .venv-peer")
-    option("--results", type=Path, default=report.RESULTS, metavar="DIR", help="default benchmarks/results")
-    option("--cases", nargs="+", default=list(CASES), choices=CASES, help="which models; default all")
-    option("--threads", nargs="+", type=int, default=sorted({1, min(2, processors)}), help="default 1 and 2")
-    option("--rounds", type=int, default=10, help="how often the programs take turns; default 10")
-    option("--steps", type=int, default=10, help="training steps in a turn; default 10")
-    option("--largest", type=int, default=100_000, metavar="ATOMS", help="scaling: largest frame; default 100000")
-    option("--systems", type=int, default=2000, metavar="N", help="collection: number of systems; default 2000")
-    option("--seeds", nargs="+", type=int, default=[1, 2, 3], help="learning: default 1 2 3")
-    option("--numb-steps", type=int, default=learning.STEPS, help=f"learning, compression: default {learning.STEPS}")
-    option("--work", type=Path, default=Path("out/learning"), help="learning: where runs are kept and reused")
+    option("kind", nargs="*", metavar="KIND", help=f"{', '.join(KINDS)}; default: all but learning and collection")
+    option("--data", type=Path, default=EXAMPLE_DATA, help="directory of systems; default: the water example")
+    option("--label", help="name of the data, used in the names of result files")
+    option("--peer", metavar="PYTHON", help=f"Python of DeePMD-kit; default: ${programs.PEER_VARIABLE} or .venv-peer")
+    option(
+        "--results",
+        type=Path,
+        default=report.RESULTS,
+        metavar="DIR",
+        help="directory for tables and figures; default: benchmarks/results",
+    )
+    option("--cases", nargs="+", default=list(CASES), choices=CASES, help="models; default: all")
+    option(
+        "--threads",
+        nargs="+",
+        type=int,
+        default=sorted({1, min(2, processors)}),
+        help="numbers of threads; default: 1 2",
+    )
+    option("--rounds", type=int, default=10, help="number of turns of each program; default: 10")
+    option("--steps", type=int, default=10, help="training steps per turn; default: 10")
+    option("--largest", type=int, default=100_000, metavar="ATOMS", help="scaling: largest frame; default: 100000")
+    option("--systems", type=int, default=2000, metavar="N", help="collection: number of systems; default: 2000")
+    option("--seeds", nargs="+", type=int, default=[1, 2, 3], help="learning: seeds; default: 1 2 3")
+    option(
+        "--numb-steps",
+        type=int,
+        default=learning.STEPS,
+        help=f"learning, compression: training steps; default: {learning.STEPS}",
+    )
+    option("--work", type=Path, default=Path("out/learning"), help="learning: directory of runs, which are reused")
     arguments = parser.parse_args()
     arguments.kind = arguments.kind or list(_DEFAULT)
     if unknown := set(arguments.kind) - set(KINDS):
@@ -92,7 +109,7 @@ def parse() -> argparse.Namespace:
 
 
 def make_plan(arguments: argparse.Namespace, data: Data) -> Plan:
-    """The measurements that the command line asks for."""
+    """Return the measurements that the command line requests."""
     peer = programs.peer(arguments.peer)
     return Plan(
         programs=(programs.ours(), *([peer] if peer else [])),
@@ -110,8 +127,8 @@ def make_plan(arguments: argparse.Namespace, data: Data) -> Plan:
 
 
 def main() -> None:
-    """Measure and publish."""
-    # Ended by a signal, the programs that are measured end too.
+    """Run the measurements and publish the results."""
+    # SIGTERM also ends the programs that are being measured.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     arguments = parse()
     given = Data.find(arguments.data)
@@ -119,7 +136,7 @@ def main() -> None:
         plan = make_plan(arguments, given.enlarged(Path(place), ATOMS))
         versions = ", ".join(program.version() for program in plan.programs)
         for kind in arguments.kind:
-            # Errors are those of the data as they are; time is measured on frames of one size.
+            # Errors are measured on the original data, times on frames of one size.
             chosen = dataclasses.replace(plan, data=given) if kind == "learning" else plan
             facts = [programs.machine(), versions]
             if kind != "collection":
@@ -131,7 +148,7 @@ def main() -> None:
 
 
 def _publish(kind: str, found: Findings, facts: list[str], arguments: argparse.Namespace, alone: bool) -> None:
-    """Print the table; store it with its figure when both programs were measured."""
+    """Print the table; store it with its figure if both programs were measured."""
     text = report.table(found.header, found.rows)
     if alone:
         print(text, flush=True)

@@ -1,4 +1,4 @@
-"""Time from the command to the first step of training on a collection of very many small systems."""
+"""Start-up time of training on very many small systems."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from benchmarks.turns import take_turns
 
 TYPE_MAP = ("C", "H", "N", "O")
 RCUT = 4.5
-_FRAMES = (1, 1, 2, 1, 3)  # of five systems in a row: 1.6 on average
-_SPACING = 2.2  # Å, of the places that atoms are near
+_FRAMES = (1, 1, 2, 1, 3)  # frames of five consecutive systems: 1.6 on average
+_SPACING = 2.2  # Å, between the lattice sites
 _MAX_ROUNDS = 3
 _NEVER_SAVE = 1000
 
@@ -28,7 +28,7 @@ _NEVER_SAVE = 1000
 def write_collection(place: Path, count: int, seed: int = 1) -> tuple[list[str], int]:
     """Write systems of 6 to 40 atoms of four species with 1 to 3 frames each; return paths and number of frames.
 
-    Atoms are near the places of a cubic lattice, labels are random: what is measured is how much there is of them.
+    Atoms are near the sites of a cubic lattice and labels are random; only the amount of data matters here.
     """
     rng = np.random.default_rng(seed)
     paths, nframes = [], 0
@@ -51,7 +51,7 @@ def write_collection(place: Path, count: int, seed: int = 1) -> tuple[list[str],
 
 
 def collection_input(paths: list[str]) -> dict:
-    """``water.json`` for the four species of the collection."""
+    """Return ``water.json`` for the four species of the collection."""
     changes = {
         "model.type_map": list(TYPE_MAP),
         "model.descriptor.sel": [48] * len(TYPE_MAP),
@@ -67,7 +67,7 @@ def collection_input(paths: list[str]) -> dict:
 
 
 def first_step(program: Program, table: dict, threads: int) -> float:
-    """Seconds from starting ``dp train`` in a new process to the line of its first step in the learning curve."""
+    """Return the seconds from the start of ``dp train`` to the line of its first step in the learning curve."""
     with tempfile.TemporaryDirectory() as directory:
         begin = time.perf_counter()
         with PausedTraining(program, table, Path(directory), threads, ()) as run:
@@ -77,21 +77,22 @@ def first_step(program: Program, table: dict, threads: int) -> float:
 
 
 def findings(plan: Plan) -> Findings:
-    """A row for the collection."""
+    """Return a row for the collection."""
     threads, rounds = max(plan.threads), min(plan.rounds, _MAX_ROUNDS)
     with tempfile.TemporaryDirectory() as place:
         paths, nframes = write_collection(Path(place), plan.systems)
         table = collection_input(paths)
         measurements = [partial(first_step, program, table, threads) for program in plan.programs]
-        measurements[0]()  # fills the system's cache of files
+        measurements[0]()  # fills the file cache
         times = take_turns(measurements, rounds)
     what = f"{plan.systems} systems, {nframes} frames of 6 to 40 atoms"
     row = [what, spread_of_ratio(times[1], times[0]).text() if plan.peer else spread(times[0]).text(1)]
     print("collection |", " | ".join(row), "| seconds", np.round(times, 1).tolist(), flush=True)
     note = (
-        f"New processes in turn, {rounds} of each after one of this program's that is not counted, pinned to {threads} "
-        f"processor{'s' * (threads > 1)}: from starting `dp train input.json` to the first line of a step in "
-        "`lcurve.out`. Statistics and neighbor counts are made anew in every process. Ratio of medians (quartiles)."
+        f"Time from the start of `dp train input.json` to the first line of a step in `lcurve.out`: {rounds} new "
+        f"process{'es' * (rounds > 1)} of each program in turn, after one of deepmd_tf that is not counted, pinned to "
+        f"{threads} processor{'s' * (threads > 1)}. Every process recomputes statistics and neighbor counts. The table "
+        "shows the ratio of medians (quartiles)."
     )
     header = ["data", "time to the first step: DeePMD-kit / deepmd_tf" if plan.peer else "seconds"]
     return Findings(note, header, [row])

@@ -30,20 +30,20 @@ _SINGLE = ("--fitting-precision", "float32")
 
 
 def compressed(program: Program, graph: Path, threads: int, *options: str, name: str = "compressed.pb") -> Path:
-    """What ``dp compress`` of a program makes of a graph, beside it."""
+    """Compress a graph with ``dp compress`` of a program; return the new file, in the same directory."""
     program.run("compress", "-i", graph.name, "-o", name, *options, directory=graph.parent, threads=threads)
     return graph.parent / name
 
 
 def _peers_graph(plan: Plan, place: Path, one_side: bool) -> Path:
-    """DeePMD-kit's nearest relative that it can compress, ``se_a_ebd_v2``, compressed."""
+    """Return a compressed graph of ``se_a_ebd_v2``, the most similar model that DeePMD-kit can compress."""
     changes = {"model.descriptor.type": "se_a_ebd_v2", "model.descriptor.type_one_side": one_side}
     graph = own_graph(plan.peer, water_input(plan.data, changes), place, max(plan.threads))
     return compressed(plan.peer, graph, max(plan.threads), "-t", "input.json")
 
 
 def findings(plan: Plan) -> Findings:
-    """Rows of times against DeePMD-kit and against ourselves, of species, and of sizes."""
+    """Return rows of times (against DeePMD-kit and uncompressed graphs, with more species) and of file sizes."""
     rows, drawn = [], {}
     with tempfile.TemporaryDirectory() as name:
         place = Path(name)
@@ -92,7 +92,7 @@ def _against_peer(
 def _in_turns(
     plan: Plan, runs: list[tuple[Program, Path]], frames: list[Path], place: Path, threads: int
 ) -> np.ndarray:
-    """Seconds of evaluations that take turns, of each program's graph on the frames beside it."""
+    """Return the seconds of alternating evaluations, one series for each pair of run and frames."""
     with ExitStack() as stack:
         measured = []
         for k, ((program, graph), stored) in enumerate(zip(runs, frames, strict=True)):
@@ -103,7 +103,7 @@ def _in_turns(
 
 
 def _differences(plan: Plan, graphs: dict[str, Path], place: Path):
-    """Yield how much the other graphs differ from the first on the validation frames, and their sizes."""
+    """Yield the sizes of the graphs and their largest differences from the first one on the validation frames."""
     coord, cells = load(plan.data.validation, "coord"), load(plan.data.validation, "box")
     types = load_types(plan.data.validation)
     stored = store_frames(place / "validation.npz", coord, cells, types)
@@ -119,7 +119,7 @@ def _differences(plan: Plan, graphs: dict[str, Path], place: Path):
 
 
 def _species(plan: Plan, place: Path, side: str, one_side: bool) -> list[list[str]]:
-    """The same atoms as more species."""
+    """Return the row that compares the same atoms with several species and with one."""
     runs, frames = [], []
     for n in SPECIES:
         graph, data = _graph_of_species(plan, place / str(n), n, one_side)
@@ -140,7 +140,7 @@ def _graph_of_species(plan: Plan, place: Path, ntypes: int, one_side: bool) -> t
 
 
 def _many(plan: Plan, place: Path) -> list[str]:
-    """The file of a model of many species, two sides, after it was evaluated."""
+    """Return a row of file sizes for a model with many species and two sides; check that it can be evaluated."""
     graph, data = _graph_of_species(plan, place, MANY, False)
     small = compressed(plan.ours, graph, max(plan.threads))
     with Evaluator(plan.ours, small, place / "run", max(plan.threads)) as evaluator:
@@ -151,9 +151,10 @@ def _many(plan: Plan, place: Path) -> list[str]:
 
 def _note(plan: Plan) -> str:
     return (
-        f"Ours was trained {plan.numb_steps} steps with a type embedding, frozen (uncompressed: the native graph, in "
-        "which the embedding is tabulated to rounding) and compressed with default options. DeePMD-kit compresses no "
-        "such model; its nearest relative that it compresses, se_a_ebd_v2, was trained one step with the same widths. "
-        "Evaluations through each program's `DeepPot.eval` take turns: ratios of medians (quartiles of the ratios of "
-        "neighboring turns). Species: types reassigned in random places, as in the kind `species`."
+        f"The model of deepmd_tf was trained for {plan.numb_steps} steps with type embedding, frozen (uncompressed: "
+        "the native graph, in which the embedding is tabulated to rounding) and compressed with default options. "
+        "DeePMD-kit cannot compress this model. The most similar model that it can compress, se_a_ebd_v2, was trained "
+        "for one step with the same widths. Evaluations through `DeepPot.eval` of each program alternate. Times are "
+        "ratios of medians (quartiles of the ratios of neighboring turns). Species: types are reassigned at random, "
+        "as in `species`."
     )

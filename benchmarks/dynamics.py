@@ -18,7 +18,7 @@ from benchmarks.report import spread_of_ratio
 from benchmarks.turns import take_turns
 
 LARGE = 12288
-"""Atoms whose simulation is shared by two ranks."""
+"""Number of atoms in the simulation on two ranks."""
 
 STEPS = {192: 100, LARGE: 10}
 _MAX_ROUNDS = 5
@@ -26,7 +26,7 @@ _LARGEST_DIFFERENCE = 1e-10
 
 
 def findings(plan: Plan) -> Findings:
-    """A row for each comparison: of programs, and of one rank with two."""
+    """Return a row for each comparison: of the programs, and of one rank with two."""
     base = (
         load(plan.data.validation, "coord")[:1],
         load(plan.data.validation, "box")[:1],
@@ -53,7 +53,7 @@ def findings(plan: Plan) -> Findings:
 
 
 def _compare(plan: Plan, runs: list[Dynamics], threads: int, natoms: int, drawn: Series) -> list[list[str]]:
-    """Rows for one number of threads."""
+    """Return the rows for one number of threads."""
     first = [run.measure() for run in runs]
     if plan.peer:
         apart = abs(first[1].energy - first[0].energy) / abs(first[0].energy)
@@ -76,7 +76,7 @@ def _compare(plan: Plan, runs: list[Dynamics], threads: int, natoms: int, drawn:
 
 
 def _scaling(plan: Plan, base, graph: Path, place: Path) -> list[str]:
-    """A row of one rank against two."""
+    """Return the row that compares one rank with two."""
     large = repeat(*base, counts_near(len(base[2]), LARGE))
     natoms = len(large[2])
     runs = [
@@ -92,10 +92,11 @@ def _scaling(plan: Plan, base, graph: Path, place: Path) -> list[str]:
 
 def _note() -> str:
     return (
-        "LAMMPS of each program's environment with its pair style, NVE of water at 0.5 fs, lists of neighbors built "
-        f"anew every ten steps with a skin of 2 Å; LAMMPS's own loop time of {STEPS[192]} steps ({STEPS[LARGE]} of the "
-        "large box) after a tenth of them, at least ten. Simulations are started in turn, pinned to as many processors "
-        "as they have threads and ranks. Ratio of medians (quartiles of the ratios of neighboring turns). Before "
-        f"timing, the energies of the first step were compared (limit {_LARGEST_DIFFERENCE:.0e}). The share of the "
-        "pair style is LAMMPS's own breakdown of our run."
+        "NVE dynamics of water with a time step of 0.5 fs, in the LAMMPS of each program's environment with its pair "
+        "style. Neighbor lists are rebuilt every ten steps with a skin of 2 Å. The time is LAMMPS's loop time of "
+        f"{STEPS[192]} steps ({STEPS[LARGE]} for the large box), after a warm-up of a tenth of them, at least ten. "
+        "Simulations of both programs alternate, pinned to one processor per thread and rank. The table shows ratios "
+        "of medians (quartiles of the ratios of neighboring turns). Before timing, the energies of the first step "
+        f"were compared (limit {_LARGEST_DIFFERENCE:.0e}). The share of the pair style is from LAMMPS's timing "
+        "breakdown of deepmd_tf."
     )

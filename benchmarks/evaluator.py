@@ -1,4 +1,4 @@
-"""A process of one program that keeps a graph loaded and evaluates frames on request."""
+"""Processes that keep a graph loaded and evaluate frames on request."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ _OUT_OF_MEMORY = re.compile(r"bad_alloc|MemoryError|\bOOM\b|out of memory|cannot
 
 
 class EvaluationEnded(SystemExit):
-    """The process ended before it answered; the message has the end of what it said."""
+    """The process ended before it answered; the message contains the end of its output."""
 
     @property
     def out_of_memory(self) -> bool:
-        """Whether what it said last is that it was refused memory."""
+        """Return whether the process ended because it reached its memory limit."""
         return _OUT_OF_MEMORY.search(str(self)) is not None
 
 
 class Evaluator:
-    """``DeepPot`` of one program in its own environment.
+    """``DeepPot`` of one program, in its own environment.
 
     Parameters
     ----------
     program : Program
-        Whose `DeepPot`.
+        Program that provides `DeepPot`.
     graph : Path
         The frozen graph.
     directory : Path
-        Where arrays are exchanged.
+        Directory for the exchange of arrays.
     threads : int
-        Threads, and processors that the process may use.
+        Number of threads, and of processors that the process may use.
     memory : int, optional
-        Bytes beyond which the process is refused memory, so that it ends and not the machine.
+        Limit on the memory of the process in bytes, which protects the machine.
     """
 
     def __init__(self, program: Program, graph: Path, directory: Path, threads: int, memory: int | None = None):
@@ -62,7 +62,7 @@ class Evaluator:
             )
 
     def __enter__(self) -> Evaluator:
-        """Begin."""
+        """Return the evaluator."""
         return self
 
     def __exit__(self, *exception) -> None:
@@ -71,11 +71,11 @@ class Evaluator:
         self._process.communicate()
 
     def seconds(self, frames: Path, repeat: int = 1) -> list[float]:
-        """Times of `repeat` evaluations of the frames in a file (see `store_frames`)."""
+        """Return the times of `repeat` evaluations of the frames in a file (see `store_frames`)."""
         return self._ask({"frames": str(frames), "repeat": repeat, "output": None})
 
     def results(self, frames: Path) -> dict[str, np.ndarray]:
-        """Energy ``[nframes, 1]``, force ``[nframes, natoms, 3]`` and virial ``[nframes, 9]``."""
+        """Return energy ``[nframes, 1]``, force ``[nframes, natoms, 3]`` and virial ``[nframes, 9]``."""
         self._ask({"frames": str(frames), "repeat": 1, "output": str(self._output)})
         with np.load(self._output) as results:
             return dict(results)
@@ -95,7 +95,7 @@ class Evaluator:
 
 
 def _limits(threads: int, memory: int | None):
-    """What the child process does before it begins."""
+    """Return a function that limits processors and memory in the child process."""
     pinned = pin(threads)
 
     def limit() -> None:

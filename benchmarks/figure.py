@@ -1,4 +1,4 @@
-"""The figure of a report: its panels side by side, quartiles as bars."""
+"""Figures of reports: panels side by side, with quartiles as error bars."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _COLORS = ("#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e", "#17becf", "#8
 
 
 def draw(panels: list[Panel], path: Path) -> None:
-    """Write the panels as an SVG file, the same bytes for the same numbers."""
+    """Write the panels as an SVG file; the same numbers give the same bytes."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -52,6 +52,6 @@ def _draw_panel(axes, panel: Panel) -> None:
 
 
 def _bars_of(series: Series) -> tuple[np.ndarray, np.ndarray]:
-    """Middle values, and how far the quartiles are below and above."""
+    """Return the middle values, and the distances to the lower and upper quartile."""
     middle, low, high = np.array(series.y, float).reshape(-1, 3).T
     return middle, np.maximum(0, [middle - low, high - middle])

@@ -1,4 +1,4 @@
-"""What a kind of measurement hands to the report: a table, how to read it, and what to draw."""
+"""Result of one kind of measurement: a table, an explanation and the data of a figure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from benchmarks.report import Spread
 
 @dataclass
 class Series:
-    """Points of one line (numbers on the abscissa) or one color of bars (names on the abscissa)."""
+    """Points of one line (numbers on the abscissa) or bars of one color (names on the abscissa)."""
 
     label: str
     x: list = field(default_factory=list)
@@ -24,7 +24,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Panel:
-    """One diagram: `log` names the axes (``"x"``, ``"y"``, ``"xy"``) that are logarithmic."""
+    """One diagram; `log` lists the logarithmic axes (``"x"``, ``"y"``, ``"xy"``)."""
 
     xlabel: str
     ylabel: str
@@ -34,16 +34,16 @@ class Panel:
 
 @dataclass(frozen=True)
 class Findings:
-    """The outcome of one kind of measurement.
+    """Result of one kind of measurement.
 
     Attributes
     ----------
     note : str
-        How to read the table.
+        Explanation of the table.
     header, rows : sequence
         The table.
     panels : sequence of Panel
-        What to draw; empty for no figure.
+        Panels of the figure; empty for no figure.
     """
 
     note: str

@@ -1,4 +1,4 @@
-"""How much of the processor's arithmetic a training step uses."""
+"""Fraction of the processor's peak arithmetic rate that a training step reaches."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from benchmarks.report import spread
 from benchmarks.training import paused_trainings, timed_input
 from benchmarks.turns import take_turns
 
-# The largest product of the water model's fitting net on 192 atoms, and one of the size that libraries are made for.
+# The largest product of the water model's fitting net for 192 atoms, and one of a size for which libraries are tuned.
 SHAPES = ((192, 1600, 240), (1024, 1024, 1024))
 
 
 def one_of_each_precision(cases: Sequence[str]) -> list[str]:
-    """The first case of each precision: the counted products are the same in all cases."""
+    """Return the first case of each precision; the counted products are the same in all cases."""
     first = {}
     for case in cases:
         first.setdefault(CASES[case].get("model.fitting_net.precision", "float64"), case)
@@ -32,7 +32,7 @@ def one_of_each_precision(cases: Sequence[str]) -> list[str]:
 
 
 def findings(plan: Plan) -> Findings:
-    """A row for each case and number of threads."""
+    """Return a row for each case and number of threads."""
     rows = []
     drawn = [Series(program.name) for program in plan.programs]
     with tempfile.TemporaryDirectory() as directory:
@@ -60,10 +60,10 @@ def findings(plan: Plan) -> Findings:
 
 
 def _measured(plan: Plan, peak: PeakProgram, case: str, threads: int):
-    """1e9 operations per second in every turn: of the programs' steps, of the peak, of the matrix products."""
+    """Return GFLOP/s in every turn, for the steps of the programs, the peak and the matrix products."""
     table = timed_input(plan.data, CASES[case], plan.rounds, plan.steps)
     table["training"]["training_data"]["batch_size"] = 1
-    # All systems have frames of one size here; a batch is one frame.
+    # All frames have the same size here; a batch is one frame.
     work = training_step(table["model"], natoms(plan.data.training[0])) * 1e-9
     precision, nprograms = precision_of(table), len(plan.programs)
     with (
@@ -79,17 +79,18 @@ def _measured(plan: Plan, peak: PeakProgram, case: str, threads: int):
 
 
 def _fraction(rates: np.ndarray, of: np.ndarray):
-    """Of one rate in another, from neighboring turns."""
+    """Return the ratio of two rates, from neighboring turns."""
     return spread(rates / of)
 
 
 def _note(plan: Plan) -> str:
     return (
-        "GFLOP/s: the counted operations of a step (fitting net: six products of the forward size in each layer; "
-        "contraction of the descriptor: nine; nothing else, see `benchmarks/operations.py`) divided by the time of the "
-        "whole step; the same count for both programs. The peak is that of fused multiply-adds in registers "
-        "(`benchmarks/native/peak.cc`), the products are TensorFlow's `MatMul`, all measured in turn with the steps, "
-        f"with the same threads and precision. Medians and quartiles of {plan.rounds} turns."
+        "GFLOP/s are the counted operations of a step divided by the time of the whole step, with the same count for "
+        "both programs. The count includes six products of the forward size in each layer of the fitting net, nine "
+        "for the contraction of the descriptor, and nothing else (see `benchmarks/operations.py`). The peak is the "
+        "rate of fused multiply-adds in registers (`benchmarks/native/peak.cc`). The matrix products are TensorFlow's "
+        "`MatMul`. All measurements alternate, with the same threads and precision. The table shows medians and "
+        f"quartiles of {plan.rounds} turns."
     )
 
 

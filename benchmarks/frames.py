@@ -1,4 +1,4 @@
-"""Larger boxes by repetition, and other species on the same coordinates."""
+"""Repetition of periodic frames, and reassignment of species."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from deepmd_tf.geometry import neighbors
 def repeat(
     coord: np.ndarray, cells: np.ndarray, types: np.ndarray, counts: Sequence[int]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Repeat periodic frames along their cell vectors; atoms of an image follow one another.
+    """Repeat periodic frames along their cell vectors; the atoms of an image are contiguous.
 
     Parameters
     ----------
@@ -25,12 +25,12 @@ def repeat(
     types : ndarray
         ``[natoms]``.
     counts : sequence of int
-        How often along each vector.
+        Number of repetitions along each vector.
 
     Returns
     -------
     tuple of ndarray
-        The same three of the larger frames.
+        `coord`, `cells` and `types` of the larger frames.
     """
     nframes, natoms = len(coord), len(types)
     images = np.array(list(itertools.product(*map(range, counts))))
@@ -41,19 +41,19 @@ def repeat(
 
 
 def counts_near(natoms: int, target: int) -> tuple[int, int, int]:
-    """Repetitions of a cell of `natoms` atoms, about as many along each vector, that come nearest to `target` atoms."""
+    """Return repetitions, about equal along each vector, that turn `natoms` atoms into about `target` atoms."""
     side = max(1, int(np.floor((target / natoms) ** (1 / 3))))
     choices = itertools.combinations_with_replacement((side, side + 1), 3)
     return min(choices, key=lambda counts: abs(natoms * np.prod(counts) - target))
 
 
 def random_types(natoms: int, ntypes: int, seed: int = 0) -> np.ndarray:
-    """Types ``[natoms]`` in random places, each as often as another (to within one atom)."""
+    """Return random types ``[natoms]`` with equal numbers of each (to within one atom)."""
     return np.random.default_rng(seed).permutation(np.arange(natoms) % ntypes)
 
 
 def sel_of(coord: np.ndarray, cells: np.ndarray, types: np.ndarray, ntypes: int, rcut: float) -> list[int]:
-    """Slots for each neighbor type: the largest number of neighbors of that type in any frame, rounded up to even."""
+    """Return `sel`: the largest number of neighbors of each type in any frame, rounded up to an even number."""
     most = np.zeros(ntypes, int)
     for frame, cell in zip(coord.reshape(len(coord), -1, 3), cells.reshape(-1, 3, 3), strict=True):
         found = neighbors.periodic(frame, types, cell, rcut)
@@ -64,7 +64,7 @@ def sel_of(coord: np.ndarray, cells: np.ndarray, types: np.ndarray, ntypes: int,
 
 
 def write_system(path: Path, names: Sequence[str], types: np.ndarray, arrays: dict[str, np.ndarray]) -> Path:
-    """Write a system: ``type_map.raw``, ``type.raw`` and one set of ``.npy`` files; return its path."""
+    """Write a system (``type_map.raw``, ``type.raw`` and one set of ``.npy`` files); return its path."""
     (path / "set.000").mkdir(parents=True, exist_ok=True)
     (path / "type_map.raw").write_text("\n".join(names) + "\n")
     np.savetxt(path / "type.raw", types, fmt="%d")

@@ -1,6 +1,7 @@
-"""The kernels on a GPU: times of arrays that are on it already, beside what the GPU reaches in the same run.
+"""Time the kernels on a GPU, relative to the peak rates measured in the same run.
 
-``make bench-gpu`` builds the kernels without TensorFlow and runs this: it needs CUDA, CMake, pybind11 and NumPy.
+The arrays are on the GPU before the kernels are timed. ``make bench-gpu`` builds the kernels without TensorFlow and
+runs this module; it needs CUDA, CMake, pybind11 and NumPy.
 """
 
 from __future__ import annotations
@@ -27,18 +28,18 @@ _REPEATS = 10
 
 @dataclass(frozen=True)
 class Measurement:
-    """A call of a kernel and what it has to do at least.
+    """A call of a kernel, with the smallest number of bytes and operations that it requires.
 
     Attributes
     ----------
     call : callable
-        Runs it.
+        Runs the kernel.
     nbytes : float
-        Of all arrays that it takes and gives, each once.
+        Size of all input and output arrays.
     flops : float
-        Counted operations, a fused multiply-add as two; 0 where memory decides.
+        Operations, a fused multiply-add counting as two; 0 for kernels limited by memory.
     precision : str
-        Of these operations.
+        Precision of these operations.
     """
 
     name: str
@@ -49,7 +50,7 @@ class Measurement:
 
 
 def peak() -> dict[str, float]:
-    """Copy bandwidth and FMA rates of this GPU, by ``native/gpu_peak.cu``."""
+    """Measure the copy bandwidth and the FMA rates of this GPU with ``native/gpu_peak.cu``."""
     with tempfile.TemporaryDirectory() as directory:
         program = str(Path(directory) / "gpu_peak")
         source = str(_HERE / "native" / "gpu_peak.cu")
@@ -58,7 +59,7 @@ def peak() -> dict[str, float]:
 
 
 def measurements(kernels, box: Water) -> Iterator[Measurement]:
-    """All kernels on one box of water."""
+    """Yield measurements of all kernels on one box of water."""
     yield from _edges(kernels, box)
     yield from _slots(kernels, box)
     yield from _contraction(kernels, box)
@@ -122,7 +123,7 @@ def _slots(kernels, box: Water) -> Iterator[Measurement]:
 
 
 def _contraction(kernels, box: Water) -> Iterator[Measurement]:
-    """Counted: the value of a polynomial for every edge and column, and its product with the row."""
+    """Yield the contractions; counted are, per edge and column, a polynomial and its product with the row."""
     found, rng = box.found, np.random.default_rng(1)
     tables = (np.zeros(2), np.full(2, 0.15), np.full(2, 0.12))
     rows = kernels.edge_rows(found.edge_vec, found.edge_splits, box.types, *tables, RCUT, RCUT_SMTH)
@@ -145,7 +146,7 @@ def _contraction(kernels, box: Water) -> Iterator[Measurement]:
 
 
 def _products(kernels, box: Water) -> Iterator[Measurement]:
-    """The largest product of the fitting net."""
+    """Yield the largest matrix product of the fitting net."""
     rng, width, neuron = np.random.default_rng(1), model.WIDTH * model.AXIS, model.NEURONS[0]
     for dtype in (np.float64, np.float32):
         x, w = rng.normal(size=(box.natoms, width)).astype(dtype), rng.normal(size=(width, neuron)).astype(dtype)
@@ -154,7 +155,7 @@ def _products(kernels, box: Water) -> Iterator[Measurement]:
 
 
 def _inference(kernels, box: Water) -> Iterator[Measurement]:
-    """From coordinates to energies, forces and virials, on the GPU all the time."""
+    """Yield complete evaluations on the GPU, from coordinates to energies, forces and virials."""
     for descriptor, fitting in (("float64", "float64"), ("float64", "float32"), ("float32", "float32")):
         parts = model.water_model(kernels, descriptor, fitting)
         call = partial(kernels.evaluate_batch, *parts, *_frame(box), np.zeros((box.natoms, 0), fitting))
@@ -162,7 +163,7 @@ def _inference(kernels, box: Water) -> Iterator[Measurement]:
 
 
 def run(kernels, box: Water, best: dict[str, float], output) -> None:
-    """Measure and print, a line for each kernel as it is done."""
+    """Measure the kernels and print a line for each."""
     print(f"device: {kernels.device_name()}", file=output)
     print(
         f"copy {best['copy_gbps']:.0f} GB/s, FMA float64 {best['float64_gflops']:.0f} GFLOP/s, "
@@ -187,11 +188,15 @@ def _line(each: Measurement, seconds: float, natoms: int, best: dict[str, float]
 
 
 def main() -> None:
-    """Run from the command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu", description=__doc__.splitlines()[0])
-    parser.add_argument("--natoms", type=int, default=98304, help="of the box, about (%(default)s)")
-    parser.add_argument("--emulated", action="store_true", help="try it without a GPU; its times say nothing")
-    parser.add_argument("--output", type=argparse.FileType("w"), default=sys.stdout, help="a file for the table")
+    parser.add_argument("--natoms", type=int, default=98304, help="approximate number of atoms (%(default)s)")
+    parser.add_argument(
+        "--emulated", action="store_true", help="use the emulation on the CPU, whose times are meaningless"
+    )
+    parser.add_argument(
+        "--output", type=argparse.FileType("w"), default=sys.stdout, help="file for the table; default: standard output"
+    )
     arguments = parser.parse_args()
     if arguments.emulated:
         kernels = importlib.import_module("deepmd_tf._gpu_emulated")

@@ -1,4 +1,4 @@
-"""A model of the shape and size of the field's water model, of random numbers: its values do not matter to its time."""
+"""A random model with the shapes of the field's water model; the time does not depend on the values."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from benchmarks.kernels.systems import RCUT, RCUT_SMTH, SEL
 
-# As the frozen graph of examples/water has them.
+# The values in the frozen graph of examples/water.
 WIDTH, AXIS, TERMS, NPANELS = 100, 16, 16, 224
 UNIT, PER_OCTAVE = 4.0, 32
 NEURONS = (240, 240, 240)
@@ -16,7 +16,7 @@ AVG, STD_RADIAL, STD_ANGULAR = (0.054, 0.052), (0.142, 0.126), (0.088, 0.079)
 
 
 def water_model(kernels, descriptor: str, fitting: str):
-    """The descriptor (one side) and the list of fitting nets that ``kernels.evaluate_batch`` takes.
+    """Return the descriptor (one side) and the list of fitting nets for ``kernels.evaluate_batch``.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ def water_model(kernels, descriptor: str, fitting: str):
     """
     rng = np.random.default_rng(1)
     avg = np.array(AVG)
-    # Coefficients fall as those of a smooth function do.
+    # Coefficients decrease like those of a smooth function.
     table = rng.normal(size=(2, NPANELS, TERMS, WIDTH)) * 0.3 ** np.arange(TERMS)[:, None]
     tabulated = kernels.tabulated_descriptor(
         rcut_smth=RCUT_SMTH,

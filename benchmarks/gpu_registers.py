@@ -1,7 +1,7 @@
-"""What the kernels of a GPU take of its registers and shared memory, as the assembler reports it; no GPU is needed.
+"""Report registers and shared memory of the GPU kernels, from the assembler's output; needs no GPU.
 
-``python -m benchmarks.gpu_registers`` compiles every source with ``nvcc -Xptxas -v`` and prints a Markdown table; it
-ends with status 1 where a kernel of ours spills more than two numbers.
+``python -m benchmarks.gpu_registers`` compiles every source with ``nvcc -Xptxas -v`` and prints a Markdown table. The
+exit status is 1 if a kernel of deepmd_tf spills more than two numbers.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _LIBRARY = Path(__file__).parents[1] / "source" / "lib"
-_TOLERATED = 16  # bytes: as little as the exponent that `frexp` writes to memory
+_TOLERATED = 16  # bytes: the exponent that `frexp` writes to memory is allowed
 _ENTRY = "Compiling entry function "
-# What the report of one entry says, and the group that is the number.
+# Patterns of the numbers in the report of one entry.
 _FACTS = {
     "registers": re.compile(r"Used (\d+) registers"),
     "shared": re.compile(r"(\d+) bytes smem"),
@@ -30,7 +30,7 @@ _FACTS = {
 
 @dataclass(frozen=True)
 class Kernel:
-    """A row of the table; bytes where nothing else is said."""
+    """A row of the table; sizes are in bytes."""
 
     source: str
     name: str
@@ -41,7 +41,7 @@ class Kernel:
 
 
 def compiler() -> list[str]:
-    """The CUDA compiler with the flags of the build; CUB lies where the toolkit of this version has it."""
+    """Return the CUDA compiler with the flags of the build, including the path of CUB in this toolkit."""
     nvcc = shutil.which("nvcc")
     if nvcc is None:
         raise SystemExit("nvcc was not found: put it on the PATH")
@@ -62,7 +62,7 @@ def compiler() -> list[str]:
 
 
 def kernels_of(source: Path, architecture: str) -> list[Kernel]:
-    """The kernels of a source, in the order of their names."""
+    """Return the kernels of a source, sorted by name."""
     done = subprocess.run(
         [*compiler(), f"-arch={architecture}", "-Xptxas", "-v", "-c", str(source), "-o", "/dev/null"],
         capture_output=True,
@@ -83,7 +83,7 @@ def kernels_of(source: Path, architecture: str) -> list[Kernel]:
 
 
 def _short(name: str) -> str:
-    """The name without namespaces and parameters; kernels of CUB by the name of their algorithm."""
+    """Return the name without namespaces and parameters; for kernels of CUB, the name of the algorithm."""
     name = re.sub(r"\(anonymous namespace\)::|deepmd::|gpu::|_GLOBAL__N__\w+::", "", name).removeprefix("void ")
     if "cub::" in name:
         return "cub " + re.search(r"::(\w+)[<(]", re.sub(r"^.*?cub::", "::cub::", name)).group(1)
@@ -97,9 +97,9 @@ def _short(name: str) -> str:
 
 
 def main() -> int:
-    """Run from the command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu_registers", description=__doc__.splitlines()[0])
-    parser.add_argument("--architecture", default="sm_90", help="what to compile for (%(default)s)")
+    parser.add_argument("--architecture", default="sm_90", help="GPU architecture (%(default)s)")
     architecture = parser.parse_args().architecture
     sources = sorted((_LIBRARY / "gpu").glob("*.cu"))
     with ThreadPoolExecutor(2) as pool:
@@ -108,7 +108,7 @@ def main() -> int:
     print(
         f"# Registers of the GPU kernels ({architecture}, nvcc {re.search(r'release ([0-9.]+)', version).group(1)})\n"
     )
-    print("`python -m benchmarks.gpu_registers`, from the reports of the assembler (`-Xptxas -v`).\n")
+    print("Output of `python -m benchmarks.gpu_registers`, from the reports of the assembler (`-Xptxas -v`).\n")
     print("| source | kernel | registers | shared, bytes | stack, bytes | spilled, bytes |\n|---|---|--:|--:|--:|--:|")
     for row in kernels:
         print(f"| {row.source} | `{row.name}` | {row.registers} | {row.shared} | {row.stack} | {row.spilled} |")

@@ -1,4 +1,4 @@
-"""Frozen graphs to evaluate: of one checkpoint for both programs, and of the peer's own."""
+"""Frozen graphs to evaluate: one checkpoint for both programs, and a model trained by DeePMD-kit."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ print(graph_summary(sys.argv[1])["parameters"])
 
 @dataclass(frozen=True)
 class Graphs:
-    """The same parameters twice.
+    """The same parameters in two forms.
 
     Attributes
     ----------
     native : Path
-        What `dp freeze` of this program writes by default.
+        Graph from `dp freeze` of deepmd_tf.
     portable : Path
-        What it writes for other programs.
+        Graph from `dp freeze --portable`.
     """
 
     native: Path
@@ -33,13 +33,13 @@ class Graphs:
 
 
 def one_step(table: dict) -> dict:
-    """The input with one step of training: the speed of an evaluation does not depend on the parameters."""
+    """Return the input with one training step; the speed of an evaluation does not depend on the parameters."""
     training = {**table["training"], **{key.partition(".")[2]: value for key, value in _ONE_STEP.items()}}
     return {**table, "training": training}
 
 
 def own_graph(program: Program, table: dict, directory: Path, threads: int) -> Path:
-    """Train one step and freeze, both by the same program."""
+    """Train one step and freeze with the same program; return the graph."""
     write_input(directory, one_step(table))
     program.run("train", "--skip-neighbor-stat", "input.json", directory=directory, threads=threads)
     program.run("freeze", "-o", "graph.pb", directory=directory, threads=threads)
@@ -47,14 +47,14 @@ def own_graph(program: Program, table: dict, directory: Path, threads: int) -> P
 
 
 def shared_graphs(program: Program, table: dict, directory: Path, threads: int) -> Graphs:
-    """Train one step by this program and freeze it for itself and for others."""
+    """Train one step with deepmd_tf; return its native and its portable graph."""
     native = own_graph(program, table, directory, threads)
     program.run("freeze", "--portable", "-o", "portable.pb", directory=directory, threads=threads)
     return Graphs(native, directory / "portable.pb")
 
 
 def parameters(program: Program, graph: Path) -> int:
-    """Number of trained parameters among the constants of a graph: weights, biases, time steps; no statistics."""
+    """Return the number of trained parameters of a graph: weights, biases, time steps, but no statistics."""
     done = subprocess.run(
         [str(program.python), "-c", _COUNT, str(graph)], capture_output=True, text=True, check=True, cwd=graph.parent
     )

@@ -1,4 +1,4 @@
-"""Time of an evaluation of energies, forces and virials."""
+"""Time of an evaluation of energy, forces and virial."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from benchmarks.plan import Plan
 from benchmarks.report import Spread, milliseconds, spread_of_ratio
 from benchmarks.turns import take_turns
 
-# After the check of equality, which evaluates once.
+# In addition to the evaluation of the equality check.
 _WARM_UP = 1
 _BUDGET = 10.0
 _REPETITIONS = (1, 2, 4)
-# Two correct programs differ by round-off; beyond this one of them is wrong and its time means nothing.
+# Two correct programs differ only by rounding. Beyond these limits one of them is wrong, and its time is meaningless.
 LARGEST_DIFFERENCE = {"float64": 1e-10, "float32": 1e-3}
 
 
 def frame_sets(data: Data, place: Path) -> dict[int, Path]:
-    """One frame of each size, by its number of atoms: the first for validation, repeated 1, 2 and 4 times each way."""
+    """Return frames by number of atoms: the first validation frame, repeated 1, 2 and 4 times along each vector."""
     coord, cells, types = (
         load(data.validation, "coord")[:1],
         load(data.validation, "box")[:1],
@@ -41,12 +41,12 @@ def frame_sets(data: Data, place: Path) -> dict[int, Path]:
 
 
 def difference(first: dict[str, np.ndarray], second: dict[str, np.ndarray]) -> float:
-    """Largest difference of energies, forces and virials, relative to the largest of each."""
+    """Return the largest difference of energies, forces and virials, relative to the largest value of each."""
     return max(np.abs(first[key] - second[key]).max() / np.abs(second[key]).max() for key in second)
 
 
 def checked(evaluators: list[Evaluator], frames: Path, precision: str) -> float:
-    """`difference` of two evaluators, after which both are warm; ends the run when they do not agree."""
+    """Return `difference` of two evaluators; exit if they disagree. Both are warmed up afterwards."""
     found = difference(*(evaluator.results(frames) for evaluator in evaluators))
     if not found <= LARGEST_DIFFERENCE[precision]:
         raise SystemExit(
@@ -57,17 +57,17 @@ def checked(evaluators: list[Evaluator], frames: Path, precision: str) -> float:
 
 
 def once(evaluator: Evaluator, frames: Path) -> float:
-    """Seconds of one evaluation."""
+    """Return the seconds of one evaluation."""
     return evaluator.seconds(frames)[0]
 
 
 def precision_of(table: dict) -> str:
-    """Of the nets of an input."""
+    """Return the precision of the nets of an input."""
     return table["model"]["fitting_net"].get("precision", "float64")
 
 
 def findings(plan: Plan) -> Findings:
-    """A row for each case, size and number of threads."""
+    """Return a row for each case, size and number of threads."""
     rows, drawn = [], {}
     with tempfile.TemporaryDirectory() as name:
         place = Path(name)
@@ -88,7 +88,7 @@ def findings(plan: Plan) -> Findings:
 
 
 def _measured(plan: Plan, graphs: Graphs, own: Path | None, frames: dict[int, Path], threads: int, precision, place):
-    """Yield the size, the cells of the row and the ratio to draw."""
+    """Yield the number of atoms, the cells of the row and the ratio to draw."""
     with ExitStack() as stack:
 
         def start(program, graph, label) -> Evaluator:
@@ -97,7 +97,7 @@ def _measured(plan: Plan, graphs: Graphs, own: Path | None, frames: dict[int, Pa
         ours = start(plan.ours, graphs.native, "ours")
         theirs = [start(plan.peer, graphs.portable, "shared"), start(plan.peer, own, "own")] if plan.peer else []
         for natoms, stored in frames.items():
-            # The peer's own graph is evaluated for the smallest frame only: what it adds is known from there.
+            # The graph trained by DeePMD-kit is evaluated only for the smallest frame, where its extra cost is visible.
             evaluators = [ours, *theirs] if natoms == min(frames) else [ours, *theirs[:1]]
             apart = checked(evaluators[:2], stored, precision) if theirs else 0.0
             for evaluator in evaluators:
@@ -115,13 +115,13 @@ def _measured(plan: Plan, graphs: Graphs, own: Path | None, frames: dict[int, Pa
 
 def _note(plan: Plan) -> str:
     return (
-        "Each program through its own `DeepPot.eval`, in processes of their own that take turns. Ratios of medians "
-        "(quartiles of the ratios of neighboring turns); above 1, DeePMD-kit takes longer or more. The shared "
-        "parameters are one checkpoint of deepmd_tf: `dp freeze` for itself, `dp freeze --portable` for DeePMD-kit. "
-        "The difference is the largest of energy, forces and virial, each relative to its largest value, checked "
-        f"before anything was timed (limit {LARGEST_DIFFERENCE['float64']:.0e} in float64, "
-        f"{LARGEST_DIFFERENCE['float32']:.0e} in float32). At most {2 * plan.rounds} turns, fewer of large frames; "
-        "memory is the largest resident set of the process."
+        "Each program evaluates through its own `DeepPot.eval`, in a process of its own; the processes alternate. The "
+        "table shows ratios of medians (quartiles of the ratios of neighboring turns). Above 1, DeePMD-kit takes more "
+        "time or memory. The same parameters come from one checkpoint of deepmd_tf, by `dp freeze` for deepmd_tf and "
+        "`dp freeze --portable` for DeePMD-kit. The difference is the largest of energy, forces and virial, each "
+        f"relative to its largest value. It was checked before timing (limit {LARGEST_DIFFERENCE['float64']:.0e} in "
+        f"float64, {LARGEST_DIFFERENCE['float32']:.0e} in float32). There are at most {2 * plan.rounds} turns, fewer "
+        "for large frames. Memory is the maximum resident set of the process."
     )
 
 

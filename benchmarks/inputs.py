@@ -1,4 +1,4 @@
-"""Inputs that both programs take: the field's water model on a directory of systems, and its variants."""
+"""Inputs for both programs: the field's water model on a directory of systems, and its variants."""
 
 from __future__ import annotations
 
@@ -35,21 +35,21 @@ class Data:
 
     @classmethod
     def find(cls, directory: Path) -> Data:
-        """Take the systems ``data_*`` of a directory, in the order of their names."""
+        """Return the systems ``data_*`` of a directory, sorted by name."""
         systems = sorted(path.resolve() for path in directory.glob("data_*") if (path / "type.raw").exists())
         if len(systems) < 2:
             raise SystemExit(f"{directory}: expected at least two systems data_*, found {len(systems)}")
         return cls(tuple(systems[:-1]), systems[-1])
 
     def describe(self) -> str:
-        """What is in it, in words."""
+        """Return a description of the data."""
         parts = [f"{len(load(path, 'coord'))} frames of {natoms(path)} atoms" for path in self.training]
         return f"training on {', '.join(parts)}; validation on {len(load(self.validation, 'coord'))} frames"
 
     def enlarged(self, place: Path, size: int = ATOMS) -> Data:
-        """Frames repeated along their first cell vector to have `size` atoms; systems that do not fit are left out.
+        """Repeat frames along their first cell vector to `size` atoms; omit systems for which this is impossible.
 
-        These data unchanged when the validation system fits in no such way.
+        Return the data unchanged if it is impossible for the validation system.
         """
         fitting = [path for path in (*self.training, self.validation) if size % natoms(path) == 0]
         if self.validation not in fitting or len(fitting) < 2:
@@ -59,7 +59,7 @@ class Data:
 
 
 def _enlarge(system: Path, path: Path, count: int) -> Path:
-    """The system with its frames and labels repeated along the first cell vector; itself for one repetition."""
+    """Repeat frames and labels of a system along the first cell vector; return the system for one repetition."""
     if count == 1:
         return system
     coord, box, types = repeat(load(system, "coord"), load(system, "box"), load_types(system), (count, 1, 1))
@@ -69,28 +69,28 @@ def _enlarge(system: Path, path: Path, count: int) -> Path:
 
 
 def has(system: Path, name: str) -> bool:
-    """Whether a system has arrays of this name."""
+    """Return whether a system has arrays of this name."""
     return any(system.glob(f"set.*/{name}.npy"))
 
 
 def natoms(system: Path) -> int:
-    """Number of atoms of a frame."""
+    """Return the number of atoms of a frame."""
     return len(np.loadtxt(system / "type.raw", dtype=int, ndmin=1))
 
 
 def load(system: Path, name: str) -> np.ndarray:
-    """Rows of all sets of a system, float64."""
+    """Return the rows of all sets of a system, float64."""
     return np.concatenate([np.load(path) for path in sorted(system.glob(f"set.*/{name}.npy"))]).astype(np.float64)
 
 
 def load_types(system: Path, type_map: tuple[str, ...] = ("O", "H")) -> np.ndarray:
-    """Types of the atoms ``[natoms]`` as indices of `type_map`."""
+    """Return the types of the atoms ``[natoms]`` as indices of `type_map`."""
     names = (system / "type_map.raw").read_text().split()
     return np.array([type_map.index(names[k]) for k in np.loadtxt(system / "type.raw", dtype=int, ndmin=1)])
 
 
 def water_input(data: Data, changes: Mapping[str, Any], *, validate: bool = False) -> dict[str, Any]:
-    """``water.json`` on some data, with keys set by their dotted paths, or removed by None."""
+    """Return ``water.json`` for some data, with keys set by their dotted paths; None removes a key."""
     table = copy.deepcopy(json.loads((HERE / "water.json").read_text()))
     table["training"]["training_data"]["systems"] = [str(path) for path in data.training]
     if validate:

@@ -1,4 +1,4 @@
-"""A training run that is stopped and continued, so that two runs can take turns on the same processors."""
+"""Training runs that are stopped and continued, so that they can alternate on the same processors."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ _PATIENCE = 7200.0
 
 
 class PausedTraining:
-    """``dp train`` of one program, which advances from one line of its learning curve to the next and then stops.
+    """``dp train`` of one program, which advances by one line of its learning curve and then stops.
 
-    The process is stopped by a signal, so what is measured needs nothing of the program but the file that both write,
-    and starting, compiling and reading data happen before the first line.
+    The process is stopped by a signal. The measurement needs only the learning curve, which both programs write.
+    Start-up, compilation and reading of data happen before its first line.
 
     Parameters
     ----------
     program : Program
-        Whose ``dp train``.
+        Program that provides ``dp train``.
     table : dict
-        The input; a line is written every ``training.disp_freq`` steps.
+        Input; a line is written every ``training.disp_freq`` steps.
     directory : Path
-        Where it runs.
+        Working directory.
     threads : int
-        Threads, and processors that the process may use.
+        Number of threads, and of processors that the process may use.
     options : tuple of str
-        Of ``dp train``.
+        Options of ``dp train``.
 
     Attributes
     ----------
     last_step : int
-        The step of the newest line of the learning curve; -1 before the first.
+        Step of the newest line of the learning curve; -1 before the first.
     peak_memory : int
-        Largest resident memory so far (KiB).
+        Maximum resident memory so far (KiB).
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class PausedTraining:
         self.peak_memory = 0
 
     def __enter__(self) -> PausedTraining:
-        """Begin."""
+        """Return the run."""
         return self
 
     def __exit__(self, *exception) -> None:
@@ -79,7 +79,7 @@ class PausedTraining:
         self._process.wait()
 
     def advance(self) -> float:
-        """Train to the next line of the learning curve, stop; return the seconds per step."""
+        """Train to the next line of the learning curve and stop; return the seconds per step."""
         begin = time.perf_counter()
         self._signal(signal.SIGCONT)
         while len(lines := self._read()) <= self._lines:
@@ -90,14 +90,14 @@ class PausedTraining:
             time.sleep(_POLL)
         elapsed = time.perf_counter() - begin
         self._signal(signal.SIGSTOP)
-        # A program may write its first line, of step 0, together with the next.
+        # A program may write the line of step 0 together with the next one.
         steps = self._steps * (len(lines) - self._lines)
         self._lines, self.last_step = len(lines), int(float(lines[-1].split()[0]))
         self.peak_memory = self._memory()
         return elapsed / steps
 
     def _read(self) -> list[str]:
-        """The complete lines of the learning curve so far."""
+        """Return the complete lines of the learning curve so far."""
         if not self._curve.exists():
             return []
         text = self._curve.read_text()
@@ -108,6 +108,6 @@ class PausedTraining:
         os.killpg(self._process.pid, number)
 
     def _memory(self) -> int:
-        """Largest resident memory so far (KiB)."""
+        """Return the maximum resident memory so far (KiB)."""
         status = Path(f"/proc/{self._process.pid}/status").read_text().splitlines()
         return next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))

@@ -1,4 +1,4 @@
-"""LAMMPS with the pair style of either program, each in its own environment."""
+"""LAMMPS with the pair style of each program, in the environment of that program."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ run {steps}
 
 @dataclass(frozen=True)
 class Timing:
-    """What LAMMPS says of a run.
+    """Timing of a run, from the output of LAMMPS.
 
     Attributes
     ----------
     step : float
-        Seconds a step.
+        Seconds per step.
     pair : float
-        Share of them in the pair style.
+        Fraction of the time in the pair style.
     energy : float
-        Potential energy at the start (eV).
+        Initial potential energy (eV).
     """
 
     step: float
@@ -52,22 +52,22 @@ class Timing:
 
 
 class Dynamics:
-    """A simulation of some frame, started anew for every measurement.
+    """A simulation that is started again for every measurement.
 
     Parameters
     ----------
     program : Program
-        Whose pair style.
+        Program that provides the pair style.
     graph : Path
         The frozen graph.
     frame : tuple of ndarray
         coord (Å) ``[1, natoms * 3]``, cell (Å) ``[1, 9]`` and types ``[natoms]``.
     directory : Path
-        Where it runs.
+        Working directory.
     threads, ranks : int
-        Threads of each rank, and ranks; the processors are as many as both give.
+        Threads per rank and number of ranks; the run uses `threads * ranks` processors.
     steps, warm_up : int
-        Steps that are measured, and before them.
+        Number of measured steps, and of steps before them.
     """
 
     def __init__(self, program: Program, graph: Path, frame, directory: Path, threads: int, ranks: int, steps: int):
@@ -85,10 +85,10 @@ class Dynamics:
             self._environment["LAMMPS_PLUGIN_PATH"] = where.stdout.strip()
 
     def measure(self) -> Timing:
-        """Run it."""
+        """Run the simulation and return its timing."""
         command = ["lmp", "-in", "in.lammps", "-screen", "none"]
         if self._ranks > 1:
-            # Ranks stay on processors of their own only when each is told which.
+            # Ranks stay on separate processors only if each is pinned explicitly.
             command = ["mpirun", "-bind-to", "core", "-n", str(self._ranks), str(self._bin / "lmp"), *command[1:]]
         log = self._directory / "output"
         with log.open("w") as stream:

@@ -1,4 +1,4 @@
-"""What both programs learn from the same data in the same number of steps, for several seeds."""
+"""Validation errors of both programs after the same number of training steps, for several seeds."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ STEPS = 2000
 
 
 def learning_input(data: Data, seed: int, steps: int) -> dict:
-    """The water input with its learning rate decaying over `steps`, every seed set."""
+    """Return the water input with a learning rate that decays over `steps`, and all seeds set."""
     changes = {
         "training.numb_steps": steps,
         "training.save_freq": steps,
@@ -29,7 +29,7 @@ def learning_input(data: Data, seed: int, steps: int) -> dict:
 
 
 def trained(program: Program, table: dict, directory: Path, threads: int) -> Path:
-    """The graph of a run in `directory`; the stored one when it has the same input."""
+    """Train in `directory` and return the graph; reuse a stored graph of the same input."""
     graph, stored = directory / "graph.pb", directory / "input.json"
     if graph.exists() and stored.exists() and json.loads(stored.read_text()) == table:
         print(f"{program.name}: reusing {directory.name}", flush=True)
@@ -42,7 +42,7 @@ def trained(program: Program, table: dict, directory: Path, threads: int) -> Pat
 
 
 def errors(program: Program, graph: Path, data: Data, directory: Path, threads: int) -> tuple[float, float]:
-    """Root mean square errors of energy per atom (eV) and force (eV/Å) on all validation frames."""
+    """Return the RMSE of the energy per atom (eV) and of the force (eV/Å) on all validation frames."""
     types = load_types(data.validation)
     coord, cells = load(data.validation, "coord"), load(data.validation, "box")
     frames = store_frames(directory / "validation.npz", coord, cells, types)
@@ -54,7 +54,7 @@ def errors(program: Program, graph: Path, data: Data, directory: Path, threads: 
 
 
 def findings(plan: Plan) -> Findings:
-    """A row for each seed, and the mean."""
+    """Return a row for each seed, and the mean."""
     found = np.empty((len(plan.seeds), len(plan.programs), 2))
     threads = max(plan.threads)
     for i, seed in enumerate(plan.seeds):
@@ -66,8 +66,9 @@ def findings(plan: Plan) -> Findings:
     named = [*map(str, plan.seeds), "mean"]
     rows = [_row(name, values) for name, values in zip(named, [*found, found.mean(axis=0)], strict=True)]
     note = (
-        f"The input of `benchmarks/water.json` for {plan.numb_steps} steps, the learning rate decaying over them; "
-        "errors of the frozen graphs on all validation frames, each evaluated by its own program."
+        f"Both programs train with the input `benchmarks/water.json` for {plan.numb_steps} steps, over which the "
+        "learning rate decays. The errors are those of the frozen graphs on all validation frames, each evaluated by "
+        "its own program."
     )
     return Findings(note, _header(plan), rows)
 

@@ -1,4 +1,4 @@
-"""What the processor and the library can do: FMA peak and matrix products, measured beside the programs."""
+"""Reference rates of the processor: FMA peak and matrix products, measured in turn with the programs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class PeakProgram:
     Parameters
     ----------
     directory : Path
-        Where the executable is put.
+        Directory for the executable.
     """
 
     def __init__(self, directory: Path):
@@ -37,7 +37,7 @@ class PeakProgram:
             raise SystemExit(f"benchmarks/native/peak.cc does not compile with {compiler[0]}:\n{done.stderr}")
 
     def gflops(self, threads: int, precision: str) -> float:
-        """1e9 operations per second of fused multiply-adds in registers, two for each."""
+        """Return the GFLOP/s of fused multiply-adds in registers; each counts as two operations."""
         done = subprocess.run(
             [str(self._program), str(threads), precision, str(_SECONDS)],
             capture_output=True,
@@ -49,7 +49,7 @@ class PeakProgram:
 
 
 class MatrixProducts:
-    """A process that multiplies matrices with this program's TensorFlow, pinned as the programs are."""
+    """A process that multiplies matrices with TensorFlow, pinned like the programs."""
 
     def __init__(self, threads: int):
         self._process = subprocess.Popen(
@@ -63,7 +63,7 @@ class MatrixProducts:
         )
 
     def __enter__(self) -> MatrixProducts:
-        """Begin."""
+        """Return the process."""
         return self
 
     def __exit__(self, *exception) -> None:
@@ -72,7 +72,7 @@ class MatrixProducts:
         self._process.communicate()
 
     def gflops(self, shape: tuple[int, int, int], precision: str) -> float:
-        """1e9 operations per second of ``[m, k] x [k, n]``, two for each multiplication with its addition."""
+        """Return the GFLOP/s of ``[m, k] x [k, n]``; a multiplication and its addition count as two operations."""
         request = {"shape": shape, "dtype": precision, "seconds": _SECONDS}
         try:
             self._process.stdin.write(json.dumps(request) + "\n")

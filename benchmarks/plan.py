@@ -1,4 +1,4 @@
-"""What one run of the measurements was asked for; every kind of measurement takes it."""
+"""Options of one benchmark run, which every kind of measurement takes."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ from benchmarks.programs import Program
 
 @dataclass(frozen=True)
 class Plan:
-    """Options of the command line, checked.
+    """Checked options of the command line.
 
     Attributes
     ----------
     programs : tuple of Program
-        This program, then DeePMD-kit when its environment is there.
+        deepmd_tf, and DeePMD-kit if its environment exists.
     data : Data
         Systems to train on and frames to evaluate.
     cases : tuple of str
         Keys of `inputs.CASES`.
     threads : tuple of int
-        Numbers of threads, ascending; each process is pinned to as many processors.
+        Numbers of threads, ascending; each process is pinned to that many processors.
     rounds : int
-        How often the programs take turns, at most.
+        Maximum number of turns.
     steps : int
-        Training steps in a turn.
+        Training steps per turn.
     largest : int
-        Atoms of the largest frame of the kind ``scaling``.
+        Number of atoms of the largest frame of the kind ``scaling``.
     systems : int
         Number of systems of the kind ``collection``.
     seeds : tuple of int
-        Of the kind ``learning``.
+        Seeds of the kind ``learning``.
     numb_steps : int
         Training steps of the kinds ``learning`` and ``compression``.
     work : Path
-        Where the kind ``learning`` keeps its runs.
+        Directory for the runs of the kind ``learning``.
     """
 
     programs: tuple[Program, ...]
@@ -53,10 +53,10 @@ class Plan:
 
     @property
     def ours(self) -> Program:
-        """The program of this project."""
+        """Return deepmd_tf."""
         return self.programs[0]
 
     @property
     def peer(self) -> Program | None:
-        """DeePMD-kit, when it is measured too."""
+        """Return DeePMD-kit, or None if it is not measured."""
         return self.programs[1] if len(self.programs) > 1 else None

@@ -1,4 +1,4 @@
-"""The two programs that are compared: this one and DeePMD-kit, each run by its own command line."""
+"""The two programs that are compared, deepmd_tf and DeePMD-kit, each run by its own command line."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PEER_VARIABLE = "DEEPMD_PEER_PYTHON"
-# TensorFlow's distribution has one of several names.
+# The distribution of TensorFlow has one of several names.
 _VERSIONS = """
 import sys
 from importlib.metadata import packages_distributions, version
@@ -27,13 +27,13 @@ class Program:
     Attributes
     ----------
     name : str
-        As tables say it.
+        Name in tables.
     python : Path
-        The interpreter of its environment.
+        Interpreter of its environment.
     options : tuple of str
-        Options that every command of its ``dp`` gets.
+        Options for every command of its ``dp``.
     package, api : str
-        Its distribution, and the module that has `DeepPot`.
+        Name of its distribution, and of the module with `DeepPot`.
     """
 
     name: str
@@ -43,11 +43,11 @@ class Program:
     api: str
 
     def command(self, *arguments: str) -> list[str]:
-        """A command of its ``dp``."""
+        """Return a command line of its ``dp``."""
         return [str(self.python.parent / "dp"), *self.options, *arguments]
 
     def run(self, *arguments: str, directory: Path, threads: int) -> None:
-        """Run a command of its ``dp`` to its end; what it says goes to a file beside its outputs."""
+        """Run a command of its ``dp`` and wait for it; its messages are written to a file in the same directory."""
         log = directory / f"{arguments[0]}.log"
         with log.open("w") as stream:
             done = subprocess.run(
@@ -63,7 +63,7 @@ class Program:
             raise SystemExit(f"{self.name}: dp {' '.join(arguments)} ended with {done.returncode}:\n{tail(log)}")
 
     def version(self) -> str:
-        """Its name with its version and TensorFlow's."""
+        """Return its name with its version and the version of TensorFlow."""
         done = subprocess.run(
             [str(self.python), "-c", _VERSIONS, self.package], capture_output=True, text=True, check=True
         )
@@ -71,48 +71,48 @@ class Program:
 
 
 def ours() -> Program:
-    """Return this program, of the environment that runs the benchmark."""
+    """Return deepmd_tf in the environment that runs the benchmark."""
     return Program("deepmd_tf", Path(sys.executable), (), "deepmd_tf", "deepmd_tf")
 
 
 def peer(python: str | None) -> Program | None:
-    """DeePMD-kit, or None, said aloud, when its environment is absent."""
+    """Return DeePMD-kit; if its environment does not exist, print this and return None."""
     path = Path(python or os.environ.get(PEER_VARIABLE) or ROOT / ".venv-peer" / "bin" / "python").absolute()
     if not path.exists():
         print(
-            f"DeePMD-kit: SKIPPED, {path} is absent; `make bench` installs it, or set {PEER_VARIABLE}. "
-            "This program is measured alone and no results are written.\n"
+            f"DeePMD-kit: SKIPPED, {path} does not exist; run `make bench` to install it, or set {PEER_VARIABLE}. "
+            "Only deepmd_tf is measured and no results are written.\n"
         )
         return None
     return Program("DeePMD-kit", path, ("--tf",), "deepmd-kit", "deepmd.infer")
 
 
 def environment(threads: int) -> dict[str, str]:
-    """Variables of a measured process: one number of threads in every variable that either program reads."""
+    """Return the variables of a measured process, with the number of threads in all that either program reads."""
     one_pool = {"TF_NUM_INTEROP_THREADS": "1", "DP_INTER_OP_PARALLELISM_THREADS": "1"}
     names = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "DP_INTRA_OP_PARALLELISM_THREADS")
     return {**os.environ, **one_pool, **dict.fromkeys(names, str(threads)), "TF_CPP_MIN_LOG_LEVEL": "3"}
 
 
 def pin(threads: int):
-    """A function for the child process that leaves it as many processors as threads."""
+    """Return a function that pins a child process to as many processors as threads."""
     processors = sorted(os.sched_getaffinity(0))[:threads]
     return lambda: os.sched_setaffinity(0, processors)
 
 
 def write_input(directory: Path, table: dict) -> None:
-    """Write ``input.json`` into a new or existing directory."""
+    """Write ``input.json`` to a new or existing directory."""
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "input.json").write_text(json.dumps(table, indent=1))
 
 
 def tail(log: Path, lines: int = 15) -> str:
-    """The last lines of a file."""
+    """Return the last lines of a file."""
     return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
 
 
 def machine() -> str:
-    """The processor and the operating system."""
+    """Return the processor and the operating system."""
     model = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():

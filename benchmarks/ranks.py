@@ -1,4 +1,4 @@
-"""Training on one rank and two."""
+"""Training on one rank and on two."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ RUNS = {
 
 
 class Run:
-    """Trainings of some steps, one thread a rank, each a process or several from start to end.
+    """Training runs from start to end, with one thread per rank.
 
     Attributes
     ----------
     communication : list of float
-        Share of the time in communication and waiting, of each training; as it says itself.
+        Fraction of the time in communication and waiting, for each run, from its log.
     """
 
     def __init__(self, plan: Plan, name: str, directory: Path):
@@ -54,7 +54,7 @@ class Run:
         self._directory, self.communication = directory, []
 
     def measure(self) -> float:
-        """Train; return the seconds per step between lines of the learning curve, the first left out."""
+        """Train; return the seconds per step between lines of the learning curve after the first."""
         log = self._directory / "train.log"
         with log.open("w") as stream:
             done = subprocess.run(
@@ -76,7 +76,7 @@ class Run:
 
 
 def findings(plan: Plan) -> Findings:
-    """A row for two ranks that share a batch, and one for two that have one each."""
+    """Return a row for two ranks that share a batch, and one for two ranks with a batch each."""
     with tempfile.TemporaryDirectory() as place:
         runs = {name: Run(plan, name, Path(place) / str(k)) for k, name in enumerate(RUNS)}
         times = take_turns([run.measure for run in runs.values()], min(plan.rounds, _MAX_ROUNDS))
@@ -95,9 +95,10 @@ def findings(plan: Plan) -> Findings:
 
 def _note(plan: Plan) -> str:
     return (
-        f"The water model on one side, {_BATCH} frames of 192 atoms in the batch of one rank, one thread a rank and as "
-        "many processors as ranks. Trainings are started in turn; each is timed between lines of its learning curve, "
-        f"every {plan.steps} steps, after the first. Ratio of medians (quartiles of the ratios of neighboring turns). "
-        "The efficiency is that ratio over the number of ranks; the last column is what the program says at its end, "
-        "compilation and the first step included: the time of ranks in communication or waiting for the other."
+        f"The water model with one side, {_BATCH} frames of 192 atoms in the batch of a rank, one thread per rank and "
+        "one processor per rank. Training runs alternate. Each is timed between lines of its learning curve, every "
+        f"{plan.steps} steps, after the first line. The table shows ratios of medians (quartiles of the ratios of "
+        "neighboring turns). The efficiency is this ratio divided by the number of ranks. The last column is the "
+        "fraction of the time that ranks spend in communication or waiting for each other, as `dp train` reports it "
+        "at its end. It includes compilation and the first step."
     )

@@ -1,4 +1,4 @@
-"""Numbers with their spread, and the tables that show them."""
+"""Numbers with their spread, tables and reports."""
 
 from __future__ import annotations
 
@@ -21,35 +21,35 @@ class Spread(NamedTuple):
     high: float
 
     def text(self, digits: int = 2) -> str:
-        """The middle, and the quartiles in brackets."""
+        """Return the middle value, and the quartiles in brackets."""
         return f"{self.middle:.{digits}f} ({self.low:.{digits}f} - {self.high:.{digits}f})"
 
 
 def spread_of_ratio(above: Sequence[float], below: Sequence[float]) -> Spread:
-    """The ratio of medians, with the quartiles of the ratios of neighboring turns."""
+    """Return the ratio of medians, with the quartiles of the ratios of neighboring turns."""
     above, below = np.asarray(above), np.asarray(below)
     low, high = np.quantile(above / below, [0.25, 0.75])
     return Spread(float(np.median(above) / np.median(below)), float(low), float(high))
 
 
 def spread(values: Sequence[float]) -> Spread:
-    """The median and the quartiles."""
+    """Return the median and the quartiles."""
     low, middle, high = np.quantile(np.asarray(values), [0.25, 0.5, 0.75])
     return Spread(float(middle), float(low), float(high))
 
 
 def ratio(theirs: Sequence[float], ours: Sequence[float]) -> str:
-    """`spread_of_ratio` in words."""
+    """Return `spread_of_ratio` as text."""
     return spread_of_ratio(theirs, ours).text()
 
 
 def milliseconds(times: Sequence[float]) -> str:
-    """`spread` of times in seconds, in words."""
+    """Return the `spread` of times in seconds as text in milliseconds."""
     return spread(np.asarray(times) * 1e3).text(1)
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table, its columns aligned."""
+    """Return a Markdown table with aligned columns."""
     widths = [max(len(row[k]) for row in (header, *rows)) for k in range(len(header))]
     lines = [header, ["-" * width for width in widths], *rows]
     return "\n".join(
@@ -58,16 +58,16 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def publish(path: Path, title: str, facts: Sequence[str], parts: Sequence[str]) -> None:
-    """Print a report and store it.
+    """Print and store a report.
 
     Parameters
     ----------
     path : Path
         The Markdown file.
     title : str
-        Its heading.
+        Heading.
     facts : sequence of str
-        The machine, versions, what was measured: one list item each.
+        Machine, versions and data: one list item each.
     parts : sequence of str
         Paragraphs and tables.
     """
@@ -80,5 +80,5 @@ def publish(path: Path, title: str, facts: Sequence[str], parts: Sequence[str]) 
 
 
 def _without_path(argument: str) -> str:
-    """The argument with directories of this machine left out."""
+    """Return the argument without directories of this machine."""
     return "DIR" if "/" in argument else shlex.quote(argument)

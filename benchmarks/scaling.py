@@ -1,4 +1,4 @@
-"""How time and memory of an evaluation grow with the number of atoms."""
+"""Time and memory of an evaluation as a function of the number of atoms."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ REFERENCE = 1536
 TARGETS = (192, REFERENCE, 12288, 98304, 1000000)
 _BUDGET = 60.0
 _WARM_UP = 2
-# A repeated box has the energy per atom and the forces of the box; sums of many atoms differ by round-off.
+# A repeated box has the energy per atom and the forces of the box; sums over many atoms differ by rounding.
 _LARGEST_DIFFERENCE = 1e-10
 
 
 def available_memory() -> int:
-    """Bytes that a new process can have and leave the machine some."""
+    """Return the bytes that a new process may use; the rest is left to the machine."""
     lines = (line.split() for line in Path("/proc/meminfo").read_text().splitlines())
     available = next(int(words[1]) for words in lines if words[0] == "MemAvailable:")
     return available * 1024 * 9 // 10
 
 
 def sizes(natoms: int, largest: int) -> dict[int, tuple[int, int, int]]:
-    """Repetitions of a cell of `natoms` atoms by the number of atoms that they make, up to about `largest`."""
+    """Return repetitions of a cell of `natoms` atoms, by resulting number of atoms, up to about `largest`."""
     chosen = [counts_near(natoms, target) for target in TARGETS if target <= max(largest, REFERENCE)]
     return {natoms * int(np.prod(counts)): counts for counts in chosen}
 
 
 def findings(plan: Plan) -> Findings:
-    """A row for each number of atoms."""
+    """Return a row for each number of atoms."""
     threads = max(plan.threads)
     base = (
         load(plan.data.validation, "coord")[:1],
@@ -81,7 +81,7 @@ def findings(plan: Plan) -> Findings:
 
 
 def _row(plan, graph, stored, natoms: int, expected, reference, place) -> tuple[list[str], Spread | None, int]:
-    """Cells of a row, time relative to the reference, and peak memory (KiB); of a process of its own."""
+    """Measure one size in a process of its own; return its row, time over the reference and peak memory (KiB)."""
     against, fixed, fixed_natoms = reference
     limit = available_memory()
     try:
@@ -103,7 +103,7 @@ def _row(plan, graph, stored, natoms: int, expected, reference, place) -> tuple[
 
 
 def _difference(found: dict[str, np.ndarray], expected: dict[str, np.ndarray]) -> float:
-    """Of energy per image and of the forces in every image from those of one box, relative to the largest of each."""
+    """Return the difference of energy per image and forces in all images from one box, relative to the largest."""
     force = expected["force"]
     images = found["force"].reshape(-1, *force.shape[1:])
     energy = found["energy"] / len(images) - expected["energy"]
@@ -113,9 +113,9 @@ def _difference(found: dict[str, np.ndarray], expected: dict[str, np.ndarray]) -
 
 def _note(threads: int) -> str:
     return (
-        "This program alone: `DeepPot.eval` of energy, force and virial of one frame, the box of water repeated; "
-        f"{threads} thread{'s' * (threads > 1)}. Each size in a process of its own, in turn with the reference in "
-        "another: ratio of medians (quartiles of the ratios of neighboring turns). Before timing, energy per image "
-        "and the forces in all images were compared with those of one box. Memory is the largest resident set of the "
-        "process (`getrusage`), interpreter and TensorFlow included."
+        "`DeepPot.eval` of deepmd_tf, for energy, forces and virial of one frame that repeats the box of water; "
+        f"{threads} thread{'s' * (threads > 1)}. Each size has its own process, which alternates with the reference in "
+        "another. Times are ratios of medians (quartiles of the ratios of neighboring turns). Before timing, the "
+        "energy per image and the forces in all images were compared with those of one box. Memory is the maximum "
+        "resident set of the process (`getrusage`), including the interpreter and TensorFlow."
     )

@@ -1,4 +1,4 @@
-"""What a type embedding saves: nets shared by all species against nets for each species or pair of them."""
+"""Cost of separate nets for each species compared with type embedding."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FORMS = {"type embedding": {}, "nets by species": {"model.type_embedding": None}
 
 
 def findings(plan: Plan) -> Findings:
-    """A row for each number of species and form."""
+    """Return a row for each number of species and each form."""
     rows = []
     lines = {form: [Series(form), Series(form), Series(form)] for form in FORMS}
     threads = plan.threads[0]
@@ -54,9 +54,9 @@ def findings(plan: Plan) -> Findings:
 
 def _note(threads: int) -> str:
     return (
-        "Both forms in this program, native, two sides: with `model.type_embedding` one embedding net and one fitting "
-        "net; without, one embedding net for each pair of species and one fitting net for each species. The atoms are "
-        "the same, their types reassigned in random places as in the kind `species`. Time and memory of training are "
-        "relative to the type-embedding form with one species; ratios of medians (quartiles of the ratios of "
-        f"neighboring turns), all runs taking turns, {threads} thread{'s' * (threads > 1)}."
+        "Both forms are trained by deepmd_tf with two sides. With `model.type_embedding` there is one embedding net "
+        "and one fitting net. Without it, each pair of species has an embedding net and each species a fitting net. "
+        "The atoms are the same, with types reassigned at random as in `species`. Time and memory of training are "
+        "relative to type embedding with one species. Times are ratios of medians (quartiles of the ratios of "
+        f"neighboring turns); all runs alternate, with {threads} thread{'s' * (threads > 1)}."
     )

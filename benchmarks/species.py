@@ -1,4 +1,4 @@
-"""How time and number of parameters grow with the number of species."""
+"""Time and number of parameters as a function of the number of species."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from benchmarks.report import spread_of_ratio
 from benchmarks.training import paused_trainings, timed_input
 from benchmarks.turns import take_turns
 
-# Names of elements in the order of the periodic table; which species they are does not matter, but how many.
+# Elements in the order of the periodic table; only the number of species matters.
 ELEMENTS = (
     "H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se Br Kr Rb Sr Y Zr Nb "
     "Mo Tc Ru Rh Pd Ag Cd In Sn Sb Te I Xe Cs Ba La Ce Pr Nd Pm Sm Eu Gd Tb Dy Ho Er Tm Yb"
@@ -33,7 +33,7 @@ _BUDGET = 60.0
 
 
 def with_species(data: Data, ntypes: int, place: Path) -> tuple[Data, list[int]]:
-    """The same coordinates and labels with other types in random places, and the slots that their neighbors need."""
+    """Return the same coordinates and labels with random types, and a sufficient `sel`."""
     rcut = water_input(data, {})["model"]["descriptor"]["rcut"]
     written, slots = [], []
     for k, system in enumerate((*data.training, data.validation)):
@@ -45,12 +45,12 @@ def with_species(data: Data, ntypes: int, place: Path) -> tuple[Data, list[int]]
 
 
 def changes_of(ntypes: int, sel: list[int]) -> dict:
-    """What differs from the water input."""
+    """Return the differences from the water input."""
     return {"model.type_map": ELEMENTS[:ntypes], "model.descriptor.sel": sel}
 
 
 def findings(plan: Plan) -> Findings:
-    """A row for each program and number of species."""
+    """Return a row for each program and number of species."""
     with tempfile.TemporaryDirectory() as name:
         place = Path(name)
         systems = {n: with_species(plan.data, n, place / f"{n}-species") for n in (*COUNTS, MANY)}
@@ -74,7 +74,7 @@ def findings(plan: Plan) -> Findings:
 
 
 def _relative(times: dict, program: Program, ntypes: int, line: Series) -> str:
-    """Time relative to that of one species, also added to a line of the figure."""
+    """Return the time relative to one species, and add it to a line of the figure."""
     if (program.name, ntypes) not in times:
         return "-"
     spread = spread_of_ratio(times[program.name, ntypes], times[program.name, COUNTS[0]])
@@ -83,7 +83,7 @@ def _relative(times: dict, program: Program, ntypes: int, line: Series) -> str:
 
 
 def _training(plan: Plan, tables: dict[int, dict]) -> dict[tuple[str, int], np.ndarray]:
-    """Seconds per step of every program and number of species, all of them taking turns."""
+    """Return the seconds per step by program and number of species; all runs alternate."""
     runs = [(program, n) for n in COUNTS for program in plan.programs]
     with paused_trainings([(program, tables[n]) for program, n in runs], plan.threads[0]) as started:
         times = take_turns([run.advance for run in started], plan.rounds)
@@ -91,7 +91,7 @@ def _training(plan: Plan, tables: dict[int, dict]) -> dict[tuple[str, int], np.n
 
 
 def _evaluation(plan: Plan, tables: dict[int, dict], data: dict[int, Data], place: Path):
-    """Seconds per evaluation, all taking turns, and numbers of parameters, by program and number of species."""
+    """Return seconds per evaluation and numbers of parameters, by program and number of species; all alternate."""
     sizes, measured = {}, {}
     with ExitStack() as stack:
         for n in (*COUNTS, MANY):
@@ -118,7 +118,7 @@ def _evaluation(plan: Plan, tables: dict[int, dict], data: dict[int, Data], plac
 
 
 def first_frame(data: Data, ntypes: int, path: Path) -> Path:
-    """The first frame for validation, stored for an `Evaluator`."""
+    """Store the first validation frame for an `Evaluator`; return the path."""
     coord, cells = load(data.validation, "coord")[:1], load(data.validation, "box")[:1]
     return store_frames(path, coord, cells, random_types(coord.shape[1] // 3, ntypes))
 
@@ -126,10 +126,10 @@ def first_frame(data: Data, ntypes: int, path: Path) -> Path:
 def _note(plan: Plan) -> str:
     threads = plan.threads[0]
     return (
-        "The water input and frames with types reassigned in random places, as many atoms of each; `sel` holds the "
-        "most neighbors of each type in the data. Within a program times are relative to its own time with one "
-        "species: ratios of medians (quartiles of the ratios of neighboring turns), all programs and numbers of "
-        f"species taking turns, {threads} thread{'s' * (threads > 1)}. Evaluations of DeePMD-kit are of the graph that "
-        "`dp freeze --portable` wrote of the same checkpoint, and agreed with ours before they were timed. Parameters "
-        "are those in each program's frozen graph, without statistics."
+        "The water input and frames, with types reassigned at random and an equal number of atoms of each type. `sel` "
+        "is the largest number of neighbors of each type in the data. Times are relative to those of the same program "
+        "with one species: ratios of medians (quartiles of the ratios of neighboring turns). All programs and numbers "
+        f"of species alternate, with {threads} thread{'s' * (threads > 1)}. DeePMD-kit evaluates the graph that `dp "
+        "freeze --portable` wrote from the same checkpoint; its results were compared with those of deepmd_tf before "
+        "timing. Parameters are those in the frozen graph of each program, without statistics."
     )

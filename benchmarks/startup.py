@@ -1,4 +1,4 @@
-"""Time from the command to the first step of training."""
+"""Start-up time of training."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _NEVER_SAVE = 1000
 
 
 def first_step(program: Program, data: Data, options: tuple[str, ...], threads: int) -> float:
-    """Seconds from starting ``dp train`` in a new process to the line of its first step in the learning curve."""
+    """Return the seconds from the start of ``dp train`` to the line of its first step in the learning curve."""
     changes = {"training.disp_freq": 1, "training.numb_steps": _NEVER_SAVE, "training.save_freq": _NEVER_SAVE}
     table = water_input(data, {**changes, "learning_rate.decay_steps": _NEVER_SAVE // 10})
     with tempfile.TemporaryDirectory() as directory:
@@ -36,14 +36,14 @@ def first_step(program: Program, data: Data, options: tuple[str, ...], threads: 
 
 
 def findings(plan: Plan) -> Findings:
-    """A row for each command."""
+    """Return a row for each command."""
     threads, rounds = max(plan.threads), min(plan.rounds, _MAX_ROUNDS)
     rows, drawn = [], Series("DeePMD-kit / deepmd_tf")
     for command, options in COMMANDS.items():
         measurements = [partial(first_step, program, plan.data, options, threads) for program in plan.programs]
         if not rows:
             for measure in measurements:
-                measure()  # fills the system's cache of files
+                measure()  # fills the file cache
         times = take_turns(measurements, rounds)
         if plan.peer:
             faster = spread_of_ratio(times[1], times[0])
@@ -53,9 +53,10 @@ def findings(plan: Plan) -> Findings:
             rows.append([command, spread(times[0]).text(1)])
         print("start-up |", " | ".join(rows[-1]), flush=True)
     note = (
-        f"New processes in turn, {rounds} of each after a first that is not counted, pinned to {threads} "
-        f"processor{'s' * (threads > 1)}: from starting the process to the first line of a step in `lcurve.out`, "
-        "imports, data, statistics, graph and first step included. Ratio of medians (quartiles)."
+        "Time from the start of the process to the first line of a step in `lcurve.out`, including imports, data, "
+        f"statistics, graph and first step: {rounds} new processes of each program in turn, after a first one that is "
+        f"not counted, pinned to {threads} processor{'s' * (threads > 1)}. The table shows the ratio of medians "
+        "(quartiles)."
     )
     header = ["command", "time to the first step: DeePMD-kit / deepmd_tf" if plan.peer else "seconds"]
     return Findings(note, header, rows, [Panel("", "time to the first step", [drawn])] if plan.peer else [])

@@ -20,7 +20,7 @@ _WARM_UP = 2
 
 
 def timed_input(data: Data, changes: dict, rounds: int, steps: int) -> dict:
-    """The water input that writes a line of its learning curve every `steps` steps, and nothing else meanwhile."""
+    """Return the water input, writing a line of the learning curve every `steps` steps and no other output."""
     numb_steps = steps * (rounds + _WARM_UP)
     timing = {
         "training.numb_steps": numb_steps,
@@ -33,12 +33,12 @@ def timed_input(data: Data, changes: dict, rounds: int, steps: int) -> dict:
 
 @contextmanager
 def paused_trainings(runs: list[tuple[Program, dict]], threads: int):
-    """Training runs of programs on inputs, stopped after their first lines: start-up and compilation are over."""
+    """Start training runs and stop them after their first lines, when start-up and compilation are complete."""
     with ExitStack() as stack:
         place = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         started = []
         for k, (program, table) in enumerate(runs):
-            # One after another: a run that was started is soon stopped, and does not train while others start.
+            # One after another: a run is stopped soon after its start and does not train while others start.
             started.append(stack.enter_context(PausedTraining(program, table, place / str(k), threads)))
             for _ in range(_WARM_UP):
                 started[-1].advance()
@@ -46,10 +46,10 @@ def paused_trainings(runs: list[tuple[Program, dict]], threads: int):
 
 
 def measure(plan: Plan, case: str, threads: int) -> tuple[np.ndarray, list[int]]:
-    """Seconds per step ``[nprograms, rounds]``, and the peak memory of each program (KiB).
+    """Return the seconds per step ``[nprograms, rounds]`` and the peak memory of each program (KiB).
 
-    The programs train the same input at the same time, but only one runs at any moment: they take turns of
-    `plan.steps` steps each, A B A B.
+    The programs train with the same input and alternate, A B A B, with turns of `plan.steps` steps. Only one runs at
+    any time.
     """
     table = timed_input(plan.data, CASES[case], plan.rounds, plan.steps)
     with paused_trainings([(program, table) for program in plan.programs], threads) as runs:
@@ -58,7 +58,7 @@ def measure(plan: Plan, case: str, threads: int) -> tuple[np.ndarray, list[int]]
 
 
 def findings(plan: Plan) -> Findings:
-    """A row for each case and number of threads."""
+    """Return a row for each case and number of threads."""
     rows, drawn = [], {count: Series(f"{count} thread{'s' * (count > 1)}") for count in plan.threads}
     for case in plan.cases:
         for count in plan.threads:
@@ -71,8 +71,9 @@ def findings(plan: Plan) -> Findings:
                 rows.append([case, str(count), milliseconds(times[0]), f"{memory[0] / 1024:.0f}"])
             print("training step |", " | ".join(rows[-1]), flush=True)
     note = (
-        "Ratios of medians (quartiles of the ratios of neighboring turns); above 1, DeePMD-kit takes longer or more. "
-        f"{plan.rounds} turns of {plan.steps} steps of each; memory is the largest resident set of the process."
+        "The table shows ratios of medians (quartiles of the ratios of neighboring turns). Above 1, DeePMD-kit takes "
+        f"more time or memory. Each program had {plan.rounds} turns of {plan.steps} steps. Memory is the maximum "
+        "resident set of the process."
     )
     panels = [Panel("model", "time of a step: DeePMD-kit / deepmd_tf", list(drawn.values()))] if plan.peer else []
     return Findings(note, _header(plan), rows, panels)

@@ -1,4 +1,4 @@
-"""Taking turns: several measurements repeated A B C A B C, so that a drift of the machine's speed meets all alike."""
+"""Measurements in turn, A B C A B C, so that a drift of the machine's speed affects all of them equally."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ def take_turns(measurements: Sequence[Callable[[], float]], rounds: int, budget:
     Parameters
     ----------
     measurements : sequence of callable
-        Each measures once and returns its number. They are warm already.
+        Each measures once and returns a number. They must be warmed up.
     rounds : int
-        How often each gets its turn, at most.
+        Maximum number of turns of each.
     budget : float, optional
-        Seconds after which no further round begins; at least `FEWEST` rounds are made.
+        Seconds after which no further round begins; there are at least `FEWEST` rounds.
 
     Returns
     -------
     ndarray
-        ``[len(measurements), rounds made]``
+        Numbers ``[len(measurements), rounds]``.
     """
     begin, made = time.perf_counter(), []
     while len(made) < rounds:

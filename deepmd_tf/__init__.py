@@ -6,7 +6,7 @@
     freeze(result.checkpoint, "graph.pb")
     energy, force, virial = DeepPot("graph.pb").eval(coords, cells, atom_types)
 
-Importing this package does not import TensorFlow; the parts that compute with it do so on first use.
+Importing this package does not import TensorFlow. The modules that compute with TensorFlow import it on first use.
 """
 
 import importlib

@@ -1,4 +1,4 @@
-"""What all kernel benchmarks share: one core for each thread, and water of the sizes of the other measurements."""
+"""Fixtures of all kernel benchmarks: water of the sizes of the other benchmarks, and one core per thread."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ NATOMS = (ATOMS, 8 * ATOMS)
 
 @pytest.fixture(params=NATOMS, ids=lambda natoms: f"{natoms} atoms")
 def frame(request) -> Water:
-    """A box of water with its neighbors."""
+    """Return a box of water with its neighbors."""
     return water(request.param)
 
 
 @pytest.fixture(params=THREADS, ids=lambda count: f"{count} threads")
 def threads(request):
-    """Number of threads; the process may use as many processors meanwhile."""
+    """Return the number of threads, and pin the process to as many processors."""
     os.sched_setaffinity(0, _PROCESSORS[: request.param])
     yield request.param
     os.sched_setaffinity(0, _PROCESSORS)

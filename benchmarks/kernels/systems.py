@@ -1,4 +1,4 @@
-"""Water for the kernels: a box, its neighbors, and their slots."""
+"""Water for the kernel benchmarks: a box, its neighbors, and their slots."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Water:
     coord, cell, types : ndarray
         Å ``[natoms, 3]``, Å ``[3, 3]``, int32 ``[natoms]``.
     found : Neighbors
-        Within `RCUT`.
+        Neighbors within `RCUT`.
     """
 
     coord: np.ndarray
@@ -36,17 +36,17 @@ class Water:
 
     @property
     def natoms(self) -> int:
-        """Number of atoms."""
+        """Return the number of atoms."""
         return len(self.types)
 
     @property
     def nedge(self) -> int:
-        """Number of edges."""
+        """Return the number of edges."""
         return len(self.found.neighbor)
 
 
 class Slots(NamedTuple):
-    """One frame in padded form; the derivative of the energy is random. Shapes as `_kernels.force_se_a` has them."""
+    """One frame in padded form, with a random derivative of the energy; shapes as in `_kernels.force_se_a`."""
 
     net_deriv: np.ndarray
     in_deriv: np.ndarray
@@ -56,7 +56,7 @@ class Slots(NamedTuple):
 
 @cache
 def water(natoms: int) -> Water:
-    """Water of `natoms` atoms, a multiple of `ATOMS` by a cube: frames of the example side by side."""
+    """Return water of `natoms` atoms, `ATOMS` times a cube: repeated frames of the example."""
     system = EXAMPLE_DATA / "data_3"
     frame = load(system, "coord")[:1], load(system, "box")[:1], load_types(system)
     frame = repeat(*frame, (ATOMS // len(frame[2]), 1, 1))
@@ -67,7 +67,7 @@ def water(natoms: int) -> Water:
 
 @cache
 def slots(natoms: int) -> Slots:
-    """The slots of `water`, float64."""
+    """Return the slots of `water`, float64."""
     box = water(natoms)
     width = 4 * sum(SEL)
     avg, std = np.zeros((2, width)), np.ones((2, width))
@@ -78,7 +78,7 @@ def slots(natoms: int) -> Slots:
 
 @cache
 def table_of_water(natoms: int):
-    """Environment rows of `water` ``[nedge, 4]``, and the cells of a table that they lie in."""
+    """Return the environment rows of `water` ``[nedge, 4]`` and their cells in a table."""
     box = water(natoms)
     avg, radial, angular = np.zeros(2), np.full(2, 0.15), np.full(2, 0.12)
     found = box.found
@@ -88,7 +88,7 @@ def table_of_water(natoms: int):
 
 @cache
 def pairs_of_water(natoms: int):
-    """The cells of a table that pairs of neighbors of `water` lie in."""
+    """Return the cells in a table of the pairs of neighbors of `water`."""
     box = water(natoms)
     rows, _ = table_of_water(natoms)
     found = box.found

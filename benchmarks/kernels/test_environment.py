@@ -1,4 +1,4 @@
-"""Environment rows and their derivatives, of edges and in slots."""
+"""Environment rows and their derivatives, on edges and in slots."""
 
 import numpy as np
 

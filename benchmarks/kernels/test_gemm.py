@@ -1,4 +1,4 @@
-"""Products of the fitting net's first layer: forward, to the descriptor, to the weights."""
+"""Matrix products of the fitting net's first layer: forward, and gradients of descriptor and weights."""
 
 import numpy as np
 import pytest

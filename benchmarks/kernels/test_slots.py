@@ -1,4 +1,4 @@
-"""Forces and virials from the derivative of the energy by slots, and the transposes that training needs."""
+"""Forces and virials from the derivative of the energy with respect to slots, and the transposes for training."""
 
 import numpy as np
 

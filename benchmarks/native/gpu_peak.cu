@@ -1,7 +1,7 @@
-// What this GPU can do: a copy of memory, and fused multiply-adds in registers.
+// Measures the bandwidth of a copy and the rate of fused multiply-adds (FMA) in registers of this GPU.
 //
-// Usage: gpu_peak. Prints one JSON object: copy_gbps (read and written, 1e9 bytes a second), float64_gflops and
-// float32_gflops (an FMA counts two). Each is the best of several runs.
+// Usage: gpu_peak. Prints one JSON object: copy_gbps (1e9 bytes per second, read and written), float64_gflops and
+// float32_gflops (an FMA counts as two). Each is the best of several runs.
 #include <cuda_runtime.h>
 
 #include <algorithm>
@@ -19,7 +19,7 @@ void check(cudaError_t error, const char* what) {
   std::exit(1);
 }
 
-/// Seconds of the fastest of several runs.
+/// Return the seconds of the fastest of several runs.
 template <typename Work>
 double best_seconds(const Work& work) {
   cudaEvent_t begin, end;
@@ -44,7 +44,7 @@ __global__ void copy(const double2* from, double2* to, size_t n) {
   }
 }
 
-/// Independent chains in registers; `factor` and `term` come from outside so that nothing is computed at compile time.
+/// Independent chains in registers; `factor` and `term` are arguments so that nothing is computed at compile time.
 template <typename T>
 __global__ void multiply_add(T factor, T term, T* out) {
   T chain[kChains];
@@ -55,7 +55,7 @@ __global__ void multiply_add(T factor, T term, T* out) {
   }
   T sum = 0;
   for (int k = 0; k < kChains; ++k) sum += chain[k];
-  if (sum == T(-1)) *out = sum;  // never: so that the work is not left out
+  if (sum == T(-1)) *out = sum;  // never true; keeps the compiler from removing the work
 }
 
 template <typename T>

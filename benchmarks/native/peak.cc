@@ -1,7 +1,7 @@
-// What this processor can do: fused multiply-adds in registers, nothing read from memory.
+// Measures the rate of fused multiply-adds (FMA) in registers, without access to memory.
 //
-// Usage: peak THREADS float64|float32 SECONDS. Prints floating-point operations per second (an FMA counts two), all
-// threads together, in units of 1e9. Compiled for the machine it runs on (-march=native).
+// Usage: peak THREADS float64|float32 SECONDS. Prints GFLOP/s of all threads together (an FMA counts as two).
+// Compiled for the machine on which it runs (-march=native).
 #include <atomic>
 #include <chrono>
 #include <cstdio>
@@ -26,7 +26,7 @@ constexpr int kBytes = 32;
 constexpr int kBytes = 16;
 #endif
 
-// Independent chains: more than latency times throughput of any processor's FMA, and they fit into 16 registers.
+// Number of independent chains: more than latency times throughput of FMAs on any processor, and fits 16 registers.
 constexpr int kChains = 12;
 constexpr int kRepeat = 1000;
 
@@ -36,7 +36,7 @@ struct Lanes {
   static constexpr int count = kBytes / sizeof(T);
 };
 
-/// Run kRepeat FMAs in each chain; `factor` and `term` come from outside so that nothing is computed at compile time.
+/// Run kRepeat FMAs in each chain; `factor` and `term` are arguments so that nothing is computed at compile time.
 template <typename T>
 void multiply_add(typename Lanes<T>::Vector (&chains)[kChains], T factor, T term) {
   typename Lanes<T>::Vector local[kChains];
@@ -45,7 +45,7 @@ void multiply_add(typename Lanes<T>::Vector (&chains)[kChains], T factor, T term
 #pragma GCC unroll 12
     for (int k = 0; k < kChains; ++k) {
       local[k] = local[k] * factor + term;
-      // Keeps the chain in a register: neither reordered with nor merged into the next multiplication.
+      // Keeps the chain in a register; prevents reordering and merging with the next multiplication.
       asm volatile("" : DEEPMD_VECTOR_REGISTER(local[k]));
     }
   }

@@ -1,10 +1,9 @@
-"""Runs in the environment of a measured program and evaluates a graph on request.
+"""Evaluate a graph on request, in the environment of a measured program.
 
-Arguments: the module that has `DeepPot`, the graph. Each line of standard input is a JSON object: ``frames``, a .npz
-file with coord, cells and types; ``repeat``, how many evaluations to time; ``output``, a .npz file for the results, or
-null.
-Each line of standard output is ``{"seconds": [...], "peak_kib": largest resident set so far}``. Imports nothing of this
-project but the module named.
+Arguments: the module with `DeepPot`, the graph. Each line of standard input is a JSON object: ``frames``, a .npz file
+with coord, cells and types; ``repeat``, the number of evaluations to time; ``output``, a .npz file for the results, or
+null. Each line of standard output is ``{"seconds": [...], "peak_kib": maximum resident set so far}``. The script
+imports no module of this project except the given one.
 """
 
 import importlib
@@ -17,7 +16,7 @@ import time
 
 def main(module: str, graph: str) -> None:
     """Answer requests until the input ends."""
-    # Libraries print: what they print goes to standard error, the answers have the old standard output to themselves.
+    # Libraries print to standard output; this is redirected to standard error, and answers use the original one.
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
     import numpy as np

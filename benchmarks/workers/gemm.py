@@ -1,8 +1,8 @@
-"""Runs TensorFlow's matrix product on request, as fast as this process's threads go.
+"""Run TensorFlow's matrix product on request, with the threads of this process.
 
 Argument: number of threads. Each line of standard input is a JSON object: ``shape`` ``[m, k, n]``, ``dtype``,
-``seconds`` how long. Each line of standard output is ``{"gflops": ...}``, two operations per
-multiplication and addition.
+``seconds`` to run. Each line of standard output is ``{"gflops": ...}``; a multiplication and its addition count as two
+operations.
 """
 
 import json
@@ -13,7 +13,7 @@ import time
 
 def main(threads: str) -> None:
     """Answer requests until the input ends."""
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # as this program sets it
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # as deepmd_tf sets it
     import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(int(threads))
@@ -26,7 +26,7 @@ def main(threads: str) -> None:
         tf.matmul(a, b)
         begin, calls = time.perf_counter(), 0
         while (elapsed := time.perf_counter() - begin) < request["seconds"]:
-            float(tf.matmul(a, b)[0, 0])  # waits for the product
+            float(tf.matmul(a, b)[0, 0])  # wait for the product
             calls += 1
         print(json.dumps({"gflops": 2e-9 * m * k * n * calls / elapsed}), flush=True)
 

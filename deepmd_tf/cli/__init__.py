@@ -1,7 +1,7 @@
-"""The command line, `dp`.
+"""Command line interface `dp`.
 
-Each command is a module here with ``add_arguments(parser)`` and ``run(arguments)``; what it needs is imported when it
-runs, so that ``dp -h`` answers at once.
+Each command is a module of this package with ``add_arguments(parser)`` and ``run(arguments)``. The docstring of the
+module is the help text. Modules import their dependencies in ``run``, so that ``dp -h`` is fast.
 """
 
 from __future__ import annotations
@@ -21,25 +21,26 @@ from deepmd_tf.train.report import CONSOLE
 
 COMMANDS = {
     "train": "train a model",
-    "freeze": "write a checkpoint's model as a graph file (.pb)",
-    "change-bias": "fit the energies per species of a graph or a checkpoint to data",
-    "compress": "make the table of a frozen graph smaller, as accurate as asked",
-    "test": "compare a graph with labeled data",
-    "model-devi": "say how far several graphs disagree",
-    "show": "say what is in a graph",
+    "freeze": "write the model of a checkpoint to a graph file (.pb)",
+    "change-bias": "fit the energies per species of a model to data",
+    "compress": "reduce the size of the embedding table of a frozen graph",
+    "test": "compare the predictions of a graph with labeled data",
+    "model-devi": "compute the model deviation of several graphs",
+    "show": "print the properties of a frozen graph",
     "neighbor-stat": "count neighbors in data, to choose sel",
-    "plot-lcurve": "plot a learning curve",
-    "where": "print where the plugin for LAMMPS or the C++ API is",
+    "plot-lcurve": "plot learning curves",
+    "where": "print the directory of the LAMMPS plugin or of the C++ API",
     "doc-train-input": "print the reference of the input file, or its JSON schema",
 }
 
-_EXAMPLE = """from data to predictions:
-  dp train input.json                  learn; lcurve.out and model.ckpt-* appear
-  dp plot-lcurve                       look at the learning curve
+_EXAMPLE = """example commands, from data to predictions:
+  dp train input.json                  train; writes lcurve.out and model.ckpt-*
+  dp plot-lcurve                       plot the learning curve
   dp freeze -o graph.pb                write the latest model
   dp test -m graph.pb -s validation    compare it with labeled data
 
-`dp COMMAND -h` explains a command, `dp doc-train-input` the keys of the input file.
+`dp COMMAND -h` describes a command. `dp doc-train-input` describes the keys of
+the input file.
 """
 
 
@@ -69,7 +70,8 @@ def _parser() -> argparse.ArgumentParser:
             default="INFO",
             metavar="LEVEL",
             type=_log_level,
-            help="what is reported: DEBUG, INFO, WARNING or ERROR (or 3, 2, 1, 0); default INFO",
+            help="lowest level of the messages in the log: DEBUG, INFO, WARNING or ERROR, or 3, 2, 1, 0 "
+            "(default: INFO)",
         )
     return parser
 
@@ -105,11 +107,14 @@ def _fail(command: str, message: str) -> int:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run `dp`; return its exit status: 0, 2 when input, installation or machine will not do, 130 when interrupted."""
+    """Run `dp` and return the exit status.
+
+    The status is 0 on success, 2 for an error in the input, the installation or the machine, and 130 on interruption.
+    """
     parsed = _parser().parse_args(arguments)
     _configure_log(parsed.log_level)
-    # TensorFlow imports Keras, which imports matplotlib, unless told to look for another: half a second and 46 MiB for
-    # nothing. Set here and not in the package, as a program that imports it may want its Keras.
+    # Without this, TensorFlow imports Keras and Keras imports matplotlib, which takes half a second and 46 MiB. It is
+    # not set on import of the package, because other programs may use Keras.
     os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
     try:
         _module(parsed.command).run(parsed)

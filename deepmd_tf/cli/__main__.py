@@ -1,4 +1,4 @@
-"""`python -m deepmd_tf.cli`, the same as `dp`."""
+"""Run `dp` with `python -m deepmd_tf.cli`."""
 
 import sys
 

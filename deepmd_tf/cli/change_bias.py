@@ -1,10 +1,12 @@
-"""Fit the energies per species of a graph or a checkpoint to data, and leave all else as it is.
+"""Fit the energies per species of a graph or a checkpoint to data.
 
-The energy that frames of the data have beyond the model's is spread over their species by least squares. Forces and
-virials do not change.
+The differences between the energies of the data and of the model are fitted
+with one energy per species, by least squares. Nothing else changes; forces and
+virials stay the same.
 
-  dp change-bias graph.pb -s DATA -o new.pb
-  dp change-bias model.ckpt-1000 -s DATA -o model.ckpt-bias
+example commands:
+  dp change-bias graph.pb -s data -o new.pb
+  dp change-bias model.ckpt-1000 -s data -o model.ckpt-bias
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import logging
 
 from rich.table import Table
 
-from deepmd_tf.cli.xyz_option import add_xyz_keys, xyz_keys
+from deepmd_tf.cli.data_options import SYSTEMS, add_xyz_keys, frame_count, parse_xyz_keys, system_paths
 from deepmd_tf.train.report import CONSOLE
 
 log = logging.getLogger("deepmd_tf")
@@ -22,41 +24,35 @@ log = logging.getLogger("deepmd_tf")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("model", metavar="PB|CKPT", help="a frozen graph, ours or DeePMD-kit's, or a checkpoint")
+    parser.add_argument("model", metavar="PB|CKPT", help="frozen graph of this program or of DeePMD-kit, or checkpoint")
     parser.add_argument(
         "--system",
         "-s",
         required=True,
         nargs="+",
         metavar="PATH",
-        help="systems: directories, HDF5 or extended XYZ files, searched",
+        help=f"systems: {SYSTEMS}",
     )
     add_xyz_keys(parser)
     parser.add_argument(
         "--numb-frames",
         "-n",
-        type=_count,
+        type=frame_count,
         default=0,
         metavar="N",
-        help="the first N frames of each system; default all",
+        help="use the first N frames of each system (default: all)",
     )
     parser.add_argument(
         "--output",
         "-o",
         required=True,
         metavar="OUT",
-        help="the new graph, or the new checkpoint, a directory that is not there yet",
+        help="new graph, or new checkpoint; a checkpoint is a directory that must not exist yet",
     )
 
 
-def _count(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"expected a number of frames, or 0 for all, got {text!r}")
-    return int(text)
-
-
 def run(arguments: argparse.Namespace) -> None:
-    """Carry out the command."""
+    """Run the command."""
     import numpy as np
 
     from deepmd_tf.data import check_labels, load_systems
@@ -65,8 +61,8 @@ def run(arguments: argparse.Namespace) -> None:
 
     with open_model(arguments.model, arguments.output) as model:
         potential = model.potential
-        paths = arguments.system[0] if len(arguments.system) == 1 else arguments.system
-        systems = load_systems(paths, potential.get_type_map(), xyz_keys(arguments.xyz_keys))
+        xyz_keys = parse_xyz_keys(arguments.xyz_keys)
+        systems = load_systems(system_paths(arguments.system), potential.get_type_map(), xyz_keys)
         check_labels(systems, numb_fparam=potential.get_dim_fparam(), numb_aparam=potential.get_dim_aparam())
         weights = [(np.arange(s.nframes) < (arguments.numb_frames or s.nframes)).astype(float) for s in systems]
         differences, compositions = residuals(potential, systems, weights)
@@ -80,5 +76,5 @@ def run(arguments: argparse.Namespace) -> None:
         numbers = (model.bias[k], by_type[k], model.bias[k] + by_type[k])
         table.add_row(name, str(int(compositions[:, k].sum())), *(f"{number:.6f}" for number in numbers))
     CONSOLE.print(table)
-    for word, left in (("before", differences), ("after", differences - compositions @ by_type)):
-        log.info("%s: energies differ by %.4e eV/atom (RMSE)", word, np.sqrt(np.mean((left / natoms) ** 2)))
+    for time, left in (("before", differences), ("after", differences - compositions @ by_type)):
+        log.info("energy RMSE %s the change: %.4e eV/atom", time, np.sqrt(np.mean((left / natoms) ** 2)))

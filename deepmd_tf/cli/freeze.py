@@ -1,8 +1,9 @@
-"""Write the model of a checkpoint as a frozen graph (.pb) for inference in Python and ASE, or in DeePMD-kit's programs.
+"""Write the model of a checkpoint to a frozen graph (.pb) for inference.
 
-dp freeze -o graph.pb                    the latest checkpoint in the current directory
-dp freeze -c model.ckpt-best -o graph.pb
-dp freeze --portable -o portable.pb      the same model for DeePMD-kit's programs
+example commands:
+  dp freeze -o graph.pb                     freeze the latest checkpoint
+  dp freeze -c model.ckpt-best -o graph.pb
+  dp freeze --portable -o portable.pb       for DeePMD-kit's programs
 """
 
 from __future__ import annotations
@@ -20,19 +21,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-c",
         default=".",
         metavar="CKPT",
-        help="a checkpoint (model.ckpt-1000), a prefix (model.ckpt) or a directory, whose latest is taken; "
-        "default: here",
+        help="checkpoint (model.ckpt-1000), or prefix (model.ckpt) or directory whose latest checkpoint is used "
+        "(default: current directory)",
     )
-    parser.add_argument("--output", "-o", default="graph.pb", metavar="PB", help="the graph file; default graph.pb")
+    parser.add_argument("--output", "-o", default="graph.pb", metavar="PB", help="graph file (default: graph.pb)")
     parser.add_argument(
         "--portable",
         action="store_true",
-        help="write only operations that DeePMD-kit knows too: the same numbers, slower here",
+        help="use only operations that DeePMD-kit supports; the results are the same, but slower in this program",
     )
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Carry out the command."""
+    """Run the command."""
     from deepmd_tf.export.freeze import freeze
     from deepmd_tf.files import check_writable
 

@@ -1,6 +1,10 @@
-"""Count neighbors in data: the largest number of neighbors of each type, the shortest distance, and a fitting `sel`.
+"""Count neighbors in data, to choose `sel`.
 
-dp neighbor-stat -s data -r 6.0 -t O H
+Prints the largest number of neighbors of each type within the cutoff, the
+shortest distance between atoms, and a suggested `sel`.
+
+example commands:
+  dp neighbor-stat -s data -r 6.0 -t O H
 """
 
 from __future__ import annotations
@@ -12,16 +16,15 @@ import math
 from rich.console import Console
 from rich.table import Table
 
+from deepmd_tf.cli.data_options import SYSTEMS, system_paths
 from deepmd_tf.errors import InputError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument(
-        "--system", "-s", required=True, nargs="+", metavar="DIR", help="systems, or one directory searched for them"
-    )
+    parser.add_argument("--system", "-s", required=True, nargs="+", metavar="PATH", help=f"systems: {SYSTEMS}")
     parser.add_argument("--rcut", "-r", type=_length, required=True, metavar="R", help="cutoff (Å)")
-    parser.add_argument("--type-map", "-t", nargs="+", required=True, metavar="NAME", help="names of the types")
+    parser.add_argument("--type-map", "-t", nargs="+", required=True, metavar="NAME", help="names of the atom types")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
 
@@ -36,7 +39,7 @@ def _length(text: str) -> float:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Carry out the command."""
+    """Run the command."""
     from deepmd_tf.data import load_systems
     from deepmd_tf.statistics import survey
     from deepmd_tf.train.sel import suggested_sel
@@ -44,8 +47,7 @@ def run(arguments: argparse.Namespace) -> None:
     names = arguments.type_map
     if not all(names) or len(set(names)) < len(names):
         raise InputError(f"--type-map: expected different names of types, got {names}")
-    paths = arguments.system[0] if len(arguments.system) == 1 else arguments.system
-    systems = load_systems(paths, arguments.type_map)
+    systems = load_systems(system_paths(arguments.system), arguments.type_map)
     seen = survey(systems, len(arguments.type_map), arguments.rcut, 0.0).neighbors
     suggested = suggested_sel(seen)
     if arguments.json:

@@ -1,7 +1,8 @@
-"""Plot learning curves: errors of energy, force and virial over training steps.
+"""Plot learning curves: errors of energy, force and virial against the step.
 
-dp plot-lcurve                              lcurve.out to lcurve.png
-dp plot-lcurve a/lcurve.out b/lcurve.out -o compare.png
+example commands:
+  dp plot-lcurve                            plot lcurve.out to lcurve.png
+  dp plot-lcurve a/lcurve.out b/lcurve.out -o compare.png
 """
 
 from __future__ import annotations
@@ -12,15 +13,15 @@ import argparse
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument(
-        "files", nargs="*", default=["lcurve.out"], metavar="FILE", help="learning curves; default lcurve.out"
+        "files", nargs="*", default=["lcurve.out"], metavar="FILE", help="learning curves (default: lcurve.out)"
     )
     parser.add_argument(
-        "--output", "-o", default="lcurve.png", metavar="FILE", help="the plot (png, pdf, svg); default lcurve.png"
+        "--output", "-o", default="lcurve.png", metavar="FILE", help="plot, as png, pdf or svg (default: lcurve.png)"
     )
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Carry out the command."""
+    """Run the command."""
     from deepmd_tf.files import check_writable
     from deepmd_tf.infer.plots import lcurve_plot, save_figure
     from deepmd_tf.train.lcurve import read_lcurve

@@ -1,6 +1,7 @@
-"""Say what is in a frozen graph: species, cutoff, networks, provenance.
+"""Print the properties of a frozen graph: species, cutoff, networks, provenance.
 
-dp show graph.pb
+example commands:
+  dp show graph.pb
 """
 
 from __future__ import annotations
@@ -14,13 +15,15 @@ from rich.table import Table
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("model", metavar="PB", help="the frozen graph")
+    parser.add_argument("model", metavar="PB", help="frozen graph")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    parser.add_argument("--input", action="store_true", help="print the training input stored in the graph, as JSON")
+    parser.add_argument(
+        "--input", action="store_true", help="print only the training input stored in the graph, as JSON"
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Carry out the command."""
+    """Run the command."""
     from deepmd_tf.export.summary import graph_summary, stored_input
 
     if arguments.input:

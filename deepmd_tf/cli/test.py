@@ -1,7 +1,11 @@
-"""Compare a frozen graph with labeled data: mean absolute and root-mean-square errors per system and over all.
+"""Compare the predictions of a frozen graph with labeled data.
 
-dp test -m graph.pb -s data/validation
-dp test -m graph.pb -s data -n 100 --plot parity.png --json
+Prints the mean absolute and root-mean-square errors of each system and of all
+systems together.
+
+example commands:
+  dp test -m graph.pb -s data/validation
+  dp test -m graph.pb -s data -n 100 --plot parity.png --json
 """
 
 from __future__ import annotations
@@ -14,40 +18,41 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from deepmd_tf.cli.xyz_option import add_xyz_keys, xyz_keys
+from deepmd_tf.cli.data_options import SYSTEMS, add_xyz_keys, frame_count, parse_xyz_keys, system_paths
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("--model", "-m", default="graph.pb", metavar="PB", help="the frozen graph; default graph.pb")
+    parser.add_argument("--model", "-m", default="graph.pb", metavar="PB", help="frozen graph (default: graph.pb)")
     parser.add_argument(
         "--system",
         "-s",
         required=True,
         nargs="+",
         metavar="PATH",
-        help="systems: directories, HDF5 or extended XYZ files, searched",
+        help=f"systems: {SYSTEMS}",
     )
     add_xyz_keys(parser)
-    parser.add_argument("--numb-test", "-n", type=_count, default=0, metavar="N", help="frames per system; default all")
+    parser.add_argument(
+        "--numb-test",
+        "-n",
+        type=frame_count,
+        default=0,
+        metavar="N",
+        help="use the first N frames of each system (default: all)",
+    )
     parser.add_argument(
         "--detail-file", "-d", metavar="PREFIX", help="write labels and predictions to PREFIX.e.out, PREFIX.f.out, ..."
     )
-    parser.add_argument("--plot", metavar="PNG", help="draw predictions against labels")
+    parser.add_argument("--plot", metavar="FILE", help="plot predictions against labels, as png, pdf or svg")
     parser.add_argument("--json", action="store_true", help="print the errors as JSON instead of tables")
 
 
-def _count(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"expected a number of frames, or 0 for all, got {text!r}")
-    return int(text)
-
-
 def run(arguments: argparse.Namespace) -> None:
-    """Carry out the command."""
+    """Run the command."""
     from deepmd_tf.data import check_labels, load_systems
     from deepmd_tf.files import check_writable
-    from deepmd_tf.infer.comparison import compare, pooled
+    from deepmd_tf.infer.comparison import compare, pool_errors
     from deepmd_tf.infer.deep_pot import DeepPot
 
     if arguments.detail_file:
@@ -55,8 +60,8 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.plot:
         check_writable(arguments.plot, "--plot")
     potential = DeepPot(arguments.model)
-    paths = arguments.system[0] if len(arguments.system) == 1 else arguments.system
-    systems = load_systems(paths, potential.get_type_map(), xyz_keys(arguments.xyz_keys))
+    xyz_keys = parse_xyz_keys(arguments.xyz_keys)
+    systems = load_systems(system_paths(arguments.system), potential.get_type_map(), xyz_keys)
     check_labels(systems, numb_fparam=potential.get_dim_fparam(), numb_aparam=potential.get_dim_aparam())
     comparisons = compare(potential, systems, arguments.numb_test or None)
     if arguments.detail_file:
@@ -68,14 +73,14 @@ def run(arguments: argparse.Namespace) -> None:
     named = {comparison.path: comparison for comparison in comparisons}
     if arguments.json:
         result = {"systems": {path: _numbers(c.errors(), c.nframes) for path, c in named.items()}}
-        result["total"] = _numbers(pooled(comparisons), sum(c.nframes for c in comparisons))
+        result["total"] = _numbers(pool_errors(comparisons), sum(c.nframes for c in comparisons))
         print(json.dumps(result, indent=2))
         return
     console = Console()
     for path, comparison in named.items():
         console.print(_table(f"{path}: {comparison.nframes} frames of {comparison.sizes}", comparison.errors()))
     if len(comparisons) > 1:
-        console.print(_table(f"all {len(comparisons)} systems, weighted by their size", pooled(comparisons)))
+        console.print(_table(f"all {len(comparisons)} systems, weighted by their size", pool_errors(comparisons)))
     if arguments.plot:
         console.print(f"parity plot: {arguments.plot}", soft_wrap=True)
 
@@ -98,7 +103,7 @@ def _table(title: str, errors: dict) -> Table:
 
 
 def _write_details(prefix: str, comparisons: list) -> None:
-    """One file per quantity; columns are the labels, then the predictions."""
+    """Write one file per quantity, with the labels in the first columns and the predictions in the last."""
     import numpy as np
 
     from deepmd_tf.files import atomic_write

@@ -1,4 +1,4 @@
-"""Using frozen graphs: `DeepPot`, ASE, and tests against labeled data."""
+"""Inference with frozen graphs: `DeepPot`, the ASE calculator, model deviation and comparison with labeled data."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,7 @@ __all__ = ["DeepPot", "calc_model_devi"]
 
 
 def __getattr__(name: str) -> Any:
-    """Import `DeepPot`, and TensorFlow with it, on first use: the plots do without."""
+    """Import `DeepPot` and TensorFlow on first use; the plots do not need them."""
     if name == "DeepPot":
         from deepmd_tf.infer.deep_pot import DeepPot
 

@@ -1,4 +1,4 @@
-"""The ASE calculator."""
+"""ASE calculator for Deep Potential models."""
 
 from __future__ import annotations
 
@@ -15,38 +15,38 @@ from ase.stress import full_3x3_to_voigt_6_stress
 
 from deepmd_tf.errors import InputError
 from deepmd_tf.infer.deep_pot import DeepPot
-from deepmd_tf.infer.same_atoms import SameAtoms
+from deepmd_tf.infer.trajectory import TrajectoryEvaluator
 
-# From the nine components of a tensor to Voigt's six, of its symmetric part.
+# Matrix [9, 6] that maps a tensor to the Voigt components of its symmetric part.
 _VOIGT = full_3x3_to_voigt_6_stress(np.eye(9).reshape(9, 3, 3))
 
 
 class DP(Calculator):
-    """A Deep Potential as an ASE calculator.
+    """ASE calculator for a Deep Potential.
 
-    Energy and free energy (eV), forces (eV/Å), stress (eV/Å^3, Voigt order, ASE's sign: positive under tension), and of
-    each atom its energy and its part of the stress. Boundary conditions are taken per axis from ``atoms.pbc``.
+    Computes energy and free energy (eV), forces (eV/Å), stress (eV/Å^3, Voigt order, ASE's sign: positive under
+    tension), atomic energies and atomic stresses. Boundary conditions are read per axis from ``atoms.pbc``.
 
     Parameters
     ----------
     model : str or Path or DeepPot
-        The frozen graph.
+        Frozen graph.
     label : str
         ASE's label.
     type_dict : mapping of str to int, optional
-        Type index of each element symbol; by default the model's own type map.
+        Type index of each element symbol. Default: the type map of the model.
     fparam, aparam : array_like, optional
         Frame parameters ``[width]`` and atomic parameters ``[natoms, width]`` or ``[width]``, for models that take
-        them. ``atoms.info["fparam"]``, and ``atoms.arrays["aparam"]`` or ``atoms.info["aparam"]``, come before.
+        them. ``atoms.info["fparam"]``, and ``atoms.arrays["aparam"]`` or ``atoms.info["aparam"]``, take precedence.
 
     Raises
     ------
     InputError
-        While calculating, when an element is not in the type map; the message names it.
+        During a calculation, if an element is not in the type map; the message names the element.
 
     Notes
     -----
-    A copy shares the graph; a pickled calculator reads the graph's file again where it is loaded.
+    A copy shares the graph. Unpickling a calculator reads the graph file again.
 
     Examples
     --------
@@ -74,11 +74,14 @@ class DP(Calculator):
         widths = {"fparam": self.dp.get_dim_fparam(), "aparam": self.dp.get_dim_aparam()}
         self._taken = [name for name, width in widths.items() if width]
         self._last: Atoms | None = None
-        self._evaluation: SameAtoms | None = None
+        self._evaluator: TrajectoryEvaluator | None = None
         self._cell, self._volume = b"", None
 
     def check_state(self, atoms: Atoms, tol: float = 0.0) -> list[str]:
-        """What of `atoms` that matters here differs from the atoms of the results; exactly, whatever `tol` is."""
+        """Return the names of the properties of `atoms` that differ from the last calculation.
+
+        Only properties that affect the results are compared. The comparison is exact, whatever `tol` is.
+        """
         known = self.atoms
         if known is None or len(known) != len(atoms):
             return list(all_changes)
@@ -88,9 +91,13 @@ class DP(Calculator):
             "cell": (known.cell.array, atoms.cell.array),
             "pbc": (known.pbc, atoms.pbc),
         }
-        # Bytes are compared fast even where everything is new to the processor, as it is after an evaluation.
+        # Comparing bytes is fast even with cold processor caches, as after an evaluation.
         changes = [name for name, (old, new) in arrays.items() if old.tobytes() != new.tobytes()]
-        return changes + [name for name in self._taken if not np.array_equal(_given(known, name), _given(atoms, name))]
+        return changes + [
+            name
+            for name in self._taken
+            if not np.array_equal(_atoms_parameter(known, name), _atoms_parameter(atoms, name))
+        ]
 
     def calculate(self, atoms=None, properties=("energy", "forces"), system_changes=all_changes):
         """Fill ``self.results`` for `atoms`."""
@@ -103,7 +110,7 @@ class DP(Calculator):
                 self.atoms.cell[:] = atoms.cell.array
         atoms, cell = self.atoms, self.atoms.cell.array
         atomic = "energies" in properties or "stresses" in properties
-        results = self._evaluation.eval(atoms.positions, cell, atomic)
+        results = self._evaluator.eval(atoms.positions, cell, atomic)
         if self._cell != cell.tobytes():
             self._cell, self._volume = cell.tobytes(), atoms.get_volume() if atoms.cell.rank == 3 else None
         energy = results[0].item()
@@ -116,20 +123,20 @@ class DP(Calculator):
                 self.results["stresses"] = results[4] @ _VOIGT / -self._volume
 
     def _prepare(self, atoms: Atoms | None, properties, system_changes) -> None:
-        """Make ``self.atoms`` a copy of `atoms`, and check what will not change while they move."""
+        """Copy `atoms` to ``self.atoms``, and check the inputs that do not change while the atoms move."""
         self._last = None
         super().calculate(atoms, properties, system_changes)
-        # ASE copies arrays, and of `info` only the references.
+        # ASE copies arrays, but only the references in `info`.
         self.atoms.info |= {
             name: copy.deepcopy(self.atoms.info[name]) for name in self._taken if name in self.atoms.info
         }
         parameters = {name: self._parameter(self.atoms, name) for name in ("fparam", "aparam")}
         pbc = tuple(self.atoms.pbc.tolist())
-        self._evaluation = SameAtoms(self.dp, self._types_of(self.atoms), pbc, **parameters)
+        self._evaluator = TrajectoryEvaluator(self.dp, self._types_of(self.atoms), pbc, **parameters)
         self._last = self.atoms
 
     def _types_of(self, atoms: Atoms) -> np.ndarray:
-        """Types in the model ``[natoms]``."""
+        """Return the type index of each atom in the model ``[natoms]``."""
         types = self._types[atoms.numbers]
         if types.min(initial=0) < 0:
             unknown = sorted({chemical_symbols[number] for number in atoms.numbers[types < 0]})
@@ -140,11 +147,11 @@ class DP(Calculator):
         return types
 
     def _parameter(self, atoms: Atoms, name: str):
-        """The frame or atomic parameters of `atoms`, their own or the calculator's."""
-        own = _given(atoms, name) if name in self._taken else None
+        """Return the frame or atomic parameters stored in `atoms`, or else those of the calculator."""
+        own = _atoms_parameter(atoms, name) if name in self._taken else None
         return self.parameters[name] if own is None else own
 
 
-def _given(atoms: Atoms, name: str):
-    """Parameters that atoms carry, or None."""
+def _atoms_parameter(atoms: Atoms, name: str):
+    """Return the frame or atomic parameters stored in `atoms`, or None."""
     return atoms.arrays.get(name, atoms.info.get(name)) if name == "aparam" else atoms.info.get(name)

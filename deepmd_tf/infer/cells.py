@@ -1,4 +1,4 @@
-"""Boundary conditions per axis, for graphs that know only periodic and open."""
+"""Boundary conditions per axis, for graphs that support only fully periodic or fully open frames."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ import numpy as np
 
 
 def isolating_cell(coord: np.ndarray, cell: np.ndarray, pbc: tuple[bool, bool, bool], rcut: float) -> np.ndarray:
-    """Replace the vectors of open axes so that no atom sees an image across them.
+    """Replace the cell vectors of open axes such that no atom interacts with an image across them.
 
-    The new vectors are perpendicular to the periodic ones and to each other, and longer than the atoms' extent plus
-    the cutoff; energies, forces and virials are then exactly those of the partly periodic system.
+    The new vectors are perpendicular to the periodic ones and to each other, and longer than the extent of the atoms
+    plus the cutoff. Energies, forces and virials are then exactly those of the partly periodic system.
 
     Parameters
     ----------
     coord : ndarray
         Å ``[natoms, 3]``.
     cell : ndarray
-        Cell vectors in rows (Å) ``[3, 3]``; rows of open axes are not read.
+        Cell vectors in rows (Å) ``[3, 3]``; rows of open axes are ignored.
     pbc : tuple of bool
-        Which axes are periodic, at least one; their vectors are not zero and not parallel.
+        True for each periodic axis. At least one axis is periodic, and the periodic vectors are linearly independent.
     rcut : float
         Cutoff (Å).
 
     Returns
     -------
     ndarray
-        ``[3, 3]``.
+        Cell vectors in rows (Å) ``[3, 3]``.
     """
     periodic = np.array(pbc, bool)
     kept = cell[periodic]

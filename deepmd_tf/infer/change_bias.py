@@ -1,4 +1,4 @@
-"""A graph or a checkpoint whose energies per species are to be changed."""
+"""Change the energies per species of a graph or a checkpoint."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ from deepmd_tf.files import atomic_write, check_writable, make_directory
 from deepmd_tf.infer.deep_pot import DeepPot
 
 _AGREEMENT = 1e-8
-"""How exactly the energies of a changed graph must have the shift, relative to the largest number in it."""
+"""Tolerance of the energy shift of a changed graph, relative to the energy."""
 
 _ROUNDINGS = 8
-"""Units in the last place that they may be off where the graph keeps its energies per species in float32."""
+"""Tolerance in units in the last place, for graphs that store the energies per species in float32."""
 
 
 @dataclass(frozen=True)
 class ChangeableModel:
-    """A model, and how to write it with other energies.
+    """Model, and a function that writes it with shifted energies per species.
 
     Attributes
     ----------
     potential : DeepPot
         The model.
     bias : ndarray
-        Its energies per species (eV) ``[ntypes]``.
+        Energies per species (eV) ``[ntypes]``.
     rcond : float or None
-        How small singular values of compositions count as zero, of its input.
+        Relative cutoff for small singular values of the compositions, from the training input.
     kept : tuple of int
-        Types whose energies its input gives (``atom_ener``).
+        Types with energies assigned in the training input (``atom_ener``).
     write : callable
-        Called with the shift (eV) ``[ntypes]``.
+        Writes the model; its argument is the shift (eV) ``[ntypes]``.
     """
 
     potential: DeepPot
@@ -54,7 +54,7 @@ class ChangeableModel:
 
 @contextlib.contextmanager
 def potential_of(config: Config, values: Mapping[str, np.ndarray]) -> Iterator[DeepPot]:
-    """The potential of a model in training."""
+    """Yield a potential with the parameters `values` of a model in training."""
     with tempfile.TemporaryDirectory() as place:
         path = Path(place) / "graph.pb"
         path.write_bytes(native_graph(config, values, np.inf).SerializeToString())
@@ -70,12 +70,12 @@ def open_model(path: str, output: str) -> Iterator[ChangeableModel]:
     path : str
         The model.
     output : str
-        Where the changed one goes: a graph may take the place of a file, a checkpoint of nothing.
+        Path of the changed model. A graph may replace a file; a checkpoint needs a new directory.
 
     Raises
     ------
     InputError
-        When the model is neither, or damaged, or the other cannot be written.
+        If the model is neither a graph nor a checkpoint, if it is damaged, or if `output` cannot be written.
     """
     if Path(path).is_file():
         make_directory(Path(output).absolute().parent, "--output")
@@ -92,7 +92,7 @@ def open_model(path: str, output: str) -> Iterator[ChangeableModel]:
 
     with potential_of(config, values) as potential:
         fitting = config.model.fitting_net
-        yield ChangeableModel(potential, values[BIAS], fitting.rcond, _given(fitting.atom_ener), write)
+        yield ChangeableModel(potential, values[BIAS], fitting.rcond, _assigned_types(fitting.atom_ener), write)
 
 
 def _open_graph(path: str, output: str) -> ChangeableModel:
@@ -107,22 +107,25 @@ def _open_graph(path: str, output: str) -> ChangeableModel:
         with tempfile.TemporaryDirectory() as place:
             file = Path(place) / "graph.pb"
             file.write_bytes(changed.SerializeToString(deterministic=True))
-            kept = values[BIAS].dtype
-            exactness = max(_AGREEMENT, _ROUNDINGS * np.finfo(kept).eps if kept.kind == "f" else 0.0)
-            _check(potential, DeepPot(file), shift, path, exactness)
+            dtype = values[BIAS].dtype
+            tolerance = max(_AGREEMENT, _ROUNDINGS * np.finfo(dtype).eps if dtype.kind == "f" else 0.0)
+            _check_shift(potential, DeepPot(file), shift, path, tolerance)
         atomic_write(output, changed.SerializeToString(deterministic=True))
 
     if BIAS in values:
         bias = np.asarray(values[BIAS], float).reshape(-1)
-    return ChangeableModel(potential, bias, rcond, _given(assigned), write)
+    return ChangeableModel(potential, bias, rcond, _assigned_types(assigned), write)
 
 
-def _given(energies) -> tuple[int, ...]:
+def _assigned_types(energies) -> tuple[int, ...]:
     return tuple(k for k, energy in enumerate(energies) if energy is not None)
 
 
-def _check(before: DeepPot, after: DeepPot, shift: np.ndarray, path: str, exactness: float) -> None:
-    """Raise `InputError` when a graph of another program does not take its energies where its constant says."""
+def _check_shift(before: DeepPot, after: DeepPot, shift: np.ndarray, path: str, tolerance: float) -> None:
+    """Raise `InputError` unless the energy of each isolated atom has shifted as requested.
+
+    A graph of another program may contain the constant without adding it to its energies.
+    """
     for k in range(len(shift)):
         atom = (np.zeros((1, 3)), None, [k])
         extra = {
@@ -131,5 +134,5 @@ def _check(before: DeepPot, after: DeepPot, shift: np.ndarray, path: str, exactn
             if width
         }
         old, new = (potential.eval(*atom, **extra)[0].item() for potential in (before, after))
-        if abs(new - old - shift[k]) > exactness * max(abs(old), abs(new), 1.0):
+        if abs(new - old - shift[k]) > tolerance * max(abs(old), abs(new), 1.0):
             raise InputError(f"{path}: the graph does not add {BIAS} to its energies, so they cannot be changed")

@@ -1,4 +1,4 @@
-"""A graph's predictions against labeled data: the numbers behind `dp test`."""
+"""Compare the predictions of a graph with labeled data, for `dp test`."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
 
 
 class Quantity(NamedTuple):
-    """What is compared.
+    """Quantity that is compared with data.
 
     Attributes
     ----------
     title : str
-        For tables.
+        Name in tables and plots.
     unit : str
-        Its unit.
+        Unit of the quantity.
     label : str
-        The label it comes from.
+        Name of the label: ``"energy"``, ``"force"`` or ``"virial"``.
     per_atom : bool
-        Whether it is divided by the number of atoms.
+        Divide the label by the number of atoms.
     """
 
     title: str
@@ -47,24 +47,24 @@ QUANTITIES = {
 
 
 WIDTHS = {"energy": 1, "force": 3, "virial": 9}
-"""Numbers in a row of each label; a row belongs to an atom for the force, otherwise to a frame."""
+"""Number of columns of each label. A row is an atom for the force, and a frame for energy and virial."""
 
 
 @dataclass(frozen=True)
 class Error:
-    """Errors over a number of components; addition pools them."""
+    """Sums of absolute and squared errors over a number of components; addition pools two of them."""
 
     count: int = 0
     absolute: float = 0.0
     square: float = 0.0
 
     @classmethod
-    def of(cls, difference: np.ndarray) -> Error:
-        """Sum up differences."""
+    def from_differences(cls, difference: np.ndarray) -> Error:
+        """Sum the absolute values and the squares of differences."""
         return cls(difference.size, float(np.abs(difference).sum()), float((difference**2).sum()))
 
     def __add__(self, other: Error) -> Error:
-        """Pool."""
+        """Pool two errors."""
         return Error(self.count + other.count, self.absolute + other.absolute, self.square + other.square)
 
     @property
@@ -80,16 +80,16 @@ class Error:
 
 @dataclass(frozen=True)
 class Comparison:
-    """One system's labels and predictions.
+    """Labels and predictions of a system.
 
     Attributes
     ----------
     path : str
-        The system.
+        Path of the system.
     natoms : ndarray
-        Number of atoms of each frame that was compared ``[nframes]``.
+        Number of atoms of each frame ``[nframes]``.
     data, predicted : dict of ndarray
-        By label: energy ``[nframes, 1]``, force ``[atoms of all frames, 3]``, virial ``[nframes, 9]``.
+        Labels and predictions: energy ``[nframes, 1]``, force ``[total number of atoms, 3]``, virial ``[nframes, 9]``.
     """
 
     path: str
@@ -99,25 +99,25 @@ class Comparison:
 
     @property
     def nframes(self) -> int:
-        """Number of frames that were compared."""
+        """Number of frames compared."""
         return len(self.natoms)
 
     @property
     def sizes(self) -> str:
-        """Say how many atoms frames have."""
+        """Range of the number of atoms per frame, as text."""
         low, high = self.natoms.min(), self.natoms.max()
         return f"{low} atoms" if low == high else f"{low} to {high} atoms"
 
     def pair(self, name: str) -> tuple[np.ndarray, np.ndarray]:
-        """Labels and predictions of the quantity `name`."""
+        """Return the labels and predictions of the quantity `name`."""
         quantity = QUANTITIES[name]
         scale = 1.0 / self.natoms[:, None] if quantity.per_atom else 1.0
         return self.data[quantity.label] * scale, self.predicted[quantity.label] * scale
 
     def errors(self) -> dict[str, Error]:
-        """Errors of the quantities that have labels."""
+        """Return the errors of the quantities that have labels."""
         names = [name for name, quantity in QUANTITIES.items() if quantity.label in self.data]
-        return {name: Error.of(np.subtract(*self.pair(name))) for name in names}
+        return {name: Error.from_differences(np.subtract(*self.pair(name))) for name in names}
 
 
 def compare(
@@ -125,7 +125,7 @@ def compare(
     systems: Sequence[System],
     nframes: int | None = None,
 ) -> list[Comparison]:
-    """Evaluate frames of every system.
+    """Compare a potential with the labels of systems.
 
     Parameters
     ----------
@@ -134,12 +134,12 @@ def compare(
     systems : sequence of System
         The data, with types in the order of the potential's type map.
     nframes : int, optional
-        At most so many frames of each system, the first ones; all by default.
+        Number of frames of each system, from the first. Default: all.
 
     Raises
     ------
     InputError
-        When a system has no label to compare with.
+        If a system has no label to compare with.
     """
     comparisons = []
     for system in systems:
@@ -152,7 +152,7 @@ def compare(
 
 
 def _compare(potential: DeepPot, system: System, labels: Sequence[str], nframes: int) -> Comparison:
-    """Evaluate the first frames of a system, some at a time, those of one size together; padding atoms are left out."""
+    """Compare a potential with the first `nframes` frames of a system, without padding atoms."""
     data: dict[str, list[np.ndarray]] = {label: [] for label in labels}
     predicted: dict[str, list[np.ndarray]] = {label: [] for label in labels}
     frames, sizes = [], []
@@ -168,28 +168,28 @@ def _compare(potential: DeepPot, system: System, labels: Sequence[str], nframes:
     natoms = np.concatenate(sizes)
     atoms = _atoms_in_order(natoms, order)
 
-    def joined(arrays: dict[str, list[np.ndarray]]) -> dict[str, np.ndarray]:
-        """All parts, in the order of the frames."""
+    def join(arrays: dict[str, list[np.ndarray]]) -> dict[str, np.ndarray]:
+        """Concatenate the parts in the order of the frames."""
         whole = {label: np.concatenate(rows) for label, rows in arrays.items()}
         return {label: rows[atoms if label == "force" else order] for label, rows in whole.items()}
 
-    return Comparison(system.path, natoms[order], joined(data), joined(predicted))
+    return Comparison(system.path, natoms[order], join(data), join(predicted))
 
 
 def evaluate(
     potential: DeepPot, system: System, indices: np.ndarray, labels: Sequence[str]
 ) -> Iterator[tuple[np.ndarray, Batch, tuple[np.ndarray, ...]]]:
-    """Evaluate frames of a system, some at a time, those of one size together.
+    """Evaluate frames of a system in parts of limited size; the frames of a part have one number of atoms.
 
     Yields
     ------
     tuple
-        Which frames, these with some of their labels, and their energy, force and virial.
+        Indices of the frames of a part, the frames with `labels`, and the predicted energy, force and virial.
 
     Raises
     ------
     InputError
-        Naming the first frame that cannot be evaluated.
+        If a frame cannot be evaluated; the message names the first such frame.
     """
     parameters = {"fparam": potential.get_dim_fparam(), "aparam": potential.get_dim_aparam()}
     taken = [name for name, width in parameters.items() if width]
@@ -205,13 +205,13 @@ def evaluate(
 
 
 def _atoms_in_order(natoms: np.ndarray, order: np.ndarray) -> np.ndarray:
-    """Rows of the atoms of frames of sizes `natoms` that stand one after another, when the frames come in `order`."""
+    """Return the rows of the atoms of concatenated frames of sizes `natoms`, with the frames in `order`."""
     starts = np.cumsum(natoms) - natoms
     return np.concatenate([np.arange(starts[frame], starts[frame] + natoms[frame]) for frame in order])
 
 
-def pooled(comparisons: Sequence[Comparison]) -> dict[str, Error]:
-    """Errors over all systems, each weighted by its number of frames or components."""
+def pool_errors(comparisons: Sequence[Comparison]) -> dict[str, Error]:
+    """Return the errors over all systems, weighted by their numbers of components."""
     total: dict[str, Error] = {}
     for comparison in comparisons:
         for name, error in comparison.errors().items():

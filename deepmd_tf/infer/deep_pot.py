@@ -1,4 +1,4 @@
-"""`DeepPot`: energies, forces and virials from a frozen graph."""
+"""Energies, forces and virials of a frozen graph."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from deepmd_tf.errors import InputError
 from deepmd_tf.export.facts import graph_facts
-from deepmd_tf.infer.batches import Batch, as_given, by_composition
+from deepmd_tf.infer.frame_groups import FrameGroup, group_by_composition, group_consecutive
 from deepmd_tf.infer.inputs import Inputs, check_inputs
 from deepmd_tf.infer.runner import GraphRunner
 
@@ -20,24 +20,24 @@ _BATCH_VARIABLE = "DP_INFER_BATCH_SIZE"
 
 
 class DeepPot:
-    """A potential in a frozen graph, written by this package or by DeePMD-kit.
+    """Potential in a frozen graph, written by this package or by DeePMD-kit.
 
     Parameters
     ----------
     model_file : str or Path
-        The ``.pb`` file.
+        Path of the ``.pb`` file.
     batch_atoms : int, optional
-        Frames are evaluated together up to this many atoms, which bounds memory; by default the environment variable
-        ``DP_INFER_BATCH_SIZE``, else 1024.
+        Largest number of atoms that are evaluated together, which limits the memory; a frame is never split. Default:
+        the environment variable ``DP_INFER_BATCH_SIZE``, or 1024 if it is not set.
 
     Notes
     -----
-    A copy is the object itself, which does not change; pickling keeps the path, and loading reads the file again.
+    A `DeepPot` is immutable, so a copy is the object itself. A pickle holds the path; unpickling reads the file again.
 
     Raises
     ------
     InputError
-        When the file is no graph of an energy model, or holds operations outside the allow-list.
+        If the file is not the graph of an energy model, or contains operations outside the allow-list.
 
     Examples
     --------
@@ -56,7 +56,7 @@ class DeepPot:
             if (f"t_{name}" in self.runner.feed_names) != (width > 0):
                 raise InputError(
                     f"{model_file}: the graph is inconsistent: fitting_attr/d{name} is {width}, and the placeholder "
-                    f"t_{name} is {'missing' if width else 'there'}"
+                    f"t_{name} is {'missing' if width else 'present'}"
                 )
 
     def __copy__(self) -> DeepPot:
@@ -70,105 +70,107 @@ class DeepPot:
 
     @property
     def path(self) -> Path:
-        """The file."""
+        """Path of the file."""
         return self.runner.path
 
     def get_rcut(self) -> float:
-        """Cutoff (Å)."""
+        """Return the cutoff (Å)."""
         return self.facts.rcut
 
     def get_ntypes(self) -> int:
-        """Number of types."""
+        """Return the number of types."""
         return len(self.facts.type_map)
 
     def get_type_map(self) -> list[str]:
-        """Names of the types, in the order of their indices."""
+        """Return the names of the types, in the order of their indices."""
         return list(self.facts.type_map)
 
     def get_dim_fparam(self) -> int:
-        """Number of frame parameters."""
+        """Return the number of frame parameters."""
         return self.facts.numb_fparam
 
     def get_dim_aparam(self) -> int:
-        """Number of atomic parameters."""
+        """Return the number of atomic parameters."""
         return self.facts.numb_aparam
 
     def get_sel(self) -> list[int]:
-        """Slots for neighbors of each type; of a hybrid descriptor the most that a member has."""
+        """Return the number of neighbor slots for each type; for a hybrid descriptor, the maximum over its members."""
         return [max(of_members) for of_members in zip(*self.facts.sel, strict=True)]
 
     def eval(self, coords, cells, atom_types, fparam=None, aparam=None, atomic: bool = False, *, pbc=None) -> tuple:
-        """Energies, forces and virials.
+        """Return energies, forces and virials of frames.
 
         Parameters
         ----------
         coords : array_like
-            Å ``[nframes, natoms * 3]`` or ``[nframes, natoms, 3]``; a single frame may lack the first axis.
+            Positions (Å) ``[nframes, natoms * 3]`` or ``[nframes, natoms, 3]``. The first axis is optional for a single
+            frame.
         cells : array_like or None
             Cell vectors in rows (Å) ``[nframes, 9]`` or ``[nframes, 3, 3]``; None for open boundaries.
         atom_types : array_like
-            int ``[natoms]``, or ``[nframes, natoms]`` when compositions differ.
+            Type indices, int ``[natoms]``, or ``[nframes, natoms]`` if compositions differ.
         fparam, aparam : array_like, optional
-            Frame parameters ``[nframes, width]`` and atomic parameters ``[nframes, natoms * width]``; one frame's or
-            one atom's worth is used for all.
+            Frame parameters ``[nframes, width]`` and atomic parameters ``[nframes, natoms * width]``. Parameters of one
+            frame are used for all frames, and parameters ``[width]`` of one atom for all atoms.
         atomic : bool
             Also return atomic energies and virials.
         pbc : sequence of bool, optional
-            Which axes are periodic; by default all, when there are cells. The cell vectors of the others are not read.
+            True for each periodic axis. Default: all axes are periodic if `cells` is given. The cell vectors of open
+            axes are ignored.
 
         Returns
         -------
         tuple of ndarray
-            Energy (eV) ``[nframes, 1]``, force (eV/Å) ``[nframes, natoms, 3]``, virial (eV) ``[nframes, 9]``, and when
-            `atomic` the energy ``[nframes, natoms, 1]`` and virial ``[nframes, natoms, 9]`` of each atom.
+            Energy (eV) ``[nframes, 1]``, force (eV/Å) ``[nframes, natoms, 3]`` and virial (eV) ``[nframes, 9]``. With
+            `atomic` also the energy ``[nframes, natoms, 1]`` and virial ``[nframes, natoms, 9]`` of each atom.
 
         Raises
         ------
         InputError
-            When shapes do not fit, numbers are not finite, a cell has no volume or a type is unknown.
+            If a shape does not fit, a number is not finite, a cell has no volume or a type is unknown.
         """
         return self._eval(ATOMIC if atomic else ENERGY, coords, cells, atom_types, fparam, aparam, pbc)
 
     def eval_descriptor(self, coords, cells, atom_types, fparam=None, aparam=None, *, pbc=None) -> np.ndarray:
-        """Descriptors ``[nframes, natoms, width]``; arguments as in `eval`."""
+        """Return the descriptors ``[nframes, natoms, width]``; see `eval` for the arguments."""
         return self._eval(("o_descriptor",), coords, cells, atom_types, fparam, aparam, pbc)[0]
 
     def has_typeebd(self) -> bool:
-        """Whether the model has a type embedding."""
+        """Return True if the model has a type embedding."""
         return self.runner.has("t_typeebd")
 
     def eval_typeebd(self) -> np.ndarray:
-        """The type embedding ``[ntypes, width]``."""
+        """Return the type embedding ``[ntypes, width]``."""
         return self.runner.run_only("t_typeebd")
 
     def _eval(self, outputs, coords, cells, atom_types, fparam, aparam, pbc) -> tuple:
-        """Evaluate frames batch by batch; results stand in the order of frames and atoms that was given."""
+        """Evaluate frames in groups; return the results in the given order of frames and atoms."""
         given = check_inputs(coords, cells, atom_types, fparam, aparam, pbc, self.facts)
         nframes, natoms = given.types.shape
-        make_batches = as_given if self.runner.any_order else by_composition
-        batches = make_batches(given.types, self.get_ntypes(), max(1, self._batch_atoms // natoms))
-        parts = [self._run(outputs, given, batch) for batch in batches]
+        make_groups = group_consecutive if self.runner.any_order else group_by_composition
+        groups = make_groups(given.types, self.get_ntypes(), max(1, self._batch_atoms // natoms))
+        parts = [self._run(outputs, given, group) for group in groups]
         if len(parts) == 1:
             return tuple(parts[0])
-        back = np.argsort(np.concatenate([np.arange(nframes)[batch.frames] for batch in batches]))
+        back = np.argsort(np.concatenate([np.arange(nframes)[group.frames] for group in groups]))
         return tuple(np.concatenate(part)[back] for part in zip(*parts, strict=True))
 
-    def _run(self, outputs, given: Inputs, batch: Batch) -> list[np.ndarray]:
-        """Evaluate a batch: the outputs with frames, and where they have them atoms, as first axes."""
-        part = given.part(batch)
+    def _run(self, outputs, given: Inputs, group: FrameGroup) -> list[np.ndarray]:
+        """Evaluate a group of frames; return arrays ``[nframes, ...]``, or ``[nframes, natoms, ...]`` of atoms."""
+        part = given.select(group)
         try:
-            results = self.runner.run(outputs, part.feeds(batch.counts))
+            results = self.runner.run(outputs, part.feeds(group.counts))
         except InputError:
-            given.check_distances(np.arange(len(given.coord))[batch.frames])
+            given.check_distances(np.arange(len(given.coord))[group.frames])
             raise
         nframes, natoms = part.types.shape
         results = [
             result.reshape((nframes, -1) if name in ("o_energy", "o_virial") else (nframes, natoms, -1))
             for name, result in zip(outputs, results, strict=True)
         ]
-        if batch.order is None:
+        if group.order is None:
             return results
-        back = np.argsort(batch.order, axis=1)[:, :, None]
+        back = np.argsort(group.order, axis=1)[:, :, None]
         return [np.take_along_axis(result, back, axis=1) if result.ndim == 3 else result for result in results]
 
 

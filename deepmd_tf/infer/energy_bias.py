@@ -1,4 +1,4 @@
-"""Energies per species that make up for what a potential's energies differ from those of data."""
+"""Least-squares energy shift per species between a potential and data."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from deepmd_tf.statistics.fitting import energy_bias
 def residuals(
     potential: DeepPot, systems: Sequence[System], weights: Sequence[np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Energies of data minus those of a potential.
+    """Return the energies of data minus the energies of a potential.
 
     Parameters
     ----------
@@ -25,23 +25,23 @@ def residuals(
     systems : sequence of System
         The data, with types in the order of the potential's type map.
     weights : sequence of ndarray
-        For each system how often each frame counts ``[nframes]``, whole numbers.
+        Multiplicity of each frame of each system ``[nframes]``, whole numbers.
 
     Returns
     -------
     tuple of ndarray
-        Of every frame that counts and has an energy: the difference (eV) ``[n]``, and the number of atoms of each type
-        ``[n, ntypes]``.
+        Energy difference (eV) ``[n]`` and number of atoms of each type ``[n, ntypes]`` of the frames that have an
+        energy label, each repeated by its multiplicity.
     """
     differences, compositions = [np.zeros(0)], [np.zeros((0, potential.get_ntypes()))]
-    for system, of_frame in zip(systems, weights, strict=True):
-        frames = np.flatnonzero(of_frame)
+    for system, multiplicity in zip(systems, weights, strict=True):
+        frames = np.flatnonzero(multiplicity)
         if "energy" not in system.labels or not len(frames):
             continue
         difference = np.zeros(len(frames))
         for chosen, part, (energy, *_) in evaluate(potential, system, frames, ["energy"]):
             difference[np.searchsorted(frames, chosen)] = part.energy - energy[:, 0]
-        times = of_frame[frames].astype(int)
+        times = multiplicity[frames].astype(int)
         differences.append(np.repeat(difference, times))
         compositions.append(np.repeat(system.compositions(frames), times, axis=0))
     return np.concatenate(differences), np.concatenate(compositions)
@@ -50,28 +50,29 @@ def residuals(
 def shift(
     differences: np.ndarray, compositions: np.ndarray, *, rcond: float | None, kept: Sequence[int] = ()
 ) -> np.ndarray:
-    """Least-squares energy per atom of each type (eV) ``[ntypes]`` that makes up for differences of frames.
+    """Fit an energy shift per species to energy differences of frames by least squares.
 
     Parameters
     ----------
     differences, compositions : ndarray
-        As `residuals` gives them.
+        Results of `residuals`.
     rcond : float or None
-        As in `energy_bias`.
+        Relative cutoff for small singular values, see `energy_bias`.
     kept : sequence of int
-        Types that are given none.
+        Types that are not shifted.
 
     Returns
     -------
     ndarray
-        0 for types that no frame has; of least norm where compositions do not tell types apart.
+        Energy shift per atom of each type (eV) ``[ntypes]``, 0 for types that occur in no frame. If the compositions do
+        not determine the shift, the solution of least norm.
 
     Raises
     ------
     InputError
-        When there is no frame.
+        If there are no frames.
     """
     if not len(differences):
-        raise InputError("the data have no energies, so there is nothing to fit the energies of the species to")
+        raise InputError("the data have no energies; expected energy labels, to fit the energies per species to")
     assigned = [0.0 if k in kept else None for k in range(compositions.shape[1])]
     return energy_bias(differences, compositions.astype(float), rcond=rcond, assigned=assigned)

@@ -1,4 +1,4 @@
-"""What a user gives to `DeepPot`, brought into arrays of known shape or refused."""
+"""Check the arguments of `DeepPot` and convert them to arrays of fixed shape."""
 
 from __future__ import annotations
 
@@ -9,24 +9,25 @@ import numpy as np
 from deepmd_tf.errors import InputError
 from deepmd_tf.export.facts import GraphFacts
 from deepmd_tf.geometry import COINCIDENT, neighbors
-from deepmd_tf.infer.batches import Batch
 from deepmd_tf.infer.cells import isolating_cell
+from deepmd_tf.infer.frame_groups import FrameGroup
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """Checked frames with one number of atoms.
+    """Checked frames with equal numbers of atoms.
 
     Attributes
     ----------
     coord : ndarray
-        Å ``[nframes, natoms, 3]``.
+        Positions (Å) ``[nframes, natoms, 3]``.
     cells : ndarray or None
-        Cell vectors in rows (Å) ``[nframes, 3, 3]``, periodic along all of them; None when open.
+        Cell vectors in rows (Å) ``[nframes, 3, 3]``, periodic along all axes; None for open boundaries.
     types : ndarray
-        int ``[nframes, natoms]``.
+        Type indices, int ``[nframes, natoms]``.
     fparam, aparam : ndarray or None
-        ``[nframes, 1, width]`` and ``[nframes, natoms, width]``; None when the model takes none.
+        Frame parameters ``[nframes, 1, width]`` and atomic parameters ``[nframes, natoms, width]``; None if the model
+        takes none.
     """
 
     coord: np.ndarray
@@ -35,20 +36,20 @@ class Inputs:
     fparam: np.ndarray | None
     aparam: np.ndarray | None
 
-    def part(self, batch: Batch) -> Inputs:
-        """The frames of a batch, with their atoms in its order."""
+    def select(self, group: FrameGroup) -> Inputs:
+        """Return the frames of a group, with the atoms in the order of the group."""
 
         def pick(values: np.ndarray | None, of_atoms: bool = True) -> np.ndarray | None:
-            if values is None or batch.order is None or not of_atoms:
-                return None if values is None else values[batch.frames]
-            return values[batch.frames[:, None], batch.order]
+            if values is None or group.order is None or not of_atoms:
+                return None if values is None else values[group.frames]
+            return values[group.frames[:, None], group.order]
 
         return Inputs(
             pick(self.coord), pick(self.cells, False), pick(self.types), pick(self.fparam, False), pick(self.aparam)
         )
 
     def feeds(self, counts: np.ndarray) -> dict[str, np.ndarray]:
-        """What a graph is fed with, by the names of its placeholders.
+        """Return the values of the graph's placeholders by name.
 
         Parameters
         ----------
@@ -71,9 +72,9 @@ class Inputs:
         return feeds
 
     def check_distances(self, frames: np.ndarray) -> None:
-        """Raise `InputError` when two atoms of one of the frames numbered `frames` coincide.
+        """Raise `InputError` if two atoms of a frame coincide; `frames` are the indices of the frames to check.
 
-        A graph notices that itself, but knows the atoms by their place in its own order.
+        The graph also detects this, but its message numbers the atoms in the order of the graph.
         """
         for frame in frames:
             coord, types = self.coord[frame], self.types[frame]
@@ -87,12 +88,12 @@ class Inputs:
 
 
 def check_inputs(coords, cells, atom_types, fparam, aparam, pbc, facts: GraphFacts) -> Inputs:
-    """Check the arguments of `DeepPot.eval`, which documents them.
+    """Check and convert the arguments of `DeepPot.eval`; see there for their meaning.
 
     Raises
     ------
     InputError
-        When shapes do not fit, numbers are not finite, a cell has no volume or a type is unknown.
+        If a shape does not fit, a number is not finite, a cell has no volume or a type is unknown.
     """
     types = _types(atom_types, facts.type_map)
     natoms = types.shape[1]
@@ -114,7 +115,7 @@ def check_inputs(coords, cells, atom_types, fparam, aparam, pbc, facts: GraphFac
 
 
 def _types(atom_types, type_map: tuple[str, ...]) -> np.ndarray:
-    """Types as ``[nframes or 1, natoms]``."""
+    """Return the types as int32 ``[nframes or 1, natoms]``."""
     try:
         types = np.asarray(atom_types)
     except ValueError:
@@ -134,31 +135,31 @@ def _types(atom_types, type_map: tuple[str, ...]) -> np.ndarray:
 
 
 def _frames(name: str, values, shape: tuple[int, int]) -> np.ndarray:
-    """Bring an array of one or more frames into ``[nframes, *shape]``, float64, finite."""
+    """Convert an array of one or more frames to float64 ``[nframes, *shape]`` and check that it is finite."""
     width = shape[0] * shape[1]
     array = _numbers(values)
-    if array is None or not _holds_frames(array, shape):
-        found = "no rectangular array of numbers" if array is None else f"shape {array.shape}"
+    if array is None or not _has_frame_shape(array, shape):
+        found = "something other than a rectangular array of numbers" if array is None else f"shape {array.shape}"
         raise InputError(f"{name}: expected [nframes, {width}] or [nframes, {shape[0]}, {shape[1]}], got {found}")
     array = array.reshape(-1, *shape)
     finite = np.isfinite(array)
     if not finite.all():
         frame, row = np.argwhere(~finite)[0][:2]
-        what = "atom" if name == "coords" else "vector"
-        raise InputError(f"{name}: frame {frame}, {what} {row}: {array[frame, row].tolist()} is not finite")
+        item = "atom" if name == "coords" else "vector"
+        raise InputError(f"{name}: frame {frame}, {item} {row}: {array[frame, row].tolist()} is not finite")
     return array
 
 
 def _numbers(values) -> np.ndarray | None:
-    """Values as float64, or None when they are no rectangular array of real numbers."""
+    """Return the values as float64, or None if they are not a rectangular array of real numbers."""
     try:
         return None if np.iscomplexobj(values) else np.asarray(values, dtype=np.float64)
     except (ValueError, TypeError):
         return None
 
 
-def _holds_frames(array: np.ndarray, shape: tuple[int, int]) -> bool:
-    """Whether rows of `array` are frames; one frame may stand without its first axis, or all of them in one row."""
+def _has_frame_shape(array: np.ndarray, shape: tuple[int, int]) -> bool:
+    """Return True if `array` is one frame, an array of frames, or frames concatenated in one row."""
     width = shape[0] * shape[1]
     if array.ndim == 1:
         return array.size % width == 0
@@ -166,19 +167,19 @@ def _holds_frames(array: np.ndarray, shape: tuple[int, int]) -> bool:
 
 
 def _boundaries(pbc, have_cells: bool) -> tuple[bool, bool, bool]:
-    """Which axes are periodic."""
+    """Return True for each periodic axis."""
     if pbc is None:
         return (have_cells,) * 3
     axes = np.ravel(pbc)
     if axes.size != 3:
         raise InputError(f"pbc: expected three booleans, one per cell vector, got {pbc!r}")
     if axes.any() and not have_cells:
-        raise InputError("pbc: there are periodic axes, but cells is None; give cells, or pbc (False, False, False)")
+        raise InputError("pbc: there are periodic axes, but cells is None; pass cells, or pbc=(False, False, False)")
     return tuple(bool(axis) for axis in axes)
 
 
 def _cells(cells, coord: np.ndarray, pbc: tuple[bool, bool, bool], rcut: float) -> np.ndarray | None:
-    """Cells that are periodic along all vectors, or None."""
+    """Return cells that are periodic along all axes, or None if no axis is periodic."""
     if cells is None:
         return None
     cells = _frames("cells", _without_open_axes(cells, pbc), (3, 3))
@@ -187,26 +188,26 @@ def _cells(cells, coord: np.ndarray, pbc: tuple[bool, bool, bool], rcut: float) 
     if not any(pbc):
         return None
     kept = cells if all(pbc) else cells[:, np.array(pbc)]
-    spanned = _spanned(kept)
-    flat = np.flatnonzero(spanned < 1e-8)
+    flat = np.flatnonzero(_volumes(kept) < 1e-8)
     if flat.size:
         raise InputError(
-            f"cells: frame {flat[0]} has no volume (periodic cell vectors {kept[flat[0]].tolist()}); None means open"
+            f"cells: frame {flat[0]} has no volume (periodic cell vectors {kept[flat[0]].tolist()}); "
+            "use cells=None for open boundaries"
         )
     if all(pbc):
         return cells
     return np.stack([isolating_cell(*frame, pbc, rcut) for frame in zip(coord, cells, strict=True)])
 
 
-def _spanned(vectors: np.ndarray) -> np.ndarray:
-    """Volume, area or length that vectors in rows ``[nframes, 1 to 3, 3]`` span, ``[nframes]``."""
+def _volumes(vectors: np.ndarray) -> np.ndarray:
+    """Return the volume, area or length ``[nframes]`` spanned by the rows of `vectors` ``[nframes, 1 to 3, 3]``."""
     if vectors.shape[1] == 3:
         return np.abs(np.linalg.det(vectors))
     return np.linalg.svd(vectors, compute_uv=False).prod(axis=1)
 
 
 def _without_open_axes(cells, pbc: tuple[bool, bool, bool]):
-    """Zero the vectors of open axes, which are not read and may hold anything."""
+    """Set the vectors of open axes to zero, because they are ignored and may have any value."""
     if all(pbc):
         return cells
     array = np.array(cells)
@@ -218,7 +219,7 @@ def _without_open_axes(cells, pbc: tuple[bool, bool, bool]):
 
 
 def _parameters(name: str, values, shape: tuple[int, int, int]) -> np.ndarray | None:
-    """Bring frame or atomic parameters into `shape`; one frame's or one atom's worth is repeated."""
+    """Return frame or atomic parameters in `shape`; repeat parameters of one frame or of one atom."""
     _, rows, width = shape
     layout = "[nframes, natoms * width]" if name == "aparam" else "[nframes, width]"
     if width == 0:

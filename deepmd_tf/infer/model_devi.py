@@ -1,8 +1,9 @@
-"""Model deviation: how far potentials that were trained alike disagree, which tells where they do not know.
+"""Model deviation: the spread of the predictions of several models, an estimate of their uncertainty.
 
-Zhang et al., DP-GEN, Comput. Phys. Commun. 253, 107206 (2020): a spread is the root of the mean over the models of the
-squared difference from their mean, of the force on each atom and of the virial and energy of a frame per atom. With
-reference data the difference is from these: the error of the models.
+The deviation is the root mean square, over the models, of the difference from the mean of the models. It is computed
+for the force on each atom, and for the virial and the energy of a frame per atom (Zhang et al., DP-GEN, Comput. Phys.
+Commun. 253, 107206 (2020)). If reference data are given, they replace the mean, and the deviation is the error of the
+models.
 """
 
 from __future__ import annotations
@@ -31,21 +32,21 @@ COLUMNS = (
 
 
 def force_deviation(force: np.ndarray, reference: np.ndarray | None = None, relative: float | None = None):
-    """Spread of the forces on atoms.
+    """Return the deviation of the force on each atom.
 
     Parameters
     ----------
     force : ndarray
-        eV/Å ``[nmodels, nframes, natoms, 3]``.
+        Forces of the models (eV/Å) ``[nmodels, nframes, natoms, 3]``.
     reference : ndarray, optional
-        What they are compared with ``[nframes, natoms, 3]``; by default their mean.
+        Reference forces (eV/Å) ``[nframes, natoms, 3]``. Default: the mean of the models.
     relative : float, optional
-        Divide by the length of the reference plus this (eV/Å), so that large forces may differ by more.
+        Divide by the magnitude of the reference force plus this level (eV/Å).
 
     Returns
     -------
     ndarray
-        eV/Å, or a ratio, ``[nframes, natoms]``.
+        Deviation (eV/Å, or dimensionless with `relative`) ``[nframes, natoms]``.
     """
     reference = force.mean(axis=0) if reference is None else reference
     spread = np.sqrt(np.square(force - reference).sum(axis=-1).mean(axis=0))
@@ -55,23 +56,23 @@ def force_deviation(force: np.ndarray, reference: np.ndarray | None = None, rela
 def virial_deviation(
     virial: np.ndarray, natoms: int, reference: np.ndarray | None = None, relative: float | None = None
 ) -> np.ndarray:
-    """Spread of the components of the virial per atom.
+    """Return the deviation of each component of the virial per atom.
 
     Parameters
     ----------
     virial : ndarray
-        eV ``[nmodels, nframes, 9]``.
+        Virials of the models (eV) ``[nmodels, nframes, 9]``.
     natoms : int
         Number of atoms.
     reference : ndarray, optional
-        ``[nframes, 9]``, as in `force_deviation`.
+        Reference virials (eV) ``[nframes, 9]``. Default: the mean of the models.
     relative : float, optional
-        Divide by the length of the reference per atom, as a vector of nine, plus this (eV).
+        Divide by the Frobenius norm of the reference virial per atom plus this level (eV).
 
     Returns
     -------
     ndarray
-        eV, or a ratio, ``[nframes, 9]``.
+        Deviation (eV, or dimensionless with `relative`) ``[nframes, 9]``.
     """
     reference = virial.mean(axis=0) if reference is None else reference
     spread = np.sqrt(np.square(virial - reference).mean(axis=0)) / natoms
@@ -81,7 +82,7 @@ def virial_deviation(
 
 
 def energy_deviation(energy: np.ndarray, natoms: int, reference: np.ndarray | None = None) -> np.ndarray:
-    """Spread of the energies per atom (eV) ``[nframes]``, of energies (eV) ``[nmodels, nframes]``."""
+    """Return the deviation of the energy per atom (eV) ``[nframes]`` of energies (eV) ``[nmodels, nframes]``."""
     reference = energy.mean(axis=0) if reference is None else reference
     return np.sqrt(np.square(energy - reference).mean(axis=0)) / natoms
 
@@ -101,22 +102,22 @@ def calc_model_devi(
     relative: float | None = None,
     relative_v: float | None = None,
 ) -> np.ndarray:
-    """Model deviation of frames.
+    """Return the model deviation of frames.
 
     Parameters
     ----------
     coord, box, atype, fparam, aparam
-        Frames, as in `DeepPot.eval`; types are indices into the type map of the first model, and the others find their
-        own by name.
+        Frames, as in `DeepPot.eval`. Types are indices into the type map of the first model; they are converted to the
+        types of the other models by name.
     models : sequence of DeepPot
-        The potentials: at least two, or one with `real_data`.
+        At least two potentials, or at least one with `real_data`.
     fname : str or Path, optional
-        Write the result to this file, as ``dp model-devi`` does.
+        File for the result, in the format of ``dp model-devi``.
     frequency : int
-        Steps of the trajectory between two frames.
+        Number of steps between two frames of the trajectory.
     real_data : mapping, optional
-        ``energy`` (eV ``[nframes]``), ``force`` (eV/Å ``[nframes, natoms, 3]``) and ``virial`` (eV ``[nframes, 9]``)
-        to compare with instead of the models' mean; what it lacks is NaN in the result.
+        Reference ``energy`` (eV ``[nframes]``), ``force`` (eV/Å ``[nframes, natoms, 3]``) and ``virial``
+        (eV ``[nframes, 9]``) that replace the mean of the models. Columns without reference are NaN.
     atomic : bool
         Also return the force deviation of every atom.
     relative, relative_v : float, optional
@@ -125,14 +126,14 @@ def calc_model_devi(
     Returns
     -------
     ndarray
-        ``[nframes, 8]`` or ``[nframes, 8 + natoms]``: the step; largest, smallest and root mean square of the nine
-        components of the virial deviation (eV per atom); largest, smallest and mean over atoms of the force deviation
-        (eV/Å); the energy deviation (eV per atom); those of the atoms.
+        Table ``[nframes, 8]``, or ``[nframes, 8 + natoms]`` with `atomic`. Columns: step; maximum, minimum and root
+        mean square of the nine components of the virial deviation (eV per atom); maximum, minimum and mean over the
+        atoms of the force deviation (eV/Å); energy deviation (eV per atom); force deviation of each atom (eV/Å).
 
     Raises
     ------
     InputError
-        When there are too few models, or they are of different species or parameters.
+        If there are too few models, or if the models differ in their species or numbers of parameters.
     """
     check_models(models, with_data=real_data is not None)
     for name, level in (("relative", relative), ("relative_v", relative_v)):
@@ -164,7 +165,7 @@ def calc_model_devi(
 
 
 def check_models(models: Sequence[DeepPot], with_data: bool) -> None:
-    """Raise `InputError` unless potentials can be compared with each other, or with data."""
+    """Raise `InputError` unless the potentials can be compared with each other, or with data if `with_data`."""
     if len(models) < (1 if with_data else 2):
         raise InputError(f"models: expected at least {'one' if with_data else 'two'}, got {len(models)}")
     first = models[0]
@@ -181,7 +182,7 @@ def check_models(models: Sequence[DeepPot], with_data: bool) -> None:
 
 
 def _types_in(model: DeepPot, atype, first: DeepPot) -> np.ndarray:
-    """Types of the first model as those of another one; what is no type is left to `DeepPot.eval` to refuse."""
+    """Convert types of the first model to types of another; invalid types are left for `DeepPot.eval` to report."""
     names, own = first.get_type_map(), model.get_type_map()
     types = np.asarray(atype)
     if (
@@ -195,7 +196,7 @@ def _types_in(model: DeepPot, atype, first: DeepPot) -> np.ndarray:
 
 
 def _references(real_data: Mapping[str, np.ndarray] | None, nframes: int, natoms: int) -> dict[str, np.ndarray | None]:
-    """Reference data in their shapes, NaN where there are none; None for each without any."""
+    """Return each reference in its full shape, NaN if it is not given; None for each if there are no reference data."""
     shapes = {"energy": (nframes,), "force": (nframes, natoms, 3), "virial": (nframes, 9)}
     if real_data is None:
         return dict.fromkeys(shapes)
@@ -209,7 +210,7 @@ def _references(real_data: Mapping[str, np.ndarray] | None, nframes: int, natoms
 
 
 def format_model_devi(table: np.ndarray, title: str | None = None) -> str:
-    """The text of the file that DeePMD-kit's programs write and DP-GEN reads, of a result of `calc_model_devi`."""
+    """Format a result of `calc_model_devi` in the file format of DeePMD-kit, which DP-GEN reads."""
     names = (*COLUMNS, "atm_devi_f(N)") if table.shape[1] > 1 + len(COLUMNS) else COLUMNS
     lines = [] if title is None else [f"# {title}"]
     lines.append(f"# {'step':<10}" + "".join(f"{name:<19}" for name in names))

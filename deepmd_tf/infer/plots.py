@@ -1,4 +1,4 @@
-"""Plots: predictions against labels, and learning curves."""
+"""Parity plots and learning curves."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from matplotlib.figure import Figure
 
 from deepmd_tf.errors import InputError
 from deepmd_tf.files import atomic_write
-from deepmd_tf.infer.comparison import QUANTITIES, Comparison, pooled
+from deepmd_tf.infer.comparison import QUANTITIES, Comparison, pool_errors
 
 
 def parity_plot(comparisons: Sequence[Comparison]) -> Figure:
-    """Draw predictions against labels, one panel per quantity; energies relative to their mean."""
-    errors = pooled(comparisons)
+    """Draw predictions against labels, one panel per quantity. The mean energy is subtracted."""
+    errors = pool_errors(comparisons)
     names = [name for name in ("energy_per_atom", "force", "virial_per_atom") if name in errors]
     figure = Figure(figsize=(4.2 * len(names), 4.2), layout="constrained")
     for axis, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
@@ -27,8 +27,8 @@ def parity_plot(comparisons: Sequence[Comparison]) -> Figure:
         low, high = min(data.min(), predicted.min()) - shift, max(data.max(), predicted.max()) - shift
         axis.plot([low, high], [low, high], color="0.6", linewidth=1)
         axis.plot(data - shift, predicted - shift, ".", markersize=3, alpha=0.4, rasterized=True)
-        what = f"{quantity.title} - mean" if shift else quantity.title
-        axis.set_xlabel(f"{what}, labeled ({quantity.unit})")
+        title = f"{quantity.title} - mean" if shift else quantity.title
+        axis.set_xlabel(f"{title}, labeled ({quantity.unit})")
         axis.set_ylabel(f"predicted ({quantity.unit})")
         axis.set_title(f"RMSE {errors[name].rmse:.3g}, MAE {errors[name].mae:.3g} {quantity.unit}")
         axis.set_aspect("equal", adjustable="datalim")
@@ -40,15 +40,15 @@ _PARTS = {"val": ("validation", "-"), "trn": ("training", "--")}
 
 
 def lcurve_plot(curves: dict[str, dict[str, np.ndarray]]) -> Figure:
-    """Draw learning curves, one panel per quantity, training dashed and validation solid.
+    """Draw learning curves, one panel per quantity: solid lines for validation, dashed lines for training.
 
     Parameters
     ----------
     curves : dict
-        Columns of each learning curve, by the name for the legend.
+        Columns of each learning curve, keyed by its name in the legend.
     """
     shown = [
-        name for name in _PANELS if any(_positive(c, name, part).any() for c in curves.values() for part in _PARTS)
+        name for name in _PANELS if any(_positive_rows(c, name, part).any() for c in curves.values() for part in _PARTS)
     ]
     if not shown:
         raise InputError("no learning curve has a column rmse_e_*, rmse_f_* or rmse_v_* with a number above 0")
@@ -56,7 +56,7 @@ def lcurve_plot(curves: dict[str, dict[str, np.ndarray]]) -> Figure:
     for axis, name in zip(figure.subplots(1, len(shown), squeeze=False)[0], shown, strict=True):
         for number, (label, curve) in enumerate(curves.items()):
             for part, (text, style) in _PARTS.items():
-                rows = _positive(curve, name, part)
+                rows = _positive_rows(curve, name, part)
                 if rows.any():
                     axis.plot(
                         curve["step"][rows],
@@ -73,19 +73,19 @@ def lcurve_plot(curves: dict[str, dict[str, np.ndarray]]) -> Figure:
     return figure
 
 
-def _positive(curve: dict[str, np.ndarray], name: str, part: str) -> np.ndarray:
-    """Rows in which a column has what a logarithmic axis can show, bool ``[nlines]``; none where it is missing."""
+def _positive_rows(curve: dict[str, np.ndarray], name: str, part: str) -> np.ndarray:
+    """Return a mask ``[nlines]`` of the rows with a positive value; an empty mask if the column is missing."""
     values = curve.get(f"{name}_{part}")
     return np.zeros(0, bool) if values is None or "step" not in curve else values > 0
 
 
 def save_figure(figure: Figure, path: str | Path) -> None:
-    """Write a figure in the format that the file's ending names, PNG without one.
+    """Write a figure in the format given by the file extension, or as PNG if there is none.
 
     Raises
     ------
     InputError
-        When the format is unknown or the file cannot be written; an existing file is then untouched.
+        If the format is unknown or the file cannot be written. An existing file is then unchanged.
     """
     image = io.BytesIO()
     try:

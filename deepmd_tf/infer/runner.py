@@ -1,4 +1,4 @@
-"""A frozen graph in a TensorFlow session: feeds in, arrays out."""
+"""Run a frozen graph in a TensorFlow session."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ FEEDS = ("t_coord", "t_type", "t_natoms", "t_box", "t_mesh", "t_fparam", "t_apar
 
 
 class GraphRunner:
-    """Runs a frozen graph, ours or one that DeePMD-kit froze.
+    """Runs a frozen graph of this package or of DeePMD-kit.
 
     Parameters
     ----------
     path : str or Path
-        The ``.pb`` file.
+        Path of the ``.pb`` file.
 
     Attributes
     ----------
     constants : dict of ndarray
-        The graph's constants by name.
+        Constants of the graph by name.
     feed_names : tuple of str
-        What it is fed with.
+        Names of the placeholders.
     any_order : bool
-        Whether atoms may come in any order, and frames of different compositions together, as in native graphs; others
-        expect atoms sorted by type, and one composition.
+        True if the graph takes atoms in any order and frames of different compositions together, as native graphs do.
+        Other graphs expect atoms sorted by type, and frames of one composition.
 
     Raises
     ------
     InputError
-        When the graph is refused (see `read_graph_def`).
+        If the graph cannot be used, see `read_graph_def`.
     """
 
     def __init__(self, path: str | Path):
@@ -58,7 +58,7 @@ class GraphRunner:
         self.feed_names = tuple(name for name in FEEDS if name in kinds)
         self.any_order = "FlatFrames" in kinds.values()
         self._session = tf.compat.v1.Session(graph=self._graph, config=_session_config(kinds.values()))
-        # What the environment ops count, and their sel.
+        # Neighbor counts of the environment ops, and their sel.
         self._counts, self._sel = [], []
         for op in self._graph.get_operations():
             if op.type in ("ProdEnvMatACounted", "ProdEnvMatRCounted"):
@@ -68,18 +68,18 @@ class GraphRunner:
         self._reported: tuple[int, ...] | None = None
 
     def constant(self, name: str):
-        """Value of the constant `name`; raises `InputError` when the graph lacks it."""
+        """Return the value of the constant `name`; raise `InputError` if the graph does not contain it."""
         if name not in self.constants:
             raise InputError(f"{self.path}: the graph lacks the constant {name}")
         return self.constants[name]
 
     def text(self, name: str) -> str:
-        """Value of the string constant `name`."""
+        """Return the value of the string constant `name`."""
         value = self.constant(name).item()
         return value.decode("utf-8", errors="replace") if isinstance(value, bytes) else str(value)
 
     def has(self, name: str) -> bool:
-        """Whether the graph has a node `name`."""
+        """Return True if the graph has a node `name`."""
         return name in self.constants or any(op.name == name for op in self._graph.get_operations())
 
     def run(self, outputs: Sequence[str], feeds: Mapping[str, np.ndarray]) -> list[np.ndarray]:
@@ -88,7 +88,7 @@ class GraphRunner:
         Raises
         ------
         InputError
-            With what the compiled ops say of the feeds.
+            If an output does not exist, or if a compiled op rejects the feeds; the message is that of the op.
         """
         key = tuple(outputs)
         if key not in self._callables:
@@ -97,7 +97,7 @@ class GraphRunner:
                 raise InputError(f"{self.path}: the graph has no output {', '.join(missing)}")
             fetches = [f"{name}:0" for name in outputs] + self._counts
             options = CallableOptions(feed=[f"{name}:0" for name in self.feed_names], fetch=fetches)
-            # What `make_callable` does for graphs with feeds takes half a millisecond a call longer.
+            # `make_callable` takes half a millisecond longer per call for graphs with feeds.
             self._callables[key] = self._session._make_callable_from_options(options)
         try:
             results = self._callables[key](*(feeds[name] for name in self.feed_names))
@@ -108,21 +108,21 @@ class GraphRunner:
         return results[: len(outputs)]
 
     def run_only(self, output: str) -> np.ndarray:
-        """Compute a node that depends on no feed, such as ``t_typeebd``."""
+        """Compute a node that does not depend on feeds, such as ``t_typeebd``."""
         if not self.has(output):
             raise InputError(f"{self.path}: the graph has no output {output}")
         return self._session.run(f"{output}:0")
 
     def _report_overflow(self, count: np.ndarray, sel: tuple[int, ...]) -> None:
-        """Say once, and again when it grows, that centers have more neighbors than the model has slots."""
+        """Warn if atoms have more neighbors than the model has slots; repeat the warning only for larger counts."""
         if not (count > sel).any():
             return
         enough = tuple(int(n) for n in np.maximum(sel, count))
         if self._reported is None or any(np.array(enough) > np.array(self._reported)):
             self._reported = enough
             log.warning(
-                "%s: atoms have up to %s neighbors of each type (%s) but the model takes sel %s: this portable graph "
-                "leaves out the farthest; freeze without --portable, or train with sel %s",
+                "%s: atoms have up to %s neighbors of each type (%s), but the model has sel %s. This portable graph "
+                "ignores the farthest neighbors; freeze without --portable, or train with sel %s",
                 self.path,
                 count.tolist(),
                 self.text("model_attr/tmap"),
@@ -132,9 +132,10 @@ class GraphRunner:
 
 
 def _session_config(kinds: Collection[str]) -> tf.compat.v1.ConfigProto:
-    """How to run a graph with operations of these kinds: where one of them does everything, without a scheduler.
+    """Return the session options for a graph with operations of these kinds.
 
-    With a GPU there are copies to and from it, and an executor of one thread may wait for one that it has yet to start.
+    A native graph is one operation and needs no scheduler. On a GPU it keeps the default executor, because the
+    single-threaded one can wait for a copy that it has not started yet.
     """
     config = tf.compat.v1.ConfigProto()
     if "EvaluateModel" in kinds and not tf.config.get_visible_devices("GPU"):

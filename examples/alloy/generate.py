@@ -1,7 +1,7 @@
 """Generate the alloy data: random seven-element fcc alloys labeled with ASE's EMT potential.
 
-Needs ``pip install ase``. Takes about 5 minutes of processor time. Every chain of frames that is finished is kept in
-``run/``, so a run that was stopped goes on where it was.
+Needs ``pip install ase``. Takes about 5 minutes of processor time. Finished chains of frames are stored in ``run/``,
+and an interrupted run continues from there.
 
     python generate.py --jobs 2     # writes data/train_0 ... data/train_9, data/valid_0, data/valid_1
     python generate.py --check      # compares stored labels with finite differences of the energy
@@ -13,7 +13,7 @@ import os
 import sys
 from pathlib import Path
 
-# One thread a process: frames are independent, and the summation order of the labels stays the same.
+# One thread per process: frames are independent, and the summation order of the labels is fixed.
 os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 import numpy as np
@@ -29,19 +29,19 @@ import labeling  # noqa: E402
 LATTICE_CONSTANTS = {"Cu": 3.61, "Ag": 4.09, "Au": 4.08, "Ni": 3.52, "Pd": 3.89, "Pt": 3.92, "Al": 4.05}  # Å
 TYPE_MAP = list(LATTICE_CONSTANTS)
 REPEAT = 4  # cubic cells along each axis: 256 atoms
-FEWEST = 4  # atoms of each element; EMT's cutoff depends on which elements are there, so all of them always are
+FEWEST = 4  # atoms of each element; EMT's cutoff depends on the elements present, so every system has all of them
 RCUT = 5.5
 SYSTEMS = (*(f"train_{number}" for number in range(10)), "valid_0", "valid_1")
 CHAINS, FRAMES_PER_CHAIN = 4, 5
 TEMPERATURE = (200.0, 1500.0)  # K
-EXPANSION = 1.017  # of the mean lattice constant: mixing unlike atoms and temperature both expand the crystal
+EXPANSION = 1.017  # relative to the mean lattice constant; mixing of unlike atoms and temperature expand the crystal
 STRAIN = 0.025
 TIME_STEP = 4.0  # fs
 SETTLE_STEPS, STEPS_BETWEEN = 40, 10
 
 
 def alloy(name: str, seed: int) -> Atoms:
-    """Build the undeformed crystal of one system: a composition of its own, elements on random sites."""
+    """Build the undeformed crystal of one system, with a random composition on random sites."""
     rng = np.random.default_rng([seed, SYSTEMS.index(name)])
     spare = 4 * REPEAT**3 - FEWEST * len(TYPE_MAP)
     counts = FEWEST + rng.multinomial(spare, rng.dirichlet(np.ones(len(TYPE_MAP))))
@@ -52,12 +52,12 @@ def alloy(name: str, seed: int) -> Atoms:
 
 
 def run_chain(name: str, chain: int, seed: int, path: Path) -> None:
-    """Sample and label frames of one system at one temperature and strain and write them to ``path``."""
+    """Sample and label frames of one system at one temperature and strain; write them to ``path``."""
     rng = np.random.default_rng([seed, SYSTEMS.index(name), chain + 1])
     atoms = alloy(name, seed)
     atoms.set_cell(atoms.cell.array @ labeling.random_strain(rng, STRAIN), scale_atoms=True)
     temperature = rng.uniform(*TEMPERATURE)
-    # On a perfect lattice half of the kinetic energy soon becomes potential energy.
+    # Starting from a perfect lattice, half of the kinetic energy soon becomes potential energy.
     labeling.thermalize(atoms, 2.0 * temperature, rng)
     atoms.calc = EMT()
 
@@ -81,7 +81,7 @@ def run_chain(name: str, chain: int, seed: int, path: Path) -> None:
 
 
 def generate(output: Path, work: Path, seed: int, jobs: int) -> None:
-    """Run the chains that are not finished, then write the systems."""
+    """Run the missing chains, then write the systems."""
     parts = {name: [work / f"seed_{seed}" / f"{name}_{chain}.npz" for chain in range(CHAINS)] for name in SYSTEMS}
     tasks = [(name, chain, seed, path) for name in SYSTEMS for chain, path in enumerate(parts[name])]
     labeling.run_missing(run_chain, tasks, jobs)
@@ -90,7 +90,7 @@ def generate(output: Path, work: Path, seed: int, jobs: int) -> None:
 
 
 def main() -> None:
-    """Parse the command line and do what it asks."""
+    """Generate or check the data as the command line requests."""
     arguments = labeling.command_line(__doc__, HERE / "data", HERE / "run")
     if not arguments.check:
         generate(arguments.output, arguments.work, arguments.seed, arguments.jobs)

@@ -1,9 +1,9 @@
 """A small flexible-water force field, used only to propose configurations for labeling.
 
-Bonds are Morse functions, angles harmonic, molecules interact by point charges with a shifted force,
-a Lennard-Jones term between oxygens and an exponential repulsion between oxygen and hydrogen. The
-parameters were fitted to GFN1-xTB forces of liquid configurations (rms error 0.1 eV/Å of 0.85), so that what is sampled
-lies near the surface that is labeled.
+Bonds are Morse functions and angles are harmonic. Molecules interact through point charges with a shifted force, a
+Lennard-Jones term between oxygens and an exponential repulsion between oxygen and hydrogen. The parameters were fitted
+to GFN1-xTB forces of liquid configurations (rms error 0.1 eV/Å, forces 0.85 eV/Å rms), so that the samples are close to
+configurations of GFN1-xTB water.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ PARAMETERS: dict[str, float] = {
     "bond_length": 0.961,  # Å
     "angle_stiffness": 2.77,  # eV/rad^2
     "angle": 1.884,  # rad
-    "charge": 0.337,  # e, of a hydrogen; an oxygen has minus twice that
+    "charge": 0.337,  # e, of hydrogen; the charge of oxygen is -2 times this
     "lj_depth": 0.006,  # eV
     "lj_length": 3.1,  # Å
     "repulsion": 0.031,  # eV, at 1.8 Å
@@ -34,7 +34,7 @@ def energy_and_force(
     Parameters
     ----------
     position
-        [natoms, 3] in Å, atoms in the order O H H, O H H, ... with molecules not broken by the boundary.
+        [natoms, 3] in Å, atoms in the order O H H, O H H, ... with molecules not split by the boundary.
     cell
         [3, 3] in Å, rows are the cell vectors; all directions are periodic.
 
@@ -69,7 +69,7 @@ def _between(position: np.ndarray, cell: np.ndarray, p: dict[str, float], force:
     """Add the forces between molecules to ``force`` [natoms, 3]; return their energy."""
     charge = np.tile([-2.0, 1.0, 1.0], len(position) // 3) * p["charge"]
     inverse = np.linalg.inv(cell)
-    # Within half the smallest height of the cell rounding fractional coordinates finds the nearest image.
+    # Rounding of fractional coordinates gives the nearest image within half the smallest height of the cell.
     cutoff = 0.5 / np.linalg.norm(inverse, axis=0).max()
     fraction = position @ inverse
     fraction = fraction[:, None] - fraction[None, :]

@@ -1,9 +1,9 @@
 """Generate the water data: liquid configurations labeled with GFN1-xTB.
 
-Needs ``pip install tblite ase``. Takes about 15 minutes of processor time. Every chain of frames that is finished is
-kept in ``run/``, so a run that was stopped goes on where it was.
+Needs ``pip install tblite ase``. Takes about 15 minutes of processor time. Finished chains of frames are stored in
+``run/``, and an interrupted run continues from there.
 
-    python generate.py --jobs 2     # writes data_0 ... data_3 beside this file
+    python generate.py --jobs 2     # writes data_0 ... data_3 next to this file
     python generate.py --check      # compares stored labels with finite differences of the energy
 """
 
@@ -14,7 +14,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-# One thread a process: frames are independent, and the summation order of the labels stays the same.
+# One thread per process: frames are independent, and the summation order of the labels is fixed.
 os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 import numpy as np
@@ -28,7 +28,7 @@ sys.path.insert(0, str(HERE.parent))
 import labeling  # noqa: E402
 
 TYPE_MAP = ["O", "H"]
-MOLAR_VOLUME = 29.9  # Å^3 of a molecule at 1 g/cm^3
+MOLAR_VOLUME = 29.9  # Å^3 per molecule at 1 g/cm^3
 RCUT = 6.0
 TIME_STEP = 1.0  # fs
 MELT_STEPS, SETTLE_STEPS, STEPS_BETWEEN = 1000, 2000, 200
@@ -36,7 +36,7 @@ MELT_STEPS, SETTLE_STEPS, STEPS_BETWEEN = 1000, 2000, 200
 
 @dataclass(frozen=True)
 class System:
-    """A directory of frames: independent chains, each with its own temperature, density and strain."""
+    """A system: independent chains, each with its own temperature, density and strain."""
 
     name: str
     nmolecules: int
@@ -61,17 +61,17 @@ SYSTEMS = (
 
 
 def calculator() -> TBLite:
-    """Return the labeler."""
+    """Return the calculator for the labels."""
     return TBLite(method="GFN1-xTB", accuracy=0.1, verbosity=0)
 
 
 def force_at(atoms: Atoms) -> np.ndarray:
-    """Evaluate the forces of the sampling force field, eV/Å."""
+    """Return the forces of the sampling force field, eV/Å."""
     return energy_and_force(atoms.positions, atoms.cell.array)[1]
 
 
 def random_rotation(rng: np.random.Generator) -> np.ndarray:
-    """Draw a rotation matrix uniformly, from a random unit quaternion."""
+    """Draw a uniformly distributed rotation matrix, from a random unit quaternion."""
     w, x, y, z = (q := rng.standard_normal(4)) / np.linalg.norm(q)
     return np.array(
         [
@@ -83,7 +83,7 @@ def random_rotation(rng: np.random.Generator) -> np.ndarray:
 
 
 def lattice(nmolecules: int, cell: np.ndarray, rng: np.random.Generator) -> Atoms:
-    """Place molecules of random orientation on randomly chosen points of a simple cubic grid."""
+    """Place molecules with random orientations on random points of a simple cubic grid."""
     count = int(np.ceil(nmolecules ** (1.0 / 3.0) - 1e-9))
     grid = (np.indices((count,) * 3).reshape(3, -1).T + 0.5) / count
     centers = rng.permutation(grid)[:nmolecules] @ cell
@@ -94,7 +94,7 @@ def lattice(nmolecules: int, cell: np.ndarray, rng: np.random.Generator) -> Atom
 
 
 def run_chain(system: System, chain: int, seed: int, path: Path) -> None:
-    """Sample and label the frames of one chain and write them to ``path``."""
+    """Sample and label the frames of one chain; write them to ``path``."""
     rng = np.random.default_rng([seed, SYSTEMS.index(system), chain])
     temperature = rng.uniform(*system.temperature)
     volume = system.nmolecules * MOLAR_VOLUME / rng.uniform(*system.density)
@@ -125,7 +125,7 @@ def run_chain(system: System, chain: int, seed: int, path: Path) -> None:
 
 
 def generate(output: Path, work: Path, seed: int, jobs: int) -> None:
-    """Run the chains that are not finished, then write the systems."""
+    """Run the missing chains, then write the systems."""
     parts = {s: [work / f"seed_{seed}" / f"{s.name}_{chain:02d}.npz" for chain in range(s.nchains)] for s in SYSTEMS}
     tasks = [(s, chain, seed, path) for s in SYSTEMS for chain, path in enumerate(parts[s])]
     labeling.run_missing(run_chain, sorted(tasks, key=lambda task: task[1]), jobs)
@@ -134,13 +134,13 @@ def generate(output: Path, work: Path, seed: int, jobs: int) -> None:
 
 
 def report(output: Path) -> None:
-    """Print the ranges of every system and the smallest ``sel`` that holds all neighbors."""
+    """Print the properties of every system and the largest number of neighbors of each type."""
     most = [labeling.describe(output / system.name, RCUT) for system in SYSTEMS]
     print(f"largest neighbor counts over all systems: {np.max(most, axis=0).tolist()}")
 
 
 def main() -> None:
-    """Parse the command line and do what it asks."""
+    """Generate or check the data as the command line requests."""
     arguments = labeling.command_line(__doc__, HERE, HERE / "run")
     if not arguments.check:
         generate(arguments.output, arguments.work, arguments.seed, arguments.jobs)

@@ -2,7 +2,7 @@
 
     python md.py se_e2_a_tebd/graph.pb
 
-The start is a validation frame that the model was not trained on, with velocities drawn at 300 K.
+The run starts from a validation frame, which is not used in training, with velocities drawn at 300 K.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from labeling import read_frame, thermalize  # noqa: E402
 
 
 def main() -> None:
-    """Run the simulation that the command line describes."""
+    """Run the simulation."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", help="a frozen model, graph.pb")
     parser.add_argument("--frame", type=int, default=0, help="frame of data_3 to start from (default: %(default)s)")
     parser.add_argument("--steps", type=int, default=100, help="number of steps (default: %(default)s)")
-    parser.add_argument("--time-step", type=float, default=0.5, help="in fs (default: %(default)s)")
-    parser.add_argument("--temperature", type=float, default=300.0, help="at the start, in K (default: %(default)s)")
+    parser.add_argument("--time-step", type=float, default=0.5, help="time step in fs (default: %(default)s)")
+    parser.add_argument("--temperature", type=float, default=300.0, help="initial, in K (default: %(default)s)")
     arguments = parser.parse_args()
 
     atoms, _ = read_frame(HERE / "data_3", arguments.frame)

@@ -9,14 +9,14 @@
 
 namespace deepmd {
 
-/// The file of model deviations, in the columns that DeePMD-kit writes.
+/// File of model deviations, in the format of DeePMD-kit.
 class DeviationFile {
  public:
-  /// Begins the file, whose lines will end with the deviation of every atom if `atomic`; throws InputError where it
-  /// cannot be written.
+  /// Creates the file and writes the header. With `atomic`, lines also contain the deviation of every atom. Throws
+  /// InputError if the file cannot be written.
   DeviationFile(const std::string& path, bool atomic);
 
-  /// Adds a line.
+  /// Writes a line.
   void write(int64_t step, const Deviation& virial, const Deviation& force, const std::vector<double>& atoms);
 
  private:

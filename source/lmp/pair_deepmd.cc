@@ -95,7 +95,7 @@ void PairDeepMD::check_parameters() const {
 void PairDeepMD::coeff(int narg, char** arg) {
   if (!allocated) allocate();
   try {
-    // LAMMPS has seen that * * come first.
+    // LAMMPS has already checked that * * come first.
     map_ = deepmd::map_types({arg + 2, arg + narg}, atom->ntypes, (*models_)[0].type_map());
   } catch (const InputError& problem) {
     error->all(FLERR, "pair_coeff: " + std::string(problem.what()));
@@ -108,7 +108,7 @@ void PairDeepMD::coeff(int narg, char** arg) {
 void PairDeepMD::init_style() {
   if (force->newton_pair == 0) error->all(FLERR, "pair_style deepmd requires newton on");
   if (atom->tag_enable == 0) error->all(FLERR, "pair_style deepmd requires atom IDs");
-  // Bonded neighbors that LAMMPS leaves out of its lists would be missing without a word.
+  // LAMMPS excludes some bonded neighbors from its lists; energies would be wrong without a warning.
   const bool bonded = atom->molecular != 0 && (atom->nbonds > 0 || atom->molecular == 2);
   for (int k = 1; bonded && k < 4; ++k) {
     if (force->special_lj[k] == 0.0 && force->special_coul[k] == 0.0) {
@@ -147,7 +147,7 @@ void PairDeepMD::compute(int eflag, int vflag) {
 }
 
 void PairDeepMD::update_types() {
-  // In every step, as some fixes change types without building lists again.
+  // Update in every step, because some fixes change types without rebuilding the lists.
   const int nall = atom->nlocal + atom->nghost;
   type_.resize(size_t(nall));
   for (int i = 0; i < nall; ++i) type_[size_t(i)] = map_[size_t(atom->type[i] - 1)];
@@ -203,7 +203,7 @@ void PairDeepMD::add_to_lammps() {
   if (eflag_atom) {
     for (int i = 0; i < nlocal; ++i) eatom[i] += scale_ * from.atom_energy[size_t(i)];
   }
-  // Component 3a + b is force_a r_b; LAMMPS's order of r_a force_b is xx yy zz xy xz yz yx zx zy.
+  // Component 3a + b is force_a r_b. The order of r_a force_b in LAMMPS is xx yy zz xy xz yz yx zx zy.
   constexpr int kOrder[9] = {0, 4, 8, 3, 6, 7, 1, 2, 5};
   if (vflag_global) {
     for (int k = 0; k < 6; ++k) virial[k] += scale_ * from.virial[size_t(kOrder[k])];

@@ -10,10 +10,10 @@
 
 namespace LAMMPS_NS {
 
-/// `pair_style deepmd`: one potential that drives the dynamics, and others to compare it with.
+/// `pair_style deepmd`: one potential for the dynamics, and optionally others for the model deviation.
 ///
-/// Every rank evaluates its own atoms as centers among them and its ghosts; forces and virials of ghosts go home by
-/// LAMMPS's own communication.
+/// Every rank evaluates its own atoms as centers, with its own atoms and ghosts as neighbors. LAMMPS communicates the
+/// forces and virials of ghosts to their owners.
 class PairDeepMD : public Pair {
  public:
   explicit PairDeepMD(LAMMPS* lmp);
@@ -43,15 +43,15 @@ class PairDeepMD : public Pair {
 
   deepmd::PairSettings settings_;
   std::unique_ptr<deepmd::ModelDeviation> models_;
-  std::unique_ptr<deepmd::DeviationFile> deviation_file_;  // on the first rank
-  std::vector<int> map_;                                   // [ntypes], the model's type of each of LAMMPS's
-  double scale_ = 1;                                       // energy unit of LAMMPS in eV^-1
+  std::unique_ptr<deepmd::DeviationFile> deviation_file_;  // only on the first rank
+  std::vector<int> map_;                                   // [ntypes], type in the model of each LAMMPS type
+  double scale_ = 1;                                       // LAMMPS energy units per eV
 
-  std::vector<int> type_;             // [nall], the model's
+  std::vector<int> type_;             // [nall], types in the model
   std::vector<int64_t> list_splits_;  // [nlocal + 1]
   std::vector<int32_t> neighbor_;
   std::vector<double> aparam_;                           // [nlocal, numb_aparam]
-  std::vector<deepmd::Prediction<double>> predictions_;  // of each model
+  std::vector<deepmd::Prediction<double>> predictions_;  // one per model
   bool warned_ = false;
 };
 

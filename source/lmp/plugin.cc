@@ -1,4 +1,4 @@
-// What LAMMPS calls when it loads the plugin (docs.lammps.org, "Writing plugins").
+// Entry point that LAMMPS calls when it loads the plugin (docs.lammps.org, "Writing plugins").
 #include "lammps.h"
 #include "pair_deepmd.h"
 

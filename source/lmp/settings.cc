@@ -11,7 +11,7 @@ namespace deepmd {
 namespace {
 
 constexpr const char* kKeywords[] = {"out_freq", "out_file", "atomic", "relative", "relative_v", "fparam", "aparam"};
-// Of DeePMD-kit's pair style.
+// Other keywords of DeePMD-kit's pair style, which are not supported.
 constexpr const char* kOtherKeywords[] = {"fparam_from_compute", "aparam_from_compute", "fparam_from_fix", "ttm",
                                           "virtual_len",         "spin_norm",           "charge_spin"};
 constexpr double kSameMass = 0.01;  // relative
@@ -34,7 +34,7 @@ bool is_number(const std::string& word, double* value) {
   return !word.empty() && *end == '\0' && std::isfinite(*value);
 }
 
-/// Takes words one by one.
+/// Reads words one by one.
 class Words {
  public:
   explicit Words(const std::vector<std::string>& words) : words_(words) {}
@@ -53,7 +53,7 @@ class Words {
     if (!is_number(word, &result)) throw InputError(keyword + ": expected a number, got " + word);
     return result;
   }
-  /// As many numbers as there are.
+  /// Returns all numbers up to the next word that is not a number.
   std::vector<double> numbers(const std::string& keyword) {
     std::vector<double> result(1, number(keyword));
     for (double each; !end() && is_number(peek(), &each); take()) result.push_back(each);
@@ -71,7 +71,7 @@ std::string joined(const std::vector<std::string>& names) {
   return text;
 }
 
-/// The mass of an element, or 0 for a name that is none.
+/// Returns the mass of an element, or 0 if the name is not an element.
 double mass_of(const std::string& name) {
   for (const ElementMass& element : kElementMasses) {
     if (name == element.symbol) return element.mass;

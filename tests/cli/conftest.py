@@ -12,7 +12,7 @@ LONG = {"training.numb_steps": 6, "training.max_ckpt_keep": 10}
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory) -> Path:
-    """A directory in which six steps were trained without interruption, and frozen."""
+    """Directory with a model that was trained for six steps without interruption, and frozen."""
     place = tmp_path_factory.mktemp("trained")
     write_data(place)
     write_input(place, LONG)
@@ -28,7 +28,7 @@ def trained(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def place(tmp_path, monkeypatch) -> Path:
-    """The current directory: data and an input file."""
+    """Current directory with data and an input file."""
     monkeypatch.chdir(tmp_path)
     write_data(tmp_path)
     write_input(tmp_path, LONG)
@@ -37,7 +37,7 @@ def place(tmp_path, monkeypatch) -> Path:
 
 @pytest.fixture
 def finished(trained, tmp_path, monkeypatch) -> Path:
-    """The current directory: a copy of `trained`."""
+    """Current directory, a copy of `trained`."""
     shutil.copytree(trained, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
     return tmp_path

@@ -1,4 +1,4 @@
-"""What every refusal has in common."""
+"""Checks that every refusal must pass."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from ..runs import contents, dp
 
 
 def refused(place: Path, arguments: Sequence[object], words: Sequence[str]) -> str:
-    """Run a command that must fail: one message with `words`, status 2, no traceback, no file changed or made."""
+    """Run a command that must fail with one message that contains `words`; return the message.
+
+    The exit status is 2, there is no traceback, and no file is changed or created.
+    """
     before = contents(place)
     result = dp(*arguments)
     assert result.status == 2, result

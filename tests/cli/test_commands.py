@@ -1,4 +1,4 @@
-"""What the commands beside `dp train` print and write."""
+"""Output and files of the commands other than `dp train`."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def run(*arguments):
 
 
 def labels_and_predictions(system, nframes=None):
-    """Label and prediction of every quantity, one row per frame, straight from the files and from `DeepPot`."""
+    """Return label and prediction of every quantity, one row per frame, from the files and from `DeepPot`."""
     frames = load_system(system, ["O", "H"]).frames(slice(0, nframes))
     energy, force, virial = DeepPot("graph.pb").eval(frames.coord, frames.box, frames.type[0])
     predicted = {"energy": energy, "force": force, "virial": virial}
@@ -165,11 +165,11 @@ class TestModelDevi:
         return result.err
 
     def test_file(self, finished):
-        said = self.run("-s", "data_0")
+        log = self.run("-s", "data_0")
         table = self.expected("data_0")
         assert (finished / "model_devi.out").read_text() == format_model_devi(table, "data_0")
-        assert f"data_0: 4 frames, deviation of forces: mean {table[:, 6].mean():.4g}" in said
-        assert f"largest {table[:, 4].max():.4g} eV/Å at step {table[:, 4].argmax()}" in said
+        assert f"data_0: 4 frames, force deviation: mean {table[:, 6].mean():.4g}" in log
+        assert f"largest {table[:, 4].max():.4g} eV/Å at step {table[:, 4].argmax()}" in log
 
     def test_options(self, finished):
         self.run(*"-s data_0 -o devi.out -f 5 --real_error --atomic --relative 0.5 --relative_v 0.1".split())
@@ -187,10 +187,10 @@ class TestModelDevi:
         table = self.expected("data_2", frequency=3)
         np.testing.assert_allclose(np.loadtxt(finished / "model_devi.out"), table, rtol=2e-6)
 
-    def test_absent_labels_are_said(self, finished):
+    def test_absent_labels_are_reported(self, finished):
         write_system(finished / "bare", labels=("energy", "force"))
-        said = self.run("-s", "bare", "--real_error")
-        assert "bare: no virial.npy to compare with, its columns are nan" in said
+        log = self.run("-s", "bare", "--real_error")
+        assert "bare: no virial.npy to compare with; the columns are nan" in log
         assert np.isnan(np.loadtxt(finished / "model_devi.out")[:, 1:4]).all()
 
 
@@ -260,7 +260,7 @@ class TestNeighborStat:
         assert '"sel": [' in text
 
     def test_pairs_counted_by_hand(self, place):
-        """Two O and one H on a line, 1 Å apart, open: with a cutoff of 1.5 Å each sees its next ones only."""
+        """Two O and one H on a line, 1 Å apart and open: a cutoff of 1.5 Å includes the nearest neighbors only."""
         write_system(place / "line", types=(0, 0, 1), nframes=1, periodic=False)
         np.save("line/set.000/coord.npy", [[0.0, 0, 0, 1, 0, 0, 2, 0, 0]])
         found = json.loads(run("neighbor-stat", "-s", "line", "-r", "1.5", "-t", "O", "H", "--json"))
@@ -313,12 +313,12 @@ class TestDocTrainInput:
         schema = json.loads(run("doc-train-input", "--json-schema"))
         assert set(INPUT) <= set(schema["properties"])
 
-    def test_the_reference_is_what_is_in_the_documentation(self, request):
+    def test_the_reference_equals_the_documentation(self, request):
         assert (request.config.rootpath / "docs" / "train-input.md").read_text() == run("doc-train-input")
 
 
-def test_yaml_is_what_is_loaded(finished):
-    """The complete input as YAML is the same configuration."""
+def test_yaml_and_json_are_equivalent(finished):
+    """The complete input gives the same configuration as YAML and as JSON."""
     from deepmd_tf.config import load_config
 
     (finished / "out.yaml").write_text(yaml.safe_dump(json.loads((finished / "out.json").read_text())))
@@ -329,7 +329,7 @@ class TestCompress:
     def test_same_numbers_in_a_smaller_file(self, finished):
         result = dp("compress", "-o", "small.pb")
         assert (result.status, result.out) == (0, "")
-        words = ["panels", "terms", "shortest distance of the training data", "made-up atoms", "eV/atom"]
+        words = ["panels", "terms", "shortest distance of the training data", "random atoms", "eV/atom"]
         assert all(word in result.err for word in words)
         frames = load_system("data_0", ["O", "H"]).frames(slice(None))
         evaluated = [DeepPot(pb).eval(frames.coord, frames.box, frames.type[0]) for pb in ("small.pb", "graph.pb")]

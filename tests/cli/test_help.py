@@ -1,4 +1,4 @@
-"""`-h` of `dp` and of every command."""
+"""Help texts of `dp` and of every command."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from deepmd_tf.cli import COMMANDS
 from ..runs import dp
 
 
-def test_dp_lists_its_commands_and_shows_the_way():
+def test_dp_lists_its_commands_with_an_example():
     result = dp("-h")
     assert result.status == 0
     for name, summary in COMMANDS.items():

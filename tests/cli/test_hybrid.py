@@ -1,4 +1,4 @@
-"""`dp train` with a hybrid descriptor: members have slots, statistics and tables of their own."""
+"""`dp train` with a hybrid descriptor: each member has its own slots, statistics and tables."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CHANGES = {
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """A directory with a finished run and its native graph."""
+    """Directory with a finished run, its native graph and its portable graph."""
     place = tmp_path_factory.mktemp("hybrid")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)
@@ -38,7 +38,7 @@ def trained(tmp_path_factory):
 
 @pytest.fixture
 def place(trained, tmp_path, monkeypatch):
-    """A copy to work in."""
+    """Current directory, a copy of `trained`."""
     shutil.copytree(trained, tmp_path / "run")
     monkeypatch.chdir(tmp_path / "run")
     return tmp_path / "run"

@@ -1,4 +1,4 @@
-"""The input of the field's water example trains as it is: only the number of steps is cut."""
+"""The input of DeePMD-kit's water example trains unchanged, except for the number of steps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`dp` as a process: killed, interrupted, quiet, and quick to answer without TensorFlow."""
+"""`dp` as a process: kills, interrupts, output, and commands that do not import TensorFlow."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def start(*arguments: str) -> subprocess.Popen:
 
 
 def wait_for_step(process: subprocess.Popen, place, step: int) -> None:
-    """Wait until a process has saved `step`, or has ended."""
+    """Wait until a process has saved `step` or has ended."""
     while process.poll() is None and not any((place / f"model.ckpt-{n}").exists() for n in range(step, STEPS + 1)):
         time.sleep(0.005)
 
@@ -82,7 +82,7 @@ def test_a_killed_and_an_interrupted_process_restart_to_the_same_numbers(uninter
 
 
 def assert_only_our_lines(err: str) -> None:
-    """Log lines with time and level, and the summary's table; none from TensorFlow."""
+    """Check that there are only log lines with time and level and the table of the summary, and none of TensorFlow."""
     ours = re.compile(r"\d\d:\d\d:\d\d (INFO|WARNING) .*|Summary\s*|[┌│└].*")
     strange = [line for line in err.splitlines() if line and not ours.fullmatch(line)]
     assert not strange
@@ -90,7 +90,7 @@ def assert_only_our_lines(err: str) -> None:
 
 @pytest.mark.slow
 def test_a_process_killed_again_and_again_gets_there(uninterrupted, place):
-    """A kill may fall anywhere: while loading, in a step, in a save; each time the next process goes on."""
+    """Processes are killed while they load, in a step or in a save; the next process continues."""
     write_input(place, EVERY_STEP)
     chance = random.Random(1)
     reached, arguments = 0, ()

@@ -1,4 +1,4 @@
-"""The error that validation shows while training is the one that `dp test` finds for the same frames afterwards."""
+"""Validation during training and `dp test` report the same errors for the same frames."""
 
 from __future__ import annotations
 

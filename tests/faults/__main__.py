@@ -1,7 +1,7 @@
-"""Try every fault that can be made on purpose and write docs/faults.md: `make faults`.
+"""Cause faults on purpose, check the outcome and write tests/faults/RESULTS.md: `make faults`.
 
-A run is killed at many points, the disk fills up, directories cannot be written, files are cut and their bits flipped,
-and inputs are malformed. Ends with status 1 when something is lost, unanswered or answered by a traceback.
+A run is killed at many points, the disk fills up, directories cannot be written, files are cut short and their bits
+flipped, and inputs are malformed. The exit status is 1 if data are lost, a command hangs or a traceback appears.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from pathlib import Path
 
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-DOCUMENT = Path(__file__).parents[2] / "docs" / "faults.md"
+DOCUMENT = Path(__file__).parent / "RESULTS.md"
 
 
 def main() -> int:
-    """Try all faults."""
+    """Cause all faults and write the table."""
     from . import damage, interruptions, malformed
     from .outcomes import Section
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kills", type=int, default=64, help="points at which a run is killed; default 64")
-    parser.add_argument("-o", "--output", type=Path, default=DOCUMENT, help="default docs/faults.md")
+    parser.add_argument("--kills", type=int, default=64, help="number of points at which a run is killed; default 64")
+    parser.add_argument("-o", "--output", type=Path, default=DOCUMENT, help="default tests/faults/RESULTS.md")
     options = parser.parse_args()
     logging.getLogger("deepmd_tf").setLevel(logging.ERROR)
     sections: list[Section] = []
@@ -49,12 +49,13 @@ def main() -> int:
 
 
 def write(path: Path, sections: list) -> None:
-    """Write the table."""
+    """Write the tables of all sections."""
     text = [
-        "# Faults, and what the program answers\n",
-        "Written by `make faults`, which makes each of these faults and looks at what is left. What it means, and what",
-        "is not in it, stands in [reliability.md](reliability.md). DIR stands for the directory of the command.\n",
-        "| faults | cases | as they should be |\n|---|--:|--:|",
+        "# Results of the fault tests\n",
+        "`make faults` writes this file. It causes each of the faults below on purpose and checks the outcome.",
+        "[reliability.md](../../docs/reliability.md) has a summary and the limits of the method. DIR is the directory",
+        "of the command.\n",
+        "| faults | cases | passed |\n|---|--:|--:|",
     ]
     for section in sections:
         text.append(f"| {section.title} | {section.cases} | {section.cases - len(section.failures)} |")

@@ -1,4 +1,4 @@
-"""The ASE calculator: properties and their signs, boundaries, caching, and the drivers people use it in."""
+"""The ASE calculator: properties and their signs, boundaries, caching, optimizers and dynamics."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_from_a_file():
 
 @pytest.mark.parametrize("shape", ["triclinic", "small"])
 def test_stress_is_the_energy_derivative_by_strain_over_volume(shape):
-    """ASE's sign: positive where the crystal pulls inwards. Voigt order xx yy zz yz xz xy."""
+    """The stress has ASE's sign, positive under tension, and Voigt order xx yy zz yz xz xy."""
     atoms, step = make_atoms(shape), 1e-5
     stress = atoms.get_stress()
     for index, (a, b) in enumerate([(0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1)]):
@@ -105,7 +105,7 @@ def test_boundaries_per_axis(atoms, pbc):
 
 
 def test_slab_without_a_third_vector():
-    """As ASE builds surfaces without vacuum: energy and forces are there, a stress per volume is not."""
+    """A surface from ASE without vacuum has energy and forces, but no volume and therefore no stress."""
     atoms = make_atoms()
     wide = atoms.copy()
     wide.calc = atoms.calc
@@ -131,7 +131,7 @@ def test_unknown_elements_are_named(atoms):
 
 
 def test_own_type_indices():
-    """Deuterium-like names or swapped species, as the user says."""
+    """`type_dict` replaces the type map of the model."""
     atoms = make_atoms()
     swapped = make_atoms(calculator=DP(potential(NAME), type_dict={"O": 1, "H": 0}))
     expected = make_atoms()
@@ -191,8 +191,8 @@ class TestParameters:
         with pytest.raises(InputError, match="fparam: the model needs 1 per frame"):
             make_atoms(calculator=DP(make(WITH_PARAMETERS))).get_potential_energy()
 
-    def test_left_over_information_is_not_read(self, make):
-        """Atoms from a file may carry anything; a model without parameters does not look."""
+    def test_unused_information_is_ignored(self, make):
+        """A model without parameters ignores ``atoms.info``, which may contain anything."""
         atoms = make_atoms(calculator=DP(make(NAME)))
         expected = atoms.get_potential_energy()
         atoms.info["fparam"] = "from somewhere"
@@ -217,7 +217,7 @@ def test_copies(copied, used):
 
 
 def changes():
-    """What may happen to atoms between two evaluations."""
+    """Return changes of atoms between two evaluations."""
 
     def set_positions(atoms):
         atoms.rattle(0.05, seed=3)
@@ -245,8 +245,8 @@ def changes():
 
 
 @pytest.mark.parametrize("change", changes(), ids=lambda change: change.__name__)
-def test_everything_that_changes_is_followed(change):
-    """A calculator that has seen other atoms gives what a fresh one does."""
+def test_results_follow_every_change(change):
+    """A calculator that was used for other atoms gives the results of a new one."""
     atoms = make_atoms(calculator=DP(native_potential(NAME)))
     for steps in (1, 2):
         for _ in range(steps):
@@ -275,7 +275,7 @@ def test_trajectory_is_that_of_single_evaluations(pbc):
 
 
 class TestRefusalsDuringASimulation:
-    """They say what they say on the first step, and afterwards the calculator goes on."""
+    """Errors have the same message on every step, and the calculator works after them."""
 
     REFUSED = (
         (lambda atoms: atoms.positions.__setitem__((3, 1), np.nan), r"coords: frame 0, atom 3: .*nan.* is not finite"),
@@ -286,7 +286,7 @@ class TestRefusalsDuringASimulation:
     )
 
     def test_stress_after_a_refusal(self):
-        """The cell of a step that was refused is the cell of the next one."""
+        """After an error, the stress uses the new cell, also if the cell does not change again."""
         atoms = make_atoms(calculator=DP(native_potential(NAME)))
         atoms.get_stress()
         position = atoms.positions[3].copy()
@@ -317,7 +317,7 @@ class TestRefusalsDuringASimulation:
 
 @pytest.fixture(params=[potential, native_potential], ids=["portable", "native"])
 def counted(request, monkeypatch):
-    """A calculator and the list of its evaluations."""
+    """Return a calculator and the list of its evaluations."""
     calculator, calls = DP(request.param(NAME)), []
     run = calculator.dp.runner.run
     monkeypatch.setattr(calculator.dp.runner, "run", lambda *a: calls.append(a) or run(*a))
@@ -390,7 +390,7 @@ def drift(timestep: float, steps: int) -> float:
 
 
 def test_molecular_dynamics_conserves_energy():
-    """The error of velocity Verlet is of second order in the time step: nothing else drifts."""
+    """The energy drift is the error of velocity Verlet, of second order in the time step."""
     coarse, fine = drift(0.2, 20), drift(0.05, 80)
     assert fine < 1e-4
     assert coarse / fine == pytest.approx(16, rel=0.5)

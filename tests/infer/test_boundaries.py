@@ -1,4 +1,4 @@
-"""Boundary conditions per axis: equal to a wide vacuum, and to the definition with the same images."""
+"""Boundary conditions per axis, compared with a wide vacuum and with the definition with the same images."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_equals_the_definition(monkeypatch, pbc, shape):
 
 @pytest.mark.parametrize("pbc", AXES, ids=LABEL)
 def test_equals_a_wide_vacuum(pbc):
-    """Open axes of an orthorhombic cell, made 100 Å long, with periodic boundaries everywhere."""
+    """Compare with a fully periodic cell in which the open axes are 100 Å long."""
     frame = make_frame("orthorhombic")
     wide = np.diag(np.where(pbc, np.diag(frame.cell), 100.0))
     for part, expected in zip(evaluate(frame, pbc), evaluate(frame, (True,) * 3, wide), strict=True):

@@ -1,4 +1,4 @@
-"""`dp change-bias`: a constant per species that data have beyond a model is found, and nothing else changes."""
+"""`dp change-bias` finds the energy offset per species between data and model, and changes nothing else."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ COMPOSITIONS = {"a": (0, 1, 1, 0), "b": (0, 1, 1), "c": (0, 0, 0, 1, 0)}
 
 
 def write_labeled(place, potential: DeepPot) -> list[str]:
-    """Systems of three compositions whose energies are a potential's, and a constant for each atom."""
+    """Write systems of three compositions with the energies of a potential plus `OFFSET` for each atom."""
     for name, types in COMPOSITIONS.items():
         system = write_system(place / name, types=types, seed=len(types))
         (loaded,) = load_systems([str(system)], potential.get_type_map())
@@ -76,7 +76,7 @@ def test_offsets_of_graphs_are_found(form, tmp_path, monkeypatch, request):
 
 @pytest.mark.parametrize("offset", [0.0, -2042.3456789, -54321.0987654])
 def test_energies_kept_in_float32_change_to_its_rounding(tmp_path, monkeypatch, offset):
-    """As a program may write them that computes in float32: the constant, and a cast where the graph reads it."""
+    """Another program may store the energies in float32 and cast them to float64 in the graph."""
     monkeypatch.chdir(tmp_path)
     config, values = variant_config("float32"), dict(variant_values("float32"))
     graph = portable_graph(config, values | {BIAS: values[BIAS] + offset}, 0.9)
@@ -99,7 +99,7 @@ def test_energies_kept_in_float32_change_to_its_rounding(tmp_path, monkeypatch, 
 
 @pytest.fixture
 def writer(tmp_path, monkeypatch):
-    """Of checkpoints ``model.ckpt-N`` of a model with a moment of the optimizer; the first is there."""
+    """Return a writer of checkpoints ``model.ckpt-N`` with an optimizer moment; the first one is written."""
     monkeypatch.chdir(tmp_path)
     variables = {name: tf.Variable(value) for name, value in variant_values("one_side").items()}
     moment = tf.Variable([1.5, 2.5], dtype=tf.float64)
@@ -129,8 +129,8 @@ def test_offsets_of_checkpoints_are_found_and_the_optimizer_stays(tmp_path, writ
 
 
 @pytest.mark.parametrize("target", ["results", "file", ".", "..", "", "model.ckpt-7", "set.000/..", "no/..", "aside"])
-def test_nothing_that_is_there_gives_way_to_a_checkpoint(tmp_path, writer, target):
-    """Refused before any work: the data need not even be there."""
+def test_a_checkpoint_never_replaces_existing_files(tmp_path, writer, target):
+    """The command fails before it reads the data, which do not exist here."""
     (tmp_path / "results" / "set.000").mkdir(parents=True)
     (tmp_path / "results" / "thesis.txt").write_text("years of work")
     (tmp_path / "file").write_text("more of it")
@@ -160,7 +160,7 @@ def test_a_graph_that_cannot_be_written_is_refused_before_any_work(tmp_path, mon
 
 
 def test_a_changed_checkpoint_with_a_number_is_the_latest(tmp_path, writer):
-    """So that --restart of the prefix goes on from it, and the saves that follow do not remove it first."""
+    """--restart with the prefix continues from it, and later saves do not remove it first."""
     writer.save(9, {"data": {}})
     systems = write_labeled(tmp_path, DeepPot(native_file("one_side")))
     result = dp("change-bias", "model.ckpt-7", "-s", *systems, "-o", "model.ckpt-2000")
@@ -181,7 +181,7 @@ def test_some_frames_only(tmp_path, monkeypatch):
     assert "6 frames" in result.err and "-120.500000" in result.err
 
 
-def test_species_that_cannot_be_told_apart_share_the_offset_and_unseen_ones_have_none():
+def test_undetermined_shifts_have_least_norm_and_unseen_species_have_none():
     compositions = np.array([[2, 1, 0]] * 4)
     found = shift(np.full(4, 5.0), compositions, rcond=None)
     np.testing.assert_allclose(found, [2, 1, 0], atol=1e-12)
@@ -190,7 +190,7 @@ def test_species_that_cannot_be_told_apart_share_the_offset_and_unseen_ones_have
         shift(np.zeros(0), np.zeros((0, 2)), rcond=None)
 
 
-def test_frames_count_as_often_as_they_are_asked_for(tmp_path):
+def test_frames_are_repeated_by_their_multiplicity(tmp_path):
     potential = DeepPot(graph_file("one_side"))
     systems = load_systems(write_labeled(tmp_path, potential), potential.get_type_map())
     weights = [np.array([0.0, 2, 0, 1]), np.zeros(4), np.ones(4)]
@@ -200,7 +200,7 @@ def test_frames_count_as_often_as_they_are_asked_for(tmp_path):
     np.testing.assert_allclose(differences, expected @ OFFSET, rtol=1e-9)
 
 
-def test_a_graph_that_does_not_take_its_constant_is_refused(tmp_path, monkeypatch):
+def test_a_graph_that_does_not_use_its_constant_is_refused(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     systems = write_labeled(tmp_path, DeepPot(graph_file("one_side")))
     graph = read_graph_def(graph_file("one_side"))

@@ -1,4 +1,4 @@
-"""The numbers of `dp test`, and the plots, against direct NumPy."""
+"""Errors of `dp test` compared with NumPy, and the plots."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 
 from deepmd_tf.data.rows import Rows
 from deepmd_tf.errors import InputError
-from deepmd_tf.infer.comparison import Error, compare, pooled
+from deepmd_tf.infer.comparison import Error, compare, pool_errors
 from deepmd_tf.infer.plots import lcurve_plot, parity_plot, save_figure
 
 from ..models import potential
@@ -18,7 +18,7 @@ TYPE_MAP = ("O", "H")
 
 @pytest.fixture
 def systems(tmp_path):
-    """A periodic system with all labels, and an open one of another size without virials."""
+    """Return a periodic system with all labels, and an open system of another size without virials."""
     rng = np.random.default_rng(0)
     cells = np.diag([5.0, 5.5, 6.0]) * rng.uniform(0.95, 1.05, (3, 1, 1))
     first = save_system(
@@ -43,7 +43,7 @@ def systems(tmp_path):
 
 
 def differences(system, nframes=None):
-    """Label minus prediction by quantity, flat."""
+    """Return label minus prediction of each quantity, flattened."""
     batch = system.frames(slice(0, nframes))
     energy, force, virial = potential("two_sides").eval(batch.coord, batch.box, batch.type[0])
     found = {"energy": batch.energy - energy[:, 0], "force": (batch.force - force).ravel()}
@@ -72,12 +72,12 @@ def test_errors_of_each_system(systems):
 def test_pooled_errors_weigh_by_components(systems):
     first, second = (differences(system) for system in systems)
     expected = {name: np.concatenate([first[name], second.get(name, np.zeros(0))]) for name in first}
-    assert_errors(pooled(compare(potential("two_sides"), systems)), expected)
+    assert_errors(pool_errors(compare(potential("two_sides"), systems)), expected)
 
 
 @pytest.mark.parametrize("most", [1, 6, 9])
-def test_frames_are_read_and_evaluated_some_at_a_time(systems, monkeypatch, most):
-    """With the same numbers to rounding, and never more atoms than there is room for, but for one frame."""
+def test_frames_are_read_and_evaluated_in_parts(systems, monkeypatch, most):
+    """Results are the same to rounding. A part has at most the allowed number of atoms, or one frame."""
     whole = compare(potential("two_sides"), systems)
     monkeypatch.setattr("deepmd_tf.data.system.ATOMS_AT_ONCE", most)
     taken, frames = [], Rows.take
@@ -120,7 +120,7 @@ def test_parameters_are_passed_on(tmp_path):
     (comparison,) = compare(potential("fparam_aparam"), [system])
     expected = potential("fparam_aparam").eval(coord, None, [0, 1, 1], fparam, aparam)[0]
     np.testing.assert_allclose(comparison.predicted["energy"], expected, rtol=0, atol=1e-13)
-    # A model that takes none leaves them out.
+    # A model without parameters ignores them.
     compare(potential("two_sides"), [system])
 
 
@@ -132,8 +132,8 @@ def test_nothing_to_compare_with(tmp_path):
 
 def test_errors_add():
     whole, part = np.array([1.0, -2.0, 3.0]), np.array([4.0])
-    both = Error.of(whole) + Error.of(part)
-    assert both == Error.of(np.concatenate([whole, part]))
+    both = Error.from_differences(whole) + Error.from_differences(part)
+    assert both == Error.from_differences(np.concatenate([whole, part]))
     assert both.mae == 2.5 and both.rmse == pytest.approx(np.sqrt(7.5))
 
 

@@ -1,4 +1,4 @@
-"""`DeepPot`: what it takes, what it returns, and that neither batching nor the order of atoms matters."""
+"""Arguments and results of `DeepPot`, and their independence of batches and of the order of atoms."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def frame():
 
 
 def several(frame, count=5):
-    """Frames that differ in coordinates and cells."""
+    """Return coordinates and cells of different frames."""
     rng = np.random.default_rng(1)
     coords = frame.coord + rng.normal(0, 0.1, (count, frame.natoms, 3))
     return coords, frame.cell * rng.uniform(0.97, 1.03, (count, 1, 1))
@@ -130,7 +130,7 @@ def test_descriptor_follows_the_order_of_atoms(make, frame):
 @pytest.mark.parametrize("make", [potential, native_potential])
 @pytest.mark.parametrize("periodic", [True, False])
 def test_mixed_compositions(periodic, make):
-    """Frames of any composition in any order, each with its own parameters."""
+    """Frames may have any composition in any order, each with its own parameters."""
     name = "fparam_aparam"
     dp, rng = make(name), np.random.default_rng(4)
     frame = make_frame("triclinic", config=variant_config(name))
@@ -214,7 +214,7 @@ def test_type_embedding(dp):
 
 @pytest.mark.parametrize("nmore", [1, 6])
 def test_sel_too_small_is_reported_once(caplog, nmore):
-    """Neighbors beyond sel are left out, which is said once with the sel that would do, and again when it grows."""
+    """A warning reports ignored neighbors and the required sel once, and again if the required sel grows."""
     dp = DeepPot(graph_file("two_sides"))
     rng = np.random.default_rng(9)
     coords = rng.uniform(0, 2.0, (2, 13 + nmore, 3))

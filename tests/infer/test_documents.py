@@ -1,4 +1,4 @@
-"""The Python in the documents of inference runs as it stands there."""
+"""The Python code in the documentation of inference runs unchanged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Model deviation: against loops over its definition, and what it does with models and data that do not fit."""
+"""Model deviation, compared with loops over its definition, and errors for models and data that do not fit."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def models() -> list[DeepPot]:
 
 
 def frames(shape="triclinic"):
-    """Coordinates, cells and types of a few frames."""
+    """Return coordinates, cells and types of a few frames."""
     frame = make_frame(shape)
     coord = frame.coord + np.random.default_rng(1).normal(0, 0.1, (NFRAMES, frame.natoms, 3))
     return coord, None if frame.cell is None else np.tile(frame.cell, (NFRAMES, 1, 1)), frame.types
@@ -38,14 +38,14 @@ def labels(natoms: int):
 
 
 def by_definition(models, coord, cells, types, real=None, relative=None, relative_v=None):
-    """Rows of the table in plain Python, atom by atom and component by component."""
+    """Compute the rows of the table in plain Python, atom by atom and component by component."""
     rows, natoms = [], len(types)
     for k in range(NFRAMES):
         cell = None if cells is None else cells[k]
         energies, forces, virials = zip(*(model.eval(coord[k], cell, types) for model in models), strict=True)
 
         def spread(values, given):
-            """Root mean square distance of vectors from their mean, or from what is given, and its length."""
+            """Return the root mean square distance of vectors from their mean, or from `given`, and its length."""
             center = [sum(v[a] for v in values) / len(values) for a in range(len(values[0]))]
             center = center if given is None else list(given)
             distances = [sum((v[a] - center[a]) ** 2 for a in range(len(v))) for v in values]
@@ -122,8 +122,8 @@ def test_both_forms_of_a_graph_agree(models):
 
 
 def test_each_model_finds_its_own_types(models, tmp_path):
-    """The same model with its species in another order: nothing disagrees."""
-    # Of a width to which the embedding's input is not added.
+    """Two copies of a model with the species in different orders have zero deviation."""
+    # A width for which the type embedding has no residual connection.
     width = {"type_embedding": {"neuron": [3]}}
     config = model_config(width)
     swapped = model_config({**width, "type_map": ["H", "O"], "descriptor": {"sel": [16, 12]}})
@@ -141,7 +141,7 @@ def test_each_model_finds_its_own_types(models, tmp_path):
 
 
 def swap_types(values):
-    """Parameters of the two species exchanged; the one-hot rows of the embedding's first matrix are species too."""
+    """Exchange the parameters of the two species, including the one-hot rows of the embedding's first matrix."""
     result = {name: value.copy() for name, value in values.items()}
     for name in ("type_embed_net/matrix_1", "descrpt_attr/t_avg", "descrpt_attr/t_std", "fitting_attr/t_bias_atom_e"):
         result[name] = values[name][::-1].copy()

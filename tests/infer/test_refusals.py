@@ -1,4 +1,4 @@
-"""Every input that `DeepPot` cannot use is refused with what, where, expected and got."""
+"""Errors of `DeepPot` for invalid input name the argument, the place, the expected and the given value."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_malformed_boundaries(cell, pbc, message):
 
 @pytest.mark.parametrize("periodic", [True, False])
 def test_coinciding_atoms(periodic):
-    """Named by frame and in the caller's order of atoms, though the graph has another."""
+    """The message numbers the atoms in the order of the caller, not of the graph."""
     coords = np.tile(COORD, (3, 1, 1))
     coords[2, 4] = coords[2, 0]
     message = "coords: frame 2: atoms 0 and 4 are at the same position"
@@ -124,7 +124,7 @@ def test_coinciding_atoms(periodic):
 
 
 def test_message_of_an_op_is_kept():
-    """What only an op can see is reported in its words, without TensorFlow's."""
+    """Errors that only an op detects have the message of the op, without TensorFlow's additions."""
     dp = potential("two_sides")
     feeds = {
         "t_coord": COORD.ravel(),

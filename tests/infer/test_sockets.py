@@ -1,4 +1,4 @@
-"""Programs that ask for forces through a socket, as i-PI does."""
+"""Drivers that request forces through a socket, such as i-PI."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def client_module():
 
 
 def test_socket_of_ase(address):
-    """What comes back through the socket is what the calculator says, over steps, cells and the end of the run."""
+    """Results through the socket equal those of the calculator, for changing positions and cells."""
 
     def serve():
         atoms = make_atoms(calculator=DP(native_potential(NAME)))
@@ -69,7 +69,7 @@ def test_no_server(address):
 
 @pytest.mark.slow
 def test_example_with_ipi(tmp_path, address):
-    """i-PI's energies are the calculator's, and what it conserves is conserved."""
+    """The energies in i-PI are those of the calculator, and the conserved quantity is conserved."""
     for name in ("client.py", "start.xyz"):
         shutil.copy(EXAMPLE / name, tmp_path)
     text = (EXAMPLE / "input.xml").read_text()
@@ -81,8 +81,8 @@ def test_example_with_ipi(tmp_path, address):
     with subprocess.Popen([ipi, "input.xml"], cwd=tmp_path, stdout=subprocess.PIPE, text=True) as server:
         command = [sys.executable, "client.py", graph_file(NAME), "--address", address]
         subprocess.run(command, cwd=tmp_path, check=True, timeout=300)
-        said, _ = server.communicate(timeout=60)
-    assert server.returncode == 0, said
+        output, _ = server.communicate(timeout=60)
+    assert server.returncode == 0, output
     table = np.loadtxt(tmp_path / "water.out")
     atoms = read(EXAMPLE / "start.xyz", format="xyz")
     cell = float((EXAMPLE / "start.xyz").read_text().split()[3])

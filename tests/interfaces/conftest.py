@@ -10,14 +10,14 @@ from .systems import SYSTEMS
 
 @pytest.fixture(scope="session")
 def results(request):
-    """Results of an interface on all systems that it takes; each interface runs once."""
+    """Return a function that gives the results of an interface on all systems it supports; each interface runs once."""
     known: dict[str, dict[str, Result]] = {}
 
-    def of(name: str) -> dict[str, Result]:
+    def evaluate(name: str) -> dict[str, Result]:
         if name not in known:
             interface = INTERFACES[name]
             taken = {label: system for label, system in SYSTEMS.items() if interface.takes(system)}
             known[name] = interface.evaluate(taken, request)
         return known[name]
 
-    return of
+    return evaluate

@@ -1,7 +1,7 @@
-"""The ways to evaluate a model, as a table: a new one joins by being listed in `INTERFACES`.
+"""Table of the ways to evaluate a model; a new one is tested when it is listed in `INTERFACES`.
 
-An interface is a function of systems by name that returns results by name. It gets the means it needs by pytest's
-request: ``request.getfixturevalue("tmp_path_factory")``, ``"lammps"``, ``"peer"``.
+An interface is a function that takes systems by name and returns results by name. It gets fixtures from pytest's
+request, such as ``request.getfixturevalue("tmp_path_factory")``, ``"lammps"`` or ``"peer"``.
 """
 
 from __future__ import annotations
@@ -50,18 +50,18 @@ Evaluate = Callable[[Systems, pytest.FixtureRequest], dict[str, Result]]
 
 @dataclass(frozen=True)
 class Interface:
-    """A way to evaluate a model.
+    """Way to evaluate a model.
 
     Attributes
     ----------
     evaluate : callable
-        Systems, and pytest's request -> results.
+        Function of the systems and pytest's request that returns the results.
     bound : float
-        How far results may be from the reference, relative to the largest component, at least 1 eV or eV/Å.
+        Largest deviation from the reference, relative to the largest component or to 1 eV or eV/Å if that is larger.
     takes : callable
-        Whether it can be given a system at all.
+        Function that returns True if the interface supports a system.
     marks : tuple
-        Of its tests.
+        Marks of the tests of the interface.
     """
 
     evaluate: Evaluate
@@ -71,17 +71,17 @@ class Interface:
 
 
 def not_mixed(system: System) -> bool:
-    """Fully periodic or open."""
+    """Return True if a system is fully periodic or fully open."""
     return not system.mixed
 
 
-def of_arrays(energy, force, virial) -> Result:
-    """A result of arrays of one frame."""
+def result_from_arrays(energy, force, virial) -> Result:
+    """Return the result for arrays of one frame."""
     return Result(float(np.ravel(energy)[0]), np.reshape(force, (-1, 3)), np.reshape(virial, (3, 3)))
 
 
 def training(systems: Systems, request) -> dict[str, Result]:
-    """The graph that `dp train` differentiates, on all systems in one batch."""
+    """Evaluate the training graph on all systems in one batch."""
     config = variant_config(MODEL)
     model = EnergyModel(
         config.model,
@@ -101,16 +101,16 @@ def training(systems: Systems, request) -> dict[str, Result]:
     _, prediction = resolved(model.descriptor, lambda tabulation: model(batch, tabulation))
     forces = np.split(prediction.force.numpy(), ends[1:-1])
     parts = zip(prediction.energy.numpy(), forces, prediction.virial.numpy(), strict=True)
-    return {name: of_arrays(*part) for name, part in zip(systems, parts, strict=True)}
+    return {name: result_from_arrays(*part) for name, part in zip(systems, parts, strict=True)}
 
 
 def deep_pot(graph: Callable[[str], Path]) -> Evaluate:
-    """Python's `DeepPot`."""
+    """Return the interface of `DeepPot` in Python."""
 
     def evaluate(systems: Systems, request) -> dict[str, Result]:
         potential = DeepPot(graph(MODEL))
         return {
-            name: of_arrays(*potential.eval(frame.coord, frame.cell, frame.types, pbc=pbc))
+            name: result_from_arrays(*potential.eval(frame.coord, frame.cell, frame.types, pbc=pbc))
             for name, (frame, pbc) in systems.items()
         }
 
@@ -118,7 +118,7 @@ def deep_pot(graph: Callable[[str], Path]) -> Evaluate:
 
 
 def compressed(systems: Systems, request) -> dict[str, Result]:
-    """What `dp compress` makes of the native graph."""
+    """Evaluate the native graph after `dp compress`."""
     graph = request.getfixturevalue("tmp_path_factory").mktemp("compressed") / "small.pb"
     result = dp("compress", "-i", native_file(MODEL), "-o", graph)
     assert result.status == 0, result.err
@@ -126,7 +126,7 @@ def compressed(systems: Systems, request) -> dict[str, Result]:
 
 
 def dp_test(systems: Systems, request) -> dict[str, Result]:
-    """The detail files of `dp test`."""
+    """Read the detail files of `dp test`."""
     place, results = request.getfixturevalue("tmp_path_factory").mktemp("dp_test"), {}
     for name, (frame, _) in systems.items():
         labels = {"energy": np.zeros(1), "force": np.zeros(frame.natoms * 3), "virial": np.zeros(9)}
@@ -137,14 +137,14 @@ def dp_test(systems: Systems, request) -> dict[str, Result]:
         done = dp("test", "-m", native_file(MODEL), "-s", directory, "-d", directory / "detail")
         assert done.status == 0, done.err
         tables = [np.loadtxt(directory / f"detail.{kind}.out", ndmin=2) for kind in "efv"]
-        results[name] = of_arrays(*(table[:, table.shape[1] // 2 :] for table in tables))
+        results[name] = result_from_arrays(*(table[:, table.shape[1] // 2 :] for table in tables))
     return results
 
 
 def ase(graph: Callable[[str], Path]) -> Evaluate:
-    """One ASE calculator for all systems, one after another.
+    """Return the interface of one ASE calculator for all systems.
 
-    Stresses are per volume, so open systems stand in a cell that is not periodic.
+    Stresses need a volume, so open systems have a cell that is not periodic.
     """
 
     def evaluate(systems: Systems, request) -> dict[str, Result]:
@@ -154,42 +154,43 @@ def ase(graph: Callable[[str], Path]) -> Evaluate:
             atoms = Atoms(np.array(TYPE_MAP)[frame.types], frame.coord, cell=cell, pbc=pbc)
             atoms.calc = calculator
             virial = -atoms.get_stress(voigt=False) * atoms.get_volume()
-            results[name] = of_arrays(atoms.get_potential_energy(), atoms.get_forces(), virial)
+            results[name] = result_from_arrays(atoms.get_potential_energy(), atoms.get_forces(), virial)
         return results
 
     return evaluate
 
 
 def cpp(graph: Callable[[str], Path]) -> Evaluate:
-    """The C++ interface on whole frames; native graphs without TensorFlow."""
+    """Return the C++ interface for whole frames; it evaluates native graphs without TensorFlow."""
 
     def evaluate(systems: Systems, request) -> dict[str, Result]:
         potential = _api.DeepPot(str(graph(MODEL)))
         return {
-            name: of_dict(potential.evaluate(s.frame.coord, s.frame.types, s.frame.cell)) for name, s in systems.items()
+            name: result_from_dict(potential.evaluate(s.frame.coord, s.frame.types, s.frame.cell))
+            for name, s in systems.items()
         }
 
     return evaluate
 
 
-def of_dict(got: dict[str, np.ndarray]) -> Result:
-    """A result of the C++ interface."""
-    return of_arrays(got["energy"], got["force"], got["virial"])
+def result_from_dict(got: dict[str, np.ndarray]) -> Result:
+    """Return the result for the output of the C++ interface."""
+    return result_from_arrays(got["energy"], got["force"], got["virial"])
 
 
 def cpp_domain(systems: Systems, request) -> dict[str, Result]:
-    """The C++ interface on atoms, ghosts and a list of neighbors, as a parallel program has them."""
+    """Evaluate the C++ interface on atoms, ghosts and a neighbor list, as a parallel MD engine does."""
     potential, rng = _api.DeepPot(str(native_file(MODEL))), np.random.default_rng(3)
     results = {}
     for name, system in systems.items():
-        domain = domain_of(wrapped(system.frame), REACH, rng)
+        domain = domain_of(wrap(system.frame), REACH, rng)
         got = potential.evaluate_domain(domain.coord, domain.types, domain.splits, domain.neighbor)
-        results[name] = of_dict(got | {"force": domain.home(got["force"][0])})
+        results[name] = result_from_dict(got | {"force": domain.home(got["force"][0])})
     return results
 
 
-def wrapped(frame: Frame) -> Frame:
-    """The atoms inside the cell."""
+def wrap(frame: Frame) -> Frame:
+    """Wrap the atoms into the cell."""
     if frame.cell is None:
         return frame
     return frame.replace(coord=(frame.coord @ np.linalg.inv(frame.cell) % 1.0) @ frame.cell)
@@ -215,7 +216,7 @@ run 0
 
 
 def lammps(ranks: int, graph=native_file) -> Evaluate:
-    """LAMMPS with our pair style, all systems in one run."""
+    """Return the interface of LAMMPS with our pair style, all systems in one run."""
 
     def evaluate(systems: Systems, request) -> dict[str, Result]:
         parts, files = [], {}
@@ -229,25 +230,25 @@ def lammps(ranks: int, graph=native_file) -> Evaluate:
         for name, thermo in zip(systems, run.thermo(), strict=True):
             xx, yy, zz, xy, xz, yz = (thermo[f"c_virial[{k}]"][0] * thermo["Volume"][0] / BAR for k in range(1, 7))
             virial = [[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]]
-            results[name] = of_arrays(thermo["PotEng"], run.dump(f"{name.replace(' ', '_')}.dump"), virial)
+            results[name] = result_from_arrays(thermo["PotEng"], run.dump(f"{name.replace(' ', '_')}.dump"), virial)
         return results
 
     return evaluate
 
 
 def peer(systems: Systems, request) -> dict[str, Result]:
-    """DeePMD-kit's `DeepPot` on the portable graph."""
+    """Evaluate the portable graph with DeePMD-kit's `DeepPot`."""
     evaluate = request.getfixturevalue("peer").evaluate
     results = {}
     for name, (frame, _) in systems.items():
         cells = None if frame.cell is None else frame.cell.reshape(1, 9)
         got = evaluate(graph_file(MODEL), frame.coord.reshape(1, -1), cells, frame.types)
-        results[name] = of_arrays(got["energy"], got["force"], got["virial"])
+        results[name] = result_from_arrays(got["energy"], got["force"], got["virial"])
     return results
 
 
-def in_lammps(system: System) -> bool:
-    """LAMMPS turns no cells; without a cell, the box encloses the atoms."""
+def has_lammps_box(system: System) -> bool:
+    """Return True if LAMMPS can represent the cell, which must be triangular; an open system has no cell."""
     return system.triangular
 
 
@@ -262,9 +263,9 @@ INTERFACES = {
     "C++": Interface(cpp(native_file), takes=not_mixed),
     "C++, portable": Interface(cpp(graph_file), takes=not_mixed),
     "C++, ghosts": Interface(cpp_domain, takes=not_mixed),
-    "LAMMPS": Interface(lammps(1), takes=in_lammps),
-    "LAMMPS, portable": Interface(lammps(1, graph_file), takes=in_lammps),
-    "LAMMPS, 2 ranks": Interface(lammps(2), takes=in_lammps),
-    "LAMMPS, 4 ranks": Interface(lammps(4), takes=in_lammps, marks=(pytest.mark.slow,)),
+    "LAMMPS": Interface(lammps(1), takes=has_lammps_box),
+    "LAMMPS, portable": Interface(lammps(1, graph_file), takes=has_lammps_box),
+    "LAMMPS, 2 ranks": Interface(lammps(2), takes=has_lammps_box),
+    "LAMMPS, 4 ranks": Interface(lammps(4), takes=has_lammps_box, marks=(pytest.mark.slow,)),
     "DeePMD-kit": Interface(peer, takes=not_mixed, marks=(pytest.mark.interop,)),
 }

@@ -1,4 +1,4 @@
-"""Named systems that every interface must get right, each for a reason of its own."""
+"""Named systems that every interface must evaluate correctly; each covers a special case."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ OPEN, PERIODIC = (False,) * 3, (True,) * 3
 
 
 class System(NamedTuple):
-    """A frame and its boundaries; without periodic axes the frame has no cell."""
+    """Frame and its boundary conditions; a frame without periodic axes has no cell."""
 
     frame: Frame
     pbc: tuple[bool, bool, bool] = PERIODIC
 
     @property
     def mixed(self) -> bool:
-        """Whether some axes are periodic and others are open."""
+        """True if some axes are periodic and others are open."""
         return any(self.pbc) and not all(self.pbc)
 
     @property
     def triangular(self) -> bool:
-        """Whether the first cell vector lies along x and the second in the plane xy, as some programs demand."""
+        """True if the first cell vector is along x and the second in the xy plane, as LAMMPS requires."""
         return self.frame.cell is None or not np.triu(self.frame.cell, 1).any()
 
 
 def _outside() -> Frame:
-    """Every atom in a cell of its own, up to three away."""
+    """Return a frame with every atom moved by up to three cells along each axis."""
     frame = make_frame("triclinic")
     return frame.replace(coord=frame.coord + np.random.default_rng(1).integers(-3, 4, (6, 3)) @ frame.cell)
 
 
 def _between_vacuum(*axes: int) -> Frame:
-    """Atoms inside a cell that open axes leave room in."""
+    """Return a frame with open axes along which the cell is larger than the extent of the atoms."""
     frame = make_frame("orthorhombic")
     coord, cell = frame.coord.copy(), frame.cell.copy()
     for axis in axes:
@@ -46,7 +46,7 @@ def _between_vacuum(*axes: int) -> Frame:
 
 
 def _liquid() -> Frame:
-    """Enough atoms that every rank of a parallel program has some, in a skewed cell."""
+    """Return a frame in a skewed cell with enough atoms for every rank of a parallel program."""
     rng = np.random.default_rng(7)
     grid = np.stack(np.meshgrid(*[np.arange(4)] * 3, indexing="ij"), -1).reshape(-1, 3) + rng.uniform(
         -0.15, 0.15, (64, 3)

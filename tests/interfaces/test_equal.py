@@ -1,4 +1,4 @@
-"""Every interface gives the same energies, forces and virials, and the energies of the model's definition."""
+"""All interfaces give the same energies, forces and virials, and the energies of the definition of the model."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from .. import reference
 from ..models import potential, variant_config, variant_values
-from .interfaces import INTERFACES, MODEL, Result, of_arrays
+from .interfaces import INTERFACES, MODEL, Result, result_from_arrays
 from .systems import SYSTEMS, System
 
 CASES = [
@@ -20,20 +20,20 @@ CASES = [
 ]
 
 
-def wide(system: System) -> np.ndarray | None:
-    """A cell whose open axes, perpendicular to the others here, are too long for neighbors across them."""
+def isolating_cell(system: System) -> np.ndarray | None:
+    """Return a cell with open axes too long for neighbors across them; here they are perpendicular to the others."""
     cell = system.frame.cell
     return np.where(np.array(system.pbc)[:, None], cell, 1e2 * np.eye(3)) if system.mixed else cell
 
 
 @functools.cache
 def expected(label: str) -> Result:
-    """The energy by definition; forces and virial, whose differences other tests take, of the portable graph."""
+    """Return the energy by definition, and force and virial of the portable graph, which other tests verify."""
     system = SYSTEMS[label]
-    frame, cell = system.frame, wide(system)
+    frame, cell = system.frame, isolating_cell(system)
     model, values = variant_config(MODEL).model, variant_values(MODEL)
     energies = reference.atomic_energies(model, values, frame.coord, cell, frame.types)
-    return of_arrays(energies.sum(), *potential(MODEL).eval(frame.coord, cell, frame.types)[1:])
+    return result_from_arrays(energies.sum(), *potential(MODEL).eval(frame.coord, cell, frame.types)[1:])
 
 
 @pytest.mark.parametrize(("interface", "system"), CASES)
@@ -45,7 +45,7 @@ def test_equal(interface, system, results):
 
 
 def test_systems_are_not_trivial():
-    """Forces and virials that could be wrong, and frames that differ in what they are listed for."""
+    """Energies, forces and virials are large enough to reveal errors, except for isolated atoms."""
     for label, system in SYSTEMS.items():
         energy, force, virial = expected(label)
         alone = system.frame.natoms == 1
@@ -60,7 +60,7 @@ def test_order_of_atoms():
     np.testing.assert_allclose(other.force, given.force[[3, 0, 5, 1, 4, 2]], rtol=0, atol=1e-11)
 
 
-def test_atoms_outside_are_atoms_inside():
+def test_atoms_outside_the_cell_are_wrapped():
     given, outside = expected("triclinic"), expected("atoms outside the cell")
     for part, other in zip(given, outside, strict=True):
         np.testing.assert_allclose(other, part, rtol=0, atol=1e-11)

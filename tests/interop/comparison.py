@@ -1,4 +1,4 @@
-"""Our evaluation of a graph, frames to evaluate it on, and what agreement means."""
+"""Evaluation of a graph with our `DeepPot`, frames to evaluate, and comparison of results."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .peer import FIELDS
 
 
 def frames_of(name: str, config=None, nframes: int = 2) -> dict[str, Any]:
-    """Several frames of the same atoms, as arguments of an evaluation."""
+    """Return several frames of the same atoms, as arguments of an evaluation."""
     frames: Sequence[Frame] = [make_frame(name, config=config, seed=seed) for seed in range(nframes)]
 
     def stacked(field: str):
@@ -27,7 +27,7 @@ def frames_of(name: str, config=None, nframes: int = 2) -> dict[str, Any]:
 
 
 def evaluate(graph: Path, coord, cells, types, fparam=None, aparam=None) -> dict[str, np.ndarray]:
-    """Outputs of our `DeepPot`, by the names `FIELDS`."""
+    """Return the outputs of our `DeepPot` by the names in `FIELDS`."""
     potential = DeepPot(graph)
     results = potential.eval(coord, cells, types, fparam, aparam, atomic=True)
     descriptor = potential.eval_descriptor(coord, cells, types, fparam, aparam)
@@ -38,10 +38,10 @@ def evaluate(graph: Path, coord, cells, types, fparam=None, aparam=None) -> dict
 
 
 def assert_equal(ours: Mapping[str, np.ndarray], theirs: Mapping[str, np.ndarray], tolerance: float) -> None:
-    """Every output agrees to `tolerance` of its largest magnitude."""
+    """Check that every output agrees to `tolerance`, relative to its largest magnitude."""
     assert ours.keys() == theirs.keys()
     for name, expected in theirs.items():
-        if name == "typeebd":  # in strip mode, DeePMD-kit's ends with the zeros of what is in empty slots
+        if name == "typeebd":  # in strip mode, DeePMD-kit appends a row of zeros for empty slots
             expected = expected[: len(ours[name])]
         scale = max(np.abs(expected).max(), 1e-3)
         np.testing.assert_allclose(ours[name], expected, rtol=0, atol=tolerance * scale, err_msg=name)

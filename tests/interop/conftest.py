@@ -13,7 +13,7 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session")
 def peer(tmp_path_factory):
-    """DeePMD-kit, or a skip that says how to get it."""
+    """Return DeePMD-kit, or skip with a message that explains how to install it."""
     python = peer_python()
     if not python.exists():
         pytest.skip(f"DeePMD-kit's environment is absent: no {python}; `make interop` makes it, or set {VARIABLE}")

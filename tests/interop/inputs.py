@@ -1,4 +1,4 @@
-"""Input files that both programs train on the water data, small enough to train in seconds."""
+"""Input files for short training runs of both programs on the water data."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ SMALL: dict[str, Any] = {
 
 
 def water_input(changes: Mapping[str, Any] = {}) -> dict[str, Any]:
-    """`SMALL` with keys set by their dotted paths, or removed by None."""
+    """Return `SMALL` with the keys at dotted paths set, or removed if the value is None."""
     table = copy.deepcopy(SMALL)
     for path, value in changes.items():
         *sections, key = path.split(".")
@@ -62,7 +62,7 @@ def water_input(changes: Mapping[str, Any] = {}) -> dict[str, Any]:
 
 
 def water_frames(nframes: int = 2, system: Path = WATER / "data_2") -> dict[str, Any]:
-    """Labeled frames as arguments of an evaluation, in the model's types O H."""
+    """Return frames of the water data as arguments of an evaluation, with the model's types O H."""
     names = (system / "type_map.raw").read_text().split()
     types = np.array([["O", "H"].index(names[k]) for k in np.loadtxt(system / "type.raw", dtype=int)])
     folder = system / "set.000"
@@ -71,7 +71,7 @@ def water_frames(nframes: int = 2, system: Path = WATER / "data_2") -> dict[str,
 
 
 def train_ours(directory: Path, table: dict[str, Any], monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Path:
-    """Run our `dp train` and `dp freeze` in `directory`; return the graph."""
+    """Run our `dp train` and `dp freeze` in `directory`; return the path of the graph."""
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "input.json").write_text(json.dumps(table, indent=1))
     monkeypatch.chdir(directory)

@@ -1,4 +1,4 @@
-"""DeePMD-kit in an environment of its own, used as its users do: its command line and its `DeepPot`."""
+"""DeePMD-kit in its own environment, used through its command line and its `DeepPot`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FIELDS = ("energy", "force", "virial", "atom_energy", "atom_virial", "descriptor
 
 
 def peer_python() -> Path:
-    """Where the Python with DeePMD-kit is or would be."""
+    """Return the path of the Python interpreter with DeePMD-kit; it may not exist."""
     return Path(os.environ.get(VARIABLE) or ROOT / ".venv-peer" / "bin" / "python")
 
 
@@ -33,9 +33,9 @@ class Peer:
     Parameters
     ----------
     python : Path
-        The interpreter of its environment.
+        Interpreter of its environment.
     directory : Path
-        Where arrays are exchanged.
+        Directory for the exchange of arrays.
     """
 
     def __init__(self, python: Path, directory: Path):
@@ -44,7 +44,7 @@ class Peer:
         self._worker: subprocess.Popen | None = None
 
     def run(self, program: str, *arguments: str, directory: Path) -> str:
-        """Run a program of the environment; return what it printed. Fails the test when it fails."""
+        """Run a program of the environment and return its output; fail the test if the program fails."""
         command = [str(self.bin / program), *arguments]
         done = subprocess.run(command, cwd=directory, env=_environment(), capture_output=True, text=True, check=False)
         if done.returncode:
@@ -54,7 +54,7 @@ class Peer:
         return done.stdout + done.stderr
 
     def train(self, directory: Path, table: dict[str, Any], *arguments: str) -> Path:
-        """Train in `directory` as the input says and freeze; return the graph."""
+        """Train in `directory` with the input `table` and freeze; return the path of the graph."""
         directory.mkdir(parents=True, exist_ok=True)
         (directory / "input.json").write_text(json.dumps(table, indent=1))
         self.run("dp", "--tf", "train", "--skip-neighbor-stat", *arguments, "input.json", directory=directory)
@@ -62,7 +62,7 @@ class Peer:
         return directory / "graph.pb"
 
     def evaluate(self, graph: Path, coord, cells, types, fparam=None, aparam=None) -> dict[str, np.ndarray]:
-        """Outputs of DeePMD-kit's `DeepPot`, by the names `FIELDS`."""
+        """Return the outputs of DeePMD-kit's `DeepPot` by the names in `FIELDS`."""
         given = {"coord": coord, "cells": cells, "types": types, "fparam": fparam, "aparam": aparam}
         given["has_typeebd"] = b"t_typeebd" in graph.read_bytes()
         source, target = self._directory / "given.npz", self._directory / "results.npz"
@@ -91,7 +91,7 @@ class Peer:
         return json.loads(line)
 
     def close(self) -> None:
-        """End the process that evaluates."""
+        """End the worker process."""
         if self._worker is not None:
             self._worker.communicate()
             self._log.close()

@@ -1,4 +1,4 @@
-"""DeePMD-kit reads our data, our example's input and the complete input that we write."""
+"""DeePMD-kit reads our data, the inputs of our examples and the complete input that we write."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .inputs import EXAMPLE, train_ours, water_frames, water_input
 
 
 def example_input(name: str = "se_e2_a_tebd"):
-    """The input of an example, cut to two steps, with paths that hold anywhere."""
+    """Return the input of an example with two steps and absolute paths."""
     table = json.loads((EXAMPLE / name / "input.json").read_text())
     training = table["training"]
     for section in ("training_data", "validation_data"):
@@ -25,7 +25,7 @@ def example_input(name: str = "se_e2_a_tebd"):
 
 
 TRAINABLE = sorted({path.parent.name for path in EXAMPLE.glob("*/input.json")} - {"se_e3_tebd"})
-"""Examples of models that DeePMD-kit has."""
+"""Examples with models that DeePMD-kit supports."""
 
 
 @pytest.mark.parametrize("name", TRAINABLE)
@@ -53,7 +53,7 @@ def test_complete_input_trains(peer, tmp_path, monkeypatch):
 
 
 def without_nulls(table):
-    """The same input: a null says that the key is left out, for which DeePMD-kit has no value."""
+    """Return the input without keys that are null, because DeePMD-kit does not accept null for an absent key."""
     if not isinstance(table, dict):
         return table
     return {key: without_nulls(value) for key, value in table.items() if value is not None}

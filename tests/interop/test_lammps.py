@@ -1,4 +1,4 @@
-"""LAMMPS with DeePMD-kit's plugin runs our graphs as our plugin does, ours runs DeePMD-kit's graphs, and both agree."""
+"""The LAMMPS plugins of DeePMD-kit and of this program run the graphs of both programs with the same results."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ dump forces all custom 1 forces.dump id fx fy fz
 dump_modify forces sort id format float %.15g
 run 0
 """
-# Of LAMMPS's units "metal": 1 eV/Å^3 in bar.
+# 1 eV/Å^3 in bar, the pressure unit of LAMMPS's units "metal".
 BAR = 1.6021765e6
 
 
@@ -76,7 +76,7 @@ run {steps}
 
 
 def thermo(log) -> np.ndarray:
-    """Rows of the table of a log."""
+    """Return the rows of the thermo table in a log."""
     lines = log.read_text().splitlines()
     begin = next(k for k, line in enumerate(lines) if line.split()[:1] == ["Step"])
     end = next(k for k, line in enumerate(lines) if line.startswith("Loop time"))
@@ -85,7 +85,7 @@ def thermo(log) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def models(peer, tmp_path_factory):
-    """A graph of each program, and a directory with atoms."""
+    """Return the path of a graph of each program, and of a data file with the atoms."""
     directory = tmp_path_factory.mktemp("models")
     table = water_input({"training.numb_steps": 50, "model.descriptor.type_one_side": False})
     theirs = peer.train(directory / "theirs", table)
@@ -100,7 +100,7 @@ def models(peer, tmp_path_factory):
 @pytest.mark.parametrize("ranks", [1, 2])
 @pytest.mark.parametrize("graph", ["ours", "theirs"])
 def test_dynamics_are_equal(peer, lammps, models, graph, ranks, tmp_path):  # noqa: F811
-    """Over 100 steps, on one rank of DeePMD-kit's plugin and any of ours."""
+    """Run 100 steps with DeePMD-kit's plugin on one rank, and with ours on one and two ranks."""
     script = DYNAMICS.format(models=models[graph], steps=100)
     (tmp_path / "in.lammps").write_text(script)
     atoms = models["atoms"].read_text()

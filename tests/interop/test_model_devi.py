@@ -1,4 +1,4 @@
-"""`dp model-devi` writes the file that DeePMD-kit's writes, for the same graphs and data."""
+"""`dp model-devi` and DeePMD-kit write the same file for the same graphs and data."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ GRAPHS = [str(graph_file(name)) for name in ("one_side", "two_sides", "resnet_dt
 
 @pytest.fixture
 def place(tmp_path, monkeypatch):
-    """A directory with a periodic and an open system of labeled frames."""
+    """Current directory with a periodic and an open system of labeled frames."""
     rng = np.random.default_rng(0)
     monkeypatch.chdir(tmp_path)
     for name, natoms, cells in (("periodic", 6, np.diag([5.0, 5.5, 6.0]) * np.ones((4, 1, 1))), ("open", 4, None)):
@@ -43,13 +43,13 @@ def test_same_file(peer, place, system, options):
     ours, theirs = ((place / name).read_text() for name in ("ours.out", "theirs.out"))
     assert ours.splitlines()[:2] == theirs.splitlines()[:2]
     assert [len(line) for line in ours.splitlines()] == [len(line) for line in theirs.splitlines()]
-    # Seven digits are written.
+    # The files have seven digits.
     np.testing.assert_allclose(np.loadtxt(place / "ours.out"), np.loadtxt(place / "theirs.out"), rtol=2e-6, atol=1e-14)
 
 
 @pytest.mark.parametrize("options", ["", "--real_error"])
 def test_relative_virial_of_one_frame(peer, place, options):
-    """Of one frame: DeePMD-kit 3.2 fails with several."""
+    """Use a single frame, because DeePMD-kit 3.2 fails with several."""
     for file in (place / "periodic" / "set.000").iterdir():
         np.save(file, np.load(file)[:1])
     arguments = ["model-devi", "-m", *GRAPHS, "-s", "periodic", "--relative_v", "0.05", *options.split(), "-o"]

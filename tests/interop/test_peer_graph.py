@@ -1,4 +1,4 @@
-"""Graphs that DeePMD-kit trained and froze give the same numbers in our `DeepPot`, and train on in our `dp train`."""
+"""Graphs of DeePMD-kit give the same results in our `DeepPot`, and our `dp train` continues from them."""
 
 from __future__ import annotations
 
@@ -64,13 +64,13 @@ INPUTS = {
     "hybrid": {"model.descriptor": HYBRID},
     "hybrid_plain": {"model.descriptor": HYBRID, "model.type_embedding": None},
 }
-# Nothing to speak of changes in a step of this rate, so the graph holds the parameters that the run began with.
+# The learning rate is too small to change the parameters, so the graph contains the initial parameters.
 STANDSTILL = {"training.numb_steps": 1, "learning_rate.start_lr": 1e-20, "learning_rate.stop_lr": 1e-21}
 
 
 @pytest.fixture(scope="module")
 def trained(peer, tmp_path_factory):
-    """Gives the graph that DeePMD-kit trained from an entry of `INPUTS`, each once."""
+    """Return a function that trains an entry of `INPUTS` with DeePMD-kit, once, and returns the graph."""
     directory, graphs = tmp_path_factory.mktemp("trained"), {}
 
     def graph(name):
@@ -83,7 +83,7 @@ def trained(peer, tmp_path_factory):
 
 OFFSET = np.array([12.5, -3.75])
 
-# TensorFlow's GELU, which is DeePMD-kit's gelu_tf, rounds its constant 0.044715 to float32; ours doesn't.
+# TensorFlow's GELU, which DeePMD-kit calls gelu_tf, rounds the constant 0.044715 to float32; ours does not.
 TOLERANCES = {"float32": 1e-5, "gelu_tf": 1e-8}
 
 
@@ -107,7 +107,7 @@ def test_boundaries(peer, trained, name, boundary):
         frames["cells"] = (cell @ shear).reshape(1, 9)
         frames["coord"] = (frames["coord"].reshape(-1, 3) @ shear).reshape(1, -1)
     else:
-        # Twelve atoms of the box in a cell that fits the cutoff sphere hardly twice.
+        # Twelve atoms in a cell with edges little longer than the cutoff.
         keep = np.sort(np.argsort(np.linalg.norm(frames["coord"].reshape(-1, 3) % np.diag(cell), axis=1))[:12])
         frames["coord"] = frames["coord"].reshape(-1, 3)[keep].reshape(1, -1)
         frames["types"] = frames["types"][keep]
@@ -125,7 +125,7 @@ def test_initial_parameters(trained, name, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("name", ["one_side", "two_sides", "resnet_dt", "econf", "plain", "strip", "strip_one_side"])
 def test_compressed(trained, name, tmp_path):
-    """Also with a type embedding that is concatenated, which DeePMD-kit cannot compress itself."""
+    """Graphs of DeePMD-kit can be compressed, including concatenated type embeddings, which it cannot compress."""
     result = compress_graph(trained(name), CompressOptions(), shortest=0.8)
     atomic_write(tmp_path / "compressed.pb", result.graph.SerializeToString())
     frames = water_frames()
@@ -134,7 +134,7 @@ def test_compressed(trained, name, tmp_path):
 
 @pytest.mark.parametrize("name", ["one_side", "plain", "strip"])
 def test_energies_per_species_changed(peer, trained, name, tmp_path):
-    """DeePMD-kit evaluates its own graph with energies that `dp change-bias` fitted to offset labels."""
+    """DeePMD-kit evaluates its own graph after `dp change-bias` has fitted it to labels with an offset."""
     frames = water_frames()
     before = peer.evaluate(trained(name), **frames)
     offset = np.bincount(frames["types"], minlength=2) @ OFFSET

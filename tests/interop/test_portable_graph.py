@@ -1,4 +1,4 @@
-"""Our graphs give the same numbers in DeePMD-kit's `DeepPot` as in ours."""
+"""Our portable graphs give the same results in DeePMD-kit's `DeepPot` as in ours."""
 
 from __future__ import annotations
 

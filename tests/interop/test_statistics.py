@@ -1,6 +1,7 @@
-"""Statistics over the same frames are what DeePMD-kit freezes.
+"""Statistics over the same frames equal those in the graphs of DeePMD-kit.
 
-The data are those of the environment variable DEEPMD_WATER_DATA (with data_0 to data_2), else of the water example.
+The data are in the directory given by the environment variable DEEPMD_WATER_DATA (with data_0 to data_2), or else those
+of the water example.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ def frames_in(system: Path) -> int:
 
 
 def every_frame() -> dict[str, int]:
-    """Batches per system that show every frame equally often, so that their random order does not matter."""
+    """Return a number of batches per system that uses all frames equally often, in whatever random order."""
     return {"model.data_stat_nbatch": math.lcm(*(frames_in(WATER / f"data_{k}") for k in range(3)))}
 
 

@@ -1,9 +1,9 @@
-"""Runs in DeePMD-kit's environment and evaluates graphs on request.
+"""Evaluate graphs on request, in DeePMD-kit's environment.
 
 Each line of standard input is a JSON object with the files ``graph``, ``input`` (.npz: coord, types, has_typeebd and,
-where given, cells, fparam, aparam) and ``output`` (.npz: what `FIELDS` lists, typeebd only where the model has a type
-embedding); each line of standard output is ``{"error": null}`` or says what went wrong. Nothing of this project is
-imported.
+optionally, cells, fparam, aparam) and ``output`` (.npz: the entries of `FIELDS`, typeebd only if the model has a type
+embedding). Each line of standard output is ``{"error": null}``, or contains the message of an error. This program does
+not import this project.
 """
 
 import json
@@ -15,7 +15,7 @@ FIELDS = ("energy", "force", "virial", "atom_energy", "atom_virial", "descriptor
 
 def main():
     """Answer requests until the input ends."""
-    # Libraries print: what they print goes to standard error, the answers have the old standard output to themselves.
+    # Redirect the output of libraries to standard error; only answers go to the original standard output.
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
     import numpy as np
@@ -38,7 +38,7 @@ def main():
 
 
 def evaluate(potential, frames):
-    """All outputs of a potential, by the names of `FIELDS`."""
+    """Return all outputs of a potential by the names in `FIELDS`."""
     arguments = (frames["coord"], frames.get("cells"), frames["types"])
     extras = {name: frames[name] for name in ("fparam", "aparam") if name in frames}
     results = potential.eval(*arguments, atomic=True, **extras)

@@ -1,9 +1,9 @@
-"""Give i-PI the energies, forces and virials of a frozen model, through ASE's socket client.
+"""Send energies, forces and virials of a frozen model to i-PI, through ASE's socket client.
 
     i-pi input.xml &
     python client.py ../se_e2_a_tebd/graph.pb
 
-Several clients may serve one i-PI, which hands the beads round among them.
+Several clients may serve one i-PI, which distributes the beads over them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ HERE = Path(__file__).resolve().parent
 
 
 def connect(address: str, patience: float) -> SocketClient:
-    """Wait for i-PI, which makes its socket some seconds after it starts."""
+    """Wait for i-PI, which creates its socket some seconds after it starts, and connect to it."""
     path, until = Path(f"/tmp/ipi_{address}"), time.monotonic() + patience
     while time.monotonic() < until:
         if path.exists():
@@ -33,15 +33,15 @@ def connect(address: str, patience: float) -> SocketClient:
 
 
 def main() -> None:
-    """Serve until i-PI says that it is done."""
+    """Serve i-PI until its run is complete."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", help="a frozen model, graph.pb")
-    parser.add_argument("--atoms", default=HERE / "start.xyz", help="which atoms, in i-PI's order (default: start.xyz)")
-    parser.add_argument("--address", default="deepmd-water", help="as in input.xml (default: %(default)s)")
-    parser.add_argument("--wait", type=float, default=60.0, help="for i-PI, in s (default: %(default)s)")
+    parser.add_argument("--atoms", default=HERE / "start.xyz", help="atoms in i-PI's order (default: start.xyz)")
+    parser.add_argument("--address", default="deepmd-water", help="socket, as in input.xml (default: %(default)s)")
+    parser.add_argument("--wait", type=float, default=60.0, help="time to wait for i-PI, in s (default: %(default)s)")
     arguments = parser.parse_args()
 
-    # Elements only: i-PI sends cell and positions before it asks for anything.
+    # Only the elements matter: i-PI sends cell and positions before its first request.
     atoms = read(arguments.atoms, format="xyz")
     atoms.pbc = True
     atoms.calc = DP(arguments.model)

@@ -1,4 +1,4 @@
-"""Plot what the runs left: the total energy of in.nve, the distribution O-O of in.nvt and in.npt.
+"""Plot the total energy of in.nve, and the O-O radial distribution functions of in.nvt and in.npt.
 
 python plot.py          writes dynamics.png and prints drift, temperatures and density
 """
@@ -14,18 +14,18 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 TIME_STEP = 0.00025
-"""Of in.nve, ps."""
+"""Time step of in.nve (ps)."""
 
 
 def drift(path: Path, natoms: int, time_step: float = TIME_STEP) -> tuple[np.ndarray, np.ndarray, float]:
-    """Time (ps), energy per atom (eV) and the slope of its line of least squares (eV/atom/ps)."""
+    """Return time (ps), change of the energy per atom (eV) and the slope of its linear fit (eV/atom/ps)."""
     step, _, energy = np.loadtxt(path).T
     time, energy = step * time_step, energy / natoms
     return time, energy - energy[0], float(np.polyfit(time, energy, 1)[0])
 
 
 def distribution(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Distance (Å) and g(r) of the last average in a file of ``fix ave/time ... mode vector``."""
+    """Return distance (Å) and g(r) of the last average in a file of ``fix ave/time ... mode vector``."""
     lines = [line.split() for line in path.read_text().splitlines() if not line.startswith("#")]
     begin = max(k for k, words in enumerate(lines) if len(words) == 2)
     rows = np.array(lines[begin + 1 :], float)
@@ -33,7 +33,7 @@ def distribution(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def main() -> None:
-    """Plot the files in this directory, those that are there."""
+    """Plot the output files that exist in the current directory."""
     natoms = int(Path("water.data").read_text().split("atoms")[0].split()[-1])
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.5), layout="constrained")
     if Path("nve.dat").exists():

@@ -1,7 +1,7 @@
 """Write water.data, 96 atoms of liquid water for LAMMPS; python water.py --replicate 2 for 768.
 
-The first frame of data_3, which training never saw. LAMMPS keeps the first cell vector along x and the second in the
-plane xy, so the frame is turned.
+The default is the first frame of data_3, which is not used in training. LAMMPS requires the first cell vector along x
+and the second in the xy plane, so the frame is rotated.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from labeling import read_frame  # noqa: E402
 
 
 def main() -> None:
-    """Write the file that the command line describes."""
+    """Write the data file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-o", "--output", default="water.data", help="the data file (default: %(default)s)")
     parser.add_argument("--frame", type=int, default=0, help="frame of data_3 (default: %(default)s)")

@@ -8,7 +8,7 @@
 namespace deepmd::gpu {
 namespace {
 
-/// Numbers in the order of the floating-point values that they stand for.
+/// Maps a floating-point value to an integer such that integers sort in the order of the values.
 __device__ Number ordered(double value) {
   Number bits;
   memcpy(&bits, &value, sizeof bits);
@@ -21,14 +21,14 @@ __device__ double from_ordered(Number bits) {
   return value;
 }
 
-/// Extents [nframes, 2, 3] of nothing.
+/// Initializes extents [nframes, 2, 3] to empty intervals.
 __global__ void clear_extents(int nframes, Number* extents) {
   for (int64_t k = thread_index(); k < 6 * int64_t(nframes); k += thread_count()) {
     extents[k] = k % 6 < 3 ? kNone : 0;
   }
 }
 
-/// What is wrong with an atom is noted; its position is then the origin.
+/// Wraps the atoms into their cells. Atoms that cannot be used are recorded and moved to the origin.
 __global__ void __launch_bounds__(kThreads)
     wrap_atoms(int nframes, const SearchFrame* frames, int64_t natoms, const double* coord, const int* type, int ntypes,
                double* position, double* frac, Number* extents, Number* record) {
@@ -83,7 +83,7 @@ __global__ void __launch_bounds__(kThreads)
   }
 }
 
-/// The first atom of every bin, or of the next that is not empty.
+/// Finds the first atom of every bin, or of the next bin that is not empty.
 __global__ void __launch_bounds__(kThreads)
     find_begins(int64_t nbins, int64_t natoms, const uint32_t* sorted_bin, int64_t* begin) {
   for (int64_t b = thread_index(); b <= nbins; b += thread_count()) {

@@ -10,7 +10,7 @@
 
 namespace deepmd::gpu {
 
-/// What 32 bits can count when a warp goes through runs of bins.
+/// Maximum number of atoms, so that a warp can count the candidates in its runs of bins with 32 bits.
 constexpr int64_t kMaxAtoms = int64_t(1) << 27;
 
 /// One frame of a search.
@@ -18,14 +18,14 @@ struct SearchFrame {
   Cell cell;
   bool periodic[3];
   int64_t first_atom;    ///< in coord and type
-  int64_t first_center;  ///< among the rows
+  int64_t first_center;  ///< row of the first center
   int64_t first_bin;
-  int64_t offset;  ///< added to the index of an atom in its frame to give `neighbor`
+  int64_t offset;  ///< added to the index of an atom in its frame to get `neighbor`
   int nall;
   int nloc;
 };
 
-/// The frames of a search, on the host; coord and type are on the device.
+/// Frames of a search, on the host; coord and type are on the device.
 struct SearchInput {
   std::vector<SearchFrame> frames;
   int64_t natoms;
@@ -35,22 +35,22 @@ struct SearchInput {
   int ntypes;
 };
 
-/// The atoms of all frames bin by bin, as on the processor; all on the device.
+/// Atoms of all frames sorted by bin, in the same order as on the CPU; all arrays are on the device.
 struct AtomBins {
   int nframes;
   int64_t natoms;
   const SearchFrame* frames;  ///< [nframes]
   const Bins* bins;           ///< [nframes]
-  const int64_t* begin;       ///< where the atoms of each bin begin
+  const int64_t* begin;       ///< first atom of each bin
   const double *x, *y, *z;    ///< [natoms], Å, wrapped into the cell
   const double* place;        ///< [natoms, 3], in bins
   const int *type, *index;    ///< [natoms], index among the atoms of the frame
 };
 
-/// Sorts the atoms into bins and notes in the record those that cannot be used, which are then anywhere.
+/// Sorts the atoms into bins. Atoms that cannot be used are written to the record; their bins are unspecified.
 AtomBins sort_into_bins(const GpuDevice& device, const SearchInput& input, Number* record);
 
-/// The frame that has this atom; frames without atoms are passed over.
+/// Returns the frame that contains this atom, ignoring frames without atoms.
 __device__ __forceinline__ int frame_of_atom(int nframes, const SearchFrame* frames, int64_t atom) {
   int low = 0, high = nframes;
   while (high - low > 1) {

@@ -5,7 +5,7 @@
 namespace deepmd::gpu {
 namespace {
 
-/// One warp for an atom: the edges that begin at it, then those that end at it.
+/// One warp per atom sums the edges that start at it, then those that end at it.
 __global__ void __launch_bounds__(kThreads, 1)
     sum_edges(RowEdges edges, Incoming incoming, const double* edge_grad, double* force, double* atom_virial) {
   for (int64_t i = warp_index(); i < edges.natoms; i += warp_count()) {

@@ -7,17 +7,17 @@
 
 namespace deepmd::gpu {
 
-/// Bins that one warp goes through together: each is a run of atoms, seen from one image of the cell.
+/// Runs of bins that one warp visits together. Each is a run of atoms in one image of the cell.
 struct Runs {
   double shift[kWarp][3];  ///< Å
-  uint32_t end[kWarp];     ///< candidates of this run and those before it
-  uint32_t stored[kWarp];  ///< what leads, modulo 2^32, from the number of a candidate to where the atom is stored
-  bool home[kWarp];        ///< whether the image is the cell itself
+  uint32_t end[kWarp];     ///< number of candidates in this run and all runs before it
+  uint32_t stored[kWarp];  ///< add to the index of a candidate, modulo 2^32, to get the index of the stored atom
+  bool home[kWarp];        ///< true if the image is the cell itself
 };
 static_assert(kWarp * (kMaxAtoms - 1) < int64_t(1) << 32);
 
-/// Hands the warp every atom in the bins that a center's sphere reaches, in the order of the processor:
-/// visit(bool valid, uint32_t stored, const double vec[3]) is called by all lanes together.
+/// Visits every atom in the bins that intersect the cutoff sphere of a center, in the same order as on the CPU. All
+/// lanes call visit(bool valid, uint32_t stored, const double vec[3]) together.
 template <typename Visit>
 __device__ __forceinline__ void visit_candidates(const AtomBins& atoms, uint32_t center, int frame_index, Runs& runs,
                                                  const Visit& visit) {

@@ -8,28 +8,28 @@
 
 namespace deepmd::gpu {
 
-/// Edges of one center that are worked on together, one for each lane of a warp.
+/// Number of edges of one center that are processed together, one for each lane of a warp.
 constexpr int kEdges = kWarp;
 
-/// Where an edge lies: its cell, or -1 for none, and the piece of the axis of s that the cell covers.
+/// Cell of an edge, or -1 for none, and the interval of s that the cell covers.
 struct CellOfEdge {
   int64_t cell;
   double start;
   double width;
 };
 
-/// The four components of a moment, which a thread loads at once.
+/// Four components of a moment, aligned such that a thread loads them at once.
 template <typename T>
 struct alignas(16) Four {
   T of[4];
 };
 
-/// Memory that a block shares: some edges, the runs of them that lie in one cell, and the moments of these runs.
+/// Shared memory of a block: some edges, their runs (consecutive edges in one cell), and the moments of the runs.
 template <typename T>
 struct CellChunk {
   double* row;      ///< [kEdges, 4]
   double* value;    ///< [kEdges, terms], T_k(u)
-  double* slope;    ///< [kEdges, terms], dT_k/ds; only where it is asked for
+  double* slope;    ///< [kEdges, terms], dT_k/ds; only if requested
   Four<T>* moment;  ///< [kEdges, terms], of every run
   int64_t* edge;    ///< [kEdges]
   int64_t* cell;    ///< [kEdges], of every run
@@ -55,8 +55,8 @@ struct CellChunk {
   }
 };
 
-/// A lane of the first warp puts its edge e, which lies in this place, into the chunk; all lanes call it, those without
-/// an edge with e = -1. Neighboring lanes of the same cell are a run.
+/// Puts the edge e of each lane of the first warp into the chunk; `place` is its cell. All lanes of the warp call this,
+/// those without an edge with e = -1. Adjacent lanes in the same cell form a run.
 template <typename T>
 __device__ void put_edge(const CellChunk<T>& chunk, const CellOfEdge& place, const double* rows, int64_t e, int terms,
                          bool slopes) {
@@ -86,8 +86,8 @@ __device__ void put_edge(const CellChunk<T>& chunk, const CellOfEdge& place, con
   }
 }
 
-/// The moments of all runs of the chunk: S[a, k] = sum_j R_j[a] T_k(u_j), or, where `v` [nedge, 4] is not null, their
-/// change along a change v of the rows. All threads call it.
+/// Computes the moments of all runs of the chunk, S[a, k] = sum_j R_j[a] T_k(u_j). If `v` [nedge, 4] is not null, it
+/// computes their directional derivative along v, a change of the rows. All threads of the block call this.
 template <typename T>
 __device__ void sum_moments(const CellChunk<T>& chunk, const double* v, int terms) {
   const int nrun = *chunk.nrun;
@@ -107,7 +107,7 @@ __device__ void sum_moments(const CellChunk<T>& chunk, const double* v, int term
   __syncthreads();
 }
 
-/// Threads of a block that has one for every column, or several turns.
+/// Returns the number of threads of a block: one per column, up to kThreads.
 inline int threads_for(int64_t columns) {
   return int(std::min<int64_t>(round_up(std::max<int64_t>(columns, 1), kWarp), kThreads));
 }

@@ -10,7 +10,7 @@ namespace deepmd::gpu {
 /// Throws GpuError unless the call succeeded.
 inline void check(cudaError_t error, const char* call) {
   if (error == cudaSuccess) return;
-  cudaGetLastError();  // so that the next call is not blamed
+  cudaGetLastError();  // reset the error, so that it is not reported for the next call
   throw GpuError(std::string("CUDA: ") + call + ": " + cudaGetErrorString(error));
 }
 

@@ -11,11 +11,11 @@ namespace {
 
 using namespace gpu;
 
-// The derivative by the table is summed by about so many blocks, whatever the number of cells.
+// Approximate number of blocks that sum the derivative with respect to the table, for any number of cells.
 constexpr int64_t kTableBlocks = 2048;
 constexpr int64_t kMaxParts = 64;
 
-/// The cells of edges as the runs of a center say.
+/// Looks up the cells of edges in the runs of their center.
 struct CellsOfRuns {
   Contraction shape;
 
@@ -23,7 +23,7 @@ struct CellsOfRuns {
     const Contraction& shape;
     int64_t begin, end;  ///< runs
 
-    /// The last run that begins at e or before may hold it.
+    /// Returns the cell of edge e. Only the last run that starts at or before e can contain it.
     __device__ CellOfEdge operator()(int64_t e) const {
       int64_t low = begin, high = end;
       while (high - low > 1) {
@@ -47,8 +47,8 @@ struct CellsOfRuns {
   __device__ OfCenter of(int64_t c) const { return {shape, shape.run_splits[c], shape.run_splits[c + 1]}; }
 };
 
-/// The first warp loads the edges [first, last), at most kEdges; all threads of the block call it. `cell_of(e)` says
-/// where edge e lies.
+/// Loads the edges [first, last), at most kEdges, in the first warp. `cell_of(e)` returns the cell of edge e. All
+/// threads of the block call this.
 template <typename T>
 __device__ void load_edges(const CellChunk<T>& chunk, const CellsOfRuns::OfCenter& cell_of, const double* rows,
                            int64_t first, int64_t last, int terms, bool slopes) {
@@ -59,8 +59,8 @@ __device__ void load_edges(const CellChunk<T>& chunk, const CellsOfRuns::OfCente
   __syncthreads();
 }
 
-/// One block for a center: t [ncenters, 4, columns] = the sum over its runs of moments times table [ncell, terms,
-/// columns].
+/// One block per center computes t [ncenters, 4, columns], the sum over its runs of the moments times
+/// table [ncell, terms, columns].
 template <typename T>
 __global__ void __launch_bounds__(kThreads) contract_forward(CellsOfRuns cells, const double* v, const T* table, T* t) {
   const double* rows = cells.shape.rows;
@@ -93,8 +93,8 @@ __global__ void __launch_bounds__(kThreads) contract_forward(CellsOfRuns cells, 
   }
 }
 
-/// One block for a center: t_grad [ncenters, 4, columns] -> rows_grad [nedge, 4], zero for edges of its that are in no
-/// cell.
+/// One block per center computes rows_grad [nedge, 4] from t_grad [ncenters, 4, columns]. It is zero for edges of the
+/// center without a cell.
 template <typename T>
 __global__ void __launch_bounds__(kThreads)
     contract_backward(CellsOfRuns cells, const T* t_grad, const T* table, double* rows_grad) {
@@ -107,8 +107,8 @@ __global__ void __launch_bounds__(kThreads)
     const T* gradient = t_grad + 4 * c * columns;
     for (int64_t first = cells.first(c); first < cells.last(c); first += kEdges) {
       load_edges(chunk, cells.of(c), rows, first, cells.last(c), terms, true);
-      // The derivative by the moments of every run: a warp for a run and eight terms, a lane for some columns and then
-      // for one of the 32 sums.
+      // Derivative with respect to the moments of every run. A warp processes a run and eight terms; a lane first sums
+      // over some columns, and then gets one of the 32 sums.
       constexpr int kTogether = kWarp / 4;
       const int groups = (terms + kTogether - 1) / kTogether;
       for (int q = warp; q < *chunk.nrun * groups; q += warps) {
@@ -161,19 +161,19 @@ void forward(const GpuDevice& device, const Contraction& shape, const double* v,
          CellsOfRuns{shape}, v, table, t);
 }
 
-/// Where a walk along runs of one cell is: at a run, and at one of its edges.
+/// Position in a loop over the runs of one cell: a run, and one of its edges.
 struct Walk {
-  int64_t run;   ///< in cell_runs
-  int64_t done;  ///< edges of it that were taken
+  int64_t run;   ///< index in cell_runs
+  int64_t done;  ///< number of its edges that have been processed
 };
 
-/// The first warp loads the next edges of the runs up to `end` of a cell, of several runs where they are short; the
-/// chunk's "cells" are their centers. Returns how far it came; all threads of the block call it.
+/// Loads the next edges of the runs of a cell in the first warp, up to run `end`; short runs are loaded together. The
+/// "cells" of the chunk are the centers of the runs. Returns the new position. All threads of the block call this.
 template <typename T>
 __device__ Walk load_runs(const CellChunk<T>& chunk, const Contraction& shape, int64_t cell, Walk walk, int64_t end,
                           bool slopes, Walk* shared) {
   if (threadIdx.x < kWarp) {
-    // A lane for each of the next runs, then for an edge. No more than two chunks of a run matter.
+    // A lane first handles one of the next runs, then an edge. At most two chunks of a run matter.
     const int lane = lane_index();
     const int64_t run = walk.run + lane < end ? shape.cell_runs[walk.run + lane] : -1;
     const int64_t first = run < 0 ? 0 : shape.run_edges[2 * run] + (lane == 0 ? walk.done : 0);
@@ -184,7 +184,7 @@ __device__ Walk load_runs(const CellChunk<T>& chunk, const Contraction& shape, i
       const int below = __shfl_up_sync(kAllLanes, total, step);
       if (lane >= step) total += below;
     }
-    int owner = 0;  // how many runs end at this lane's edge or before
+    int owner = 0;  // number of runs that end at or before the edge of this lane
     for (int step = kWarp / 2; step > 0; step /= 2) {
       if (__shfl_sync(kAllLanes, total, owner + step - 1) <= lane) owner += step;
     }
@@ -194,7 +194,7 @@ __device__ Walk load_runs(const CellChunk<T>& chunk, const Contraction& shape, i
     const bool taken = lane < __shfl_sync(kAllLanes, total, kWarp - 1);
     const CellOfEdge place{taken ? of : -1, shape.start[cell], shape.width[cell]};
     put_edge(chunk, place, shape.rows, taken ? e : -1, shape.terms, slopes);
-    const int whole = __popc(__ballot_sync(kAllLanes, total <= kEdges));  // runs that are done
+    const int whole = __popc(__ballot_sync(kAllLanes, total <= kEdges));  // number of finished runs
     const int rest = kEdges - __shfl_sync(kAllLanes, total - size, whole % kWarp);
     if (lane == 0) {
       *shared =
@@ -205,8 +205,8 @@ __device__ Walk load_runs(const CellChunk<T>& chunk, const Contraction& shape, i
   return *shared;
 }
 
-/// A block for each of the parts that the runs of a cell are divided into: sums [ncell, nparts, terms, columns]. The
-/// terms of a column are held in kTerms registers.
+/// The runs of a cell are divided into parts, one block per part: sums [ncell, nparts, terms, columns]. A thread keeps
+/// the terms of a column in kTerms registers.
 template <typename T, int kTerms>
 __global__ void __launch_bounds__(kThreads, 2)
     contract_to_table(Contraction shape, const double* v, const T* t_grad, int64_t nparts, T* sums) {

@@ -8,7 +8,7 @@ namespace {
 
 using namespace gpu;
 
-/// What one launch takes along: parameters of a kernel may have 4 KiB.
+/// Data that one launch passes as a kernel parameter; parameters are limited to 4 KiB.
 struct Piece {
   unsigned char bytes[3840];
 };

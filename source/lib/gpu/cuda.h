@@ -1,6 +1,6 @@
 #pragma once
 
-// CUDA, or the part of it that the kernels use, carried out by the processor (see emulated/cuda.h).
+// CUDA, or an emulation on the CPU of the part that the kernels use (see emulated/cuda.h).
 #ifdef DEEPMD_EMULATE_CUDA
 #include "gpu/emulated/cuda.h"
 #else

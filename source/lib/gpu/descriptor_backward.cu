@@ -3,7 +3,7 @@
 namespace deepmd::gpu {
 namespace {
 
-/// Terms whose products with T's gradient eight lanes sum at once, and the groups of eight lanes in a block.
+/// Number of terms that a group of eight lanes sums at once, and number of groups in a block.
 constexpr int kTermBlock = 4, kGroup = 8, kGroups = kTileThreads / kGroup;
 
 template <typename T>
@@ -11,7 +11,8 @@ constexpr size_t shared_bytes(int terms) {
   return size_t(round_up(int64_t(sizeof(EdgeTile)), 16)) + sizeof(T) * kTileRuns * round_up(terms, kTermBlock) * 4;
 }
 
-/// The gradient of T by the center's block: t_grad[a, m] = sum_n dD[m, n] t[a, n] + (m < axis) sum_n dD[n, m] t[a, n].
+/// Computes the gradient with respect to T in the block of the center:
+/// t_grad[a, m] = sum_n dD[m, n] t[a, n] + (m < axis) sum_n dD[n, m] t[a, n].
 template <typename T, typename F>
 __device__ __forceinline__ void square_grad(const DescriptorTables<T>& tables, const T* t, const F* d_grad, T* t_grad) {
   const int64_t columns = tables.columns, axis = tables.axis;
@@ -26,7 +27,7 @@ __device__ __forceinline__ void square_grad(const DescriptorTables<T>& tables, c
     for (int a = 0; a < 4; ++a) t_grad[a * columns + m] = tables.scale * sum[a];
   }
   __syncthreads();
-  // The rest of the first columns: eight lanes for each of the 4 * axis sums.
+  // Second term, for the first `axis` columns: eight lanes for each of the 4 * axis sums.
   const int group = int(threadIdx.x) / kGroup, lane = int(threadIdx.x) % kGroup;
   for (int64_t q0 = 0; q0 < 4 * axis; q0 += kGroups) {
     const int64_t q = q0 + group, m = q % axis, a = q / axis;
@@ -39,8 +40,8 @@ __device__ __forceinline__ void square_grad(const DescriptorTables<T>& tables, c
   }
 }
 
-/// Adds up 2 kHalf numbers of each of some lanes, kStep the half of those that still hold different sums; of 16 numbers
-/// and eight lanes, lane l gets the sums 2l and 2l + 1.
+/// Sums 16 values over a group of eight lanes; lane l gets the sums 2l and 2l + 1. Each step of the recursion halves
+/// the number of values per lane: a lane keeps kHalf of them and exchanges the others with the lane at distance kStep.
 template <int kHalf, int kStep, typename T>
 __device__ __forceinline__ void sum_group(T (&value)[4 * kTermBlock], int lane) {
   const bool upper = (lane & kStep) != 0;
@@ -53,7 +54,7 @@ __device__ __forceinline__ void sum_group(T (&value)[4 * kTermBlock], int lane) 
   if constexpr (kStep > 1) sum_group<kHalf / 2, kStep / 2>(value, lane);
 }
 
-/// x [run - first, k, a] = sum_m c[k, m] t_grad[a, m] for the runs [first, last).
+/// Computes x [run - first, k, a] = sum_m c[k, m] t_grad[a, m] for the runs [first, last).
 template <typename T>
 __device__ __forceinline__ void run_products(const EdgeTile& tile, const DescriptorTables<T>& tables, int first,
                                              int last, const T* t_grad, T* x) {
@@ -88,7 +89,7 @@ __device__ __forceinline__ void run_products(const EdgeTile& tile, const Descrip
   }
 }
 
-/// dE/d row of an edge from the products of its run.
+/// Computes grad = dE/d row of an edge from the products x of its run.
 template <typename T>
 __device__ __forceinline__ void row_gradient(int terms, const T* x, double u, double u_scale, const double row[4],
                                              double grad[4]) {
@@ -107,7 +108,7 @@ __device__ __forceinline__ void row_gradient(int terms, const T* x, double u, do
   grad[0] += u_scale * along;
 }
 
-/// A block for each center.
+/// One block per center.
 template <typename T, typename F>
 __global__ void __launch_bounds__(kTileThreads, 1)
     backward(DescriptorTables<T> tables, RowEdges edges, Chunk chunk, const T* t_all, const F* d_grad, T* t_grad_all,

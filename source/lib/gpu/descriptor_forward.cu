@@ -3,7 +3,7 @@
 namespace deepmd::gpu {
 namespace {
 
-/// The lengths of what lies in shared memory, in order: the tile, counts of the neighbors of each type, polynomials
+/// Offsets in shared memory (bytes), in order: the tile, the number of neighbors of each type, polynomials
 /// [kTileEdges, terms] and moments [kTileRuns, terms, 4].
 template <typename T>
 struct Layout {
@@ -16,7 +16,7 @@ struct Layout {
         bytes(moments + sizeof(T) * kTileRuns * terms * 4) {}
 };
 
-/// moments [run - first, k, a] = sum of R_a T_k(u) over the edges of the runs [first, last).
+/// Computes moments [run - first, k, a], the sum of R_a T_k(u) over the edges of each run in [first, last).
 template <typename T>
 __device__ __forceinline__ void sum_moments(const EdgeTile& tile, int terms, int first, int last, const T* polynomials,
                                             T* moments) {
@@ -28,7 +28,7 @@ __device__ __forceinline__ void sum_moments(const EdgeTile& tile, int terms, int
   }
 }
 
-/// What the runs add to a column of T, with the column's coefficients of their cells.
+/// Adds the contribution of the runs to a column of T: their moments times the coefficients of their cells.
 template <typename T>
 __device__ __forceinline__ void add_runs(const EdgeTile& tile, const DescriptorTables<T>& tables, int first, int last,
                                          const T* moments, int64_t column, T sum[4]) {
@@ -44,7 +44,7 @@ __device__ __forceinline__ void add_runs(const EdgeTile& tile, const DescriptorT
   }
 }
 
-/// A block for each center; a thread for each of its edges, and then for each column.
+/// One block per center; a thread processes an edge, and then a column.
 template <typename T, typename F>
 __global__ void __launch_bounds__(kTileThreads, 1)
     forward(DescriptorTables<T> tables, RowEdges edges, Chunk chunk, T* t_all, F* d_all, Number* too_near) {

@@ -9,7 +9,7 @@ namespace {
 
 using namespace gpu;
 
-/// One warp for an atom: the edges that begin at it, then those that end at it. A neighbor that is no atom makes the
+/// One warp per atom sums the edges that start at it, then those that end at it. An invalid neighbor index makes the
 /// force on the center NaN.
 __global__ void __launch_bounds__(kThreads)
     sum_force(EdgeList edges, Incoming incoming, const double* edge_grad, double* force) {

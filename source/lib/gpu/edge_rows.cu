@@ -11,7 +11,7 @@ using namespace gpu;
 
 enum class Map { kRows, kGrad, kTangent };
 
-/// One warp goes through the row of a center; an edge of no length has no environment, its numbers are NaN.
+/// One warp per center processes its row. The results for an edge of zero length are NaN.
 template <Map kMap>
 __global__ void __launch_bounds__(kThreads) map_rows(EdgeRows edges, const double* in, double* out) {
   constexpr int kIn = kMap == Map::kGrad ? 4 : 3, kOut = kMap == Map::kGrad ? 3 : 4;

@@ -8,23 +8,23 @@
 namespace deepmd::gpu {
 
 constexpr int kTileThreads = 128;
-/// Edges of a center that a block looks at together, one for a thread.
+/// Number of edges of a center that a block processes together, one per thread.
 constexpr int kTileEdges = kTileThreads;
-/// Runs of them, neighboring edges in one cell, whose moments or products are held together.
+/// Number of runs, consecutive edges in one cell, for which moments or products are stored together.
 constexpr int kTileRuns = 32;
 
 /// Edges of a center, in shared memory.
 struct EdgeTile {
   double row[kTileEdges][4];
-  double u[kTileEdges];       ///< place in the panel, in [-1, 1]
-  int32_t cell[kTileEdges];   ///< or -1
-  int run[kTileEdges];        ///< of the edge
+  double u[kTileEdges];       ///< position in the panel, in [-1, 1]
+  int32_t cell[kTileEdges];   ///< cell of the edge, or -1
+  int run[kTileEdges];        ///< run of the edge
   int begin[kTileEdges + 1];  ///< first edge of each run
   int end[kTileEdges];
-  int starts[kTileThreads / kWarp];  ///< runs that begin in the edges of each warp
+  int starts[kTileThreads / kWarp];  ///< number of runs that start in the edges of each warp
 };
 
-/// What a thread knows of its edge.
+/// Data of the edge of a thread.
 struct OwnEdge {
   EnvironmentFactors<double> factors;
   double vec[3];
@@ -38,7 +38,7 @@ __device__ __forceinline__ RowScale scale_of(const DescriptorTables<T>& tables, 
   return {tables.avg[type], 1 / tables.std_radial[type], 1 / tables.std_angular[type]};
 }
 
-/// Every thread of the block loads edge e of a center, if it is before `end`, into the tile.
+/// Loads edge e of a center into the tile, if e < end. Every thread of the block calls this with its own edge.
 template <typename T>
 __device__ __forceinline__ OwnEdge load_edge(const DescriptorTables<T>& tables, const RowEdges& edges, int center_type,
                                              int64_t e, int64_t end, EdgeTile& tile, Number* too_near) {
@@ -70,7 +70,7 @@ __device__ __forceinline__ OwnEdge load_edge(const DescriptorTables<T>& tables, 
   return own;
 }
 
-/// Finds the runs of the tile; the tile's cells need not be visible to others yet. Returns their number.
+/// Finds the runs of the tile and returns their number. It starts with a barrier, so callers need none after load_edge.
 __device__ __forceinline__ int find_runs(EdgeTile& tile) {
   const int k = int(threadIdx.x), warp = k / kWarp;
   __syncthreads();

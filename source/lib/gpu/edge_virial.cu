@@ -15,7 +15,7 @@ using namespace gpu;
 constexpr int64_t kMaxParts = 64;
 constexpr int64_t kAtomsPerPart = 1024;
 
-/// The frame of an atom; frames without atoms are passed over.
+/// Returns the frame of an atom, ignoring frames without atoms.
 __device__ int frame_of(const FrameSplits& frames, int64_t atom) {
   int low = 0, high = frames.nframes;  // splits[low] <= atom < splits[high]
   while (high - low > 1) {
@@ -29,7 +29,7 @@ __device__ int frame_of(const FrameSplits& frames, int64_t atom) {
   return low;
 }
 
-/// One warp for an atom gathers the edges that end at it. A neighbor that is no atom makes the center's virial NaN.
+/// One warp per atom sums the edges that end at it. An invalid neighbor index makes the virial of the center NaN.
 __global__ void __launch_bounds__(kThreads) sum_virial(EdgeList edges, Incoming incoming, const double* edge_grad,
                                                        const double* edge_vec, double* atom_virial) {
   for (int64_t i = warp_index(); i < edges.natoms; i += warp_count()) {
@@ -49,7 +49,7 @@ __global__ void __launch_bounds__(kThreads) sum_virial(EdgeList edges, Incoming 
   }
 }
 
-/// A block for each of the parts that the atoms of a frame are divided into: parts [nframes, nparts, 9].
+/// The atoms of a frame are divided into parts, one block per part: parts [nframes, nparts, 9].
 __global__ void __launch_bounds__(kThreads)
     sum_parts(FrameSplits frames, int nparts, const double* atom_virial, double* parts) {
   __shared__ double of_warp[kThreads / kWarp][9];

@@ -10,18 +10,18 @@ namespace {
 
 using namespace gpu;
 
-// What a slot holds that no edge of the center's row fills.
+// Markers for slots without an edge.
 constexpr int32_t kEmpty = -1;
 constexpr int32_t kUnusable = -2;
 
-/// The blocks of slots: those of type t are start[t] .. start[t + 1].
+/// Blocks of slots; the slots of type t are start[t] .. start[t + 1].
 struct Blocks {
   int ntypes;
   int nnei;
   const int* start;  ///< [ntypes + 1]
 };
 
-/// How many edges from `e` on have neighbors of type t; all lanes get it.
+/// Counts the consecutive edges, starting at `e`, with neighbors of type t. All lanes get the result.
 __device__ int64_t count_edges(const DeviceNeighbors& neighbors, const int* type, int nall, int t, int64_t e,
                                int64_t row_end) {
   for (const int64_t first = e;;) {
@@ -33,7 +33,7 @@ __device__ int64_t count_edges(const DeviceNeighbors& neighbors, const int* type
   }
 }
 
-/// One warp for a center: which edge of its row fills each slot, place [nslots].
+/// One warp per center finds the edge of its row for each slot: place [nslots].
 __global__ void __launch_bounds__(kThreads)
     match_slots(Atoms atoms, DeviceNeighbors neighbors, Blocks blocks, int* nlist, int32_t* place) {
   for (int64_t c = warp_index(); c < int64_t(atoms.nframes) * atoms.nloc; c += warp_count()) {
@@ -61,7 +61,7 @@ __global__ void __launch_bounds__(kThreads)
   }
 }
 
-/// The numbers of one slot.
+/// Values of one slot.
 template <typename T, int kColumns>
 struct Slot {
   T descrpt[kColumns];
@@ -86,7 +86,7 @@ __device__ Slot<T, kColumns> slot_of(const double* d, const Cutoff& cutoff, cons
   return slot;
 }
 
-/// What a launch reads.
+/// Inputs of a launch.
 template <typename T>
 struct Source {
   Atoms atoms;
@@ -98,7 +98,7 @@ struct Source {
   const int32_t* place;
 };
 
-/// A lane for a slot.
+/// One lane per slot.
 template <typename T, int kColumns>
 __global__ void __launch_bounds__(kThreads) fill_slots(Source<T> in, EnvMat<T> out) {
   __shared__ T tiles[kThreads / kWarp][tile_size(3 * kColumns)];

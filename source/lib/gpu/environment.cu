@@ -10,7 +10,7 @@ namespace {
 
 using namespace gpu;
 
-/// A lane for an edge.
+/// One lane per edge.
 __global__ void __launch_bounds__(kThreads)
     find_rows(int64_t nedge, const double* edge_vec, Cutoff cutoff, double* rows, double* derivative) {
   __shared__ double tiles[kThreads / kWarp][tile_size(12)];

@@ -53,7 +53,7 @@ namespace {
 
 using namespace gpu;
 
-/// One evaluation of edges that have been found.
+/// Evaluates a model for edges that have been found by a search.
 template <typename T, typename F>
 class Evaluator {
  public:
@@ -75,7 +75,7 @@ class Evaluator {
     check(cudaMemsetAsync(too_near_, 0xff, sizeof(Number), stream_of(device)), "cudaMemsetAsync");
   }
 
-  /// `frames.splits` on the host.
+  /// Runs the evaluation. `frames.splits` is on the host.
   void run(const FrameSplits& frames) {
     if (model_.fitting.size() == 1) {
       fit_all(model_.fitting[0], nullptr, 0, edges_.ncenters);
@@ -93,7 +93,7 @@ class Evaluator {
   }
 
  private:
-  /// Centers [begin, end), of `order` unless that is null, through a net, a chunk at a time.
+  /// Evaluates the centers order[begin .. end), or [begin, end) if `order` is null, with one net, in chunks.
   void fit_all(const FittingNet<F>& net, const uint32_t* order, int64_t begin, int64_t end) {
     if (begin == end) return;
     const double* atom_bias = copy_to_device(device_, net.atom_bias, int64_t(tables_.codes.ntypes));
@@ -123,14 +123,14 @@ class Evaluator {
   const RowEdges edges_;
   const F* extra_;
   const Evaluation out_;
-  const int64_t most_;  // centers of a chunk
+  const int64_t most_;  // maximum number of centers in a chunk
   T *t_, *t_grad_;
   F* descriptors_;
   double* edge_grad_;
   Number* too_near_;
 };
 
-/// Searches, and then evaluates what was found.
+/// Searches for the edges and then evaluates them.
 template <typename T, typename F, typename Search>
 void evaluate_rows(const GpuDevice& device, const TabulatedModel<T, F>& model, RowEdges edges,
                    const FrameSplits& frames, const F* extra, const Evaluation& out, int64_t centers_at_once,

@@ -6,7 +6,7 @@
 
 namespace deepmd::gpu {
 
-/// Waits for numbers from the device.
+/// Copies values from the device to the host; waits for the copy.
 template <typename T>
 std::vector<T> read_back(const GpuDevice& device, const T* values, int64_t n) {
   std::vector<T> host(n);
@@ -16,7 +16,7 @@ std::vector<T> read_back(const GpuDevice& device, const T* values, int64_t n) {
   return host;
 }
 
-/// Waits for one.
+/// Copies one value from the device to the host; waits for the copy.
 template <typename T>
 T fetch(const GpuDevice& device, const T* value) {
   return read_back(device, value, 1)[0];

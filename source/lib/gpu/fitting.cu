@@ -8,21 +8,21 @@
 namespace deepmd::gpu {
 namespace {
 
-/// What a layer adds to its product of matrices, and what it does then.
+/// Operations of a layer after its matrix product: bias, activation and residual.
 template <typename F>
 struct Finish {
   Activation activation;
   int64_t n_out;
-  const F* bias;    ///< [n_out], or, where types are given, [ntypes, n_out]
-  const int* type;  ///< of all atoms, or null
-  const F* extra;   ///< of all atoms [., nextra]
+  const F* bias;    ///< [n_out], or [ntypes, n_out] if `type` is given
+  const int* type;  ///< types of all atoms, or null
+  const F* extra;   ///< extra inputs of all atoms [., nextra]
   int64_t nextra;   ///< 0 in layers after the first
   const F* extra_matrix;
   const F* idt;  ///< or null
-  const F* in;   ///< of a residual layer [n, n_out], or null
+  const F* in;   ///< input of a residual layer [n, n_out], or null
 };
 
-/// out = idt phi(out + bias) + in, slope = idt phi'; a thread for each number.
+/// Computes out = idt phi(out + bias) + in and slope = idt phi'; one thread per element.
 template <typename F>
 __global__ void __launch_bounds__(kThreads) finish_layer(Finish<F> layer, Chunk chunk, F* out, F* slope) {
   for (int64_t q = thread_index(); q < chunk.count * layer.n_out; q += thread_count()) {
@@ -44,7 +44,7 @@ __global__ void __launch_bounds__(kThreads) finish_layer(Finish<F> layer, Chunk 
   }
 }
 
-/// A warp for each center.
+/// One warp per center.
 template <typename F>
 __global__ void __launch_bounds__(kThreads)
     sum_energy(Chunk chunk, int64_t width, const int* type, const double* atom_bias, const F* out, const F* matrix,
@@ -58,7 +58,7 @@ __global__ void __launch_bounds__(kThreads)
   }
 }
 
-/// slope [n, width] *= dE/d out: `row` of every center, or else `grad` [n, width].
+/// Multiplies slope [n, width] by dE/d out, which is `row` for every center, or `grad` [n, width] if `row` is null.
 template <typename F>
 __global__ void __launch_bounds__(kThreads) to_inside(int64_t n, int64_t width, const F* row, const F* grad, F* slope) {
   for (int64_t q = thread_index(); q < n * width; q += thread_count()) {
@@ -66,7 +66,7 @@ __global__ void __launch_bounds__(kThreads) to_inside(int64_t n, int64_t width, 
   }
 }
 
-/// grad [n, width] = `row` of every center.
+/// Fills grad [n, width] with `row` for every center.
 template <typename F>
 __global__ void __launch_bounds__(kThreads) repeat_row(int64_t n, int64_t width, const F* row, F* grad) {
   for (int64_t q = thread_index(); q < n * width; q += thread_count()) grad[q] = row[q % width];
@@ -109,14 +109,14 @@ void ChunkFitting<F>::forward(const Chunk& chunk, const int* type, const F* extr
 template <typename F>
 void ChunkFitting<F>::backward(const Chunk& chunk, F* d_grad) {
   const int64_t n = chunk.count;
-  const F* row = net_.final_matrix;  // dE/d out of the last layer, the same for all
+  const F* row = net_.final_matrix;  // dE/d out of the last layer, the same for all centers
   F *grad = grad_, *other = next_grad_;
   for (size_t k = layers_.size(); k-- > 0;) {
     const DenseLayer<F>& layer = net_.layers[k];
     const Grid grid = grid_of_threads(n * layer.n_out);
     launch(device_, grid, to_inside<F>, n, layer.n_out, row, static_cast<const F*>(grad), layers_[k].slope);
     if (residual(k) && row != nullptr) launch(device_, grid, repeat_row<F>, n, layer.n_out, row, grad);
-    // A residual layer adds to what its output is given; the others overwrite it.
+    // A residual layer adds to the gradient of its output; other layers overwrite it.
     F* to = k == 0 ? d_grad : residual(k) ? grad : other;
     multiply<F>(device_, {n, layer.n_in, layer.n_out, false, true},
                 {layers_[k].slope, layer.n_out, layer.matrix, layer.n_out, to, layer.n_in, residual(k)});

@@ -7,22 +7,22 @@
 
 namespace deepmd::gpu {
 
-/// What goes through a fitting net and back, of any number of centers up to one that it has been made for.
+/// Evaluates a fitting net and its gradient for up to a fixed number of centers.
 template <typename F>
 class ChunkFitting {
  public:
-  /// The net's matrices, biases and idt are in memory of the device. Makes room for so many centers.
+  /// Allocates memory for `ncenters` centers. The matrices, biases and idt of the net are in device memory.
   ChunkFitting(const GpuDevice& device, const FittingNet<F>& net, int64_t ncenters);
 
-  /// d [count, width] = descriptors -> atom_energy of the centers, eV, and d = dE/d descriptors; types and extra [.,
-  /// nextra] are those of all atoms, atom_bias [ntypes] is on the device too.
+  /// Computes atom_energy of the centers (eV) from the descriptors d [count, width], and replaces d by dE/dd. `type`
+  /// and extra [., nextra] are those of all atoms; atom_bias [ntypes] is on the device too.
   void run(const Chunk& chunk, const int* type, const F* extra, const double* atom_bias, F* d, double* atom_energy);
 
  private:
-  /// What going forward leaves of a layer.
+  /// Results of the forward pass of a layer.
   struct Layer {
     F* out;    ///< [n, n_out]
-    F* slope;  ///< the same, idt phi'
+    F* slope;  ///< [n, n_out], idt phi'
   };
 
   bool residual(size_t layer) const;

@@ -10,7 +10,7 @@ namespace {
 
 using namespace gpu;
 
-/// One warp for an atom: its slots, then those that point to it.
+/// One warp per atom sums its own slots, then the slots that point to it.
 template <typename T>
 __global__ void __launch_bounds__(kThreads)
     sum_force(SlotShape shape, Incoming incoming, const double* gradient, T* force) {
@@ -30,7 +30,7 @@ __global__ void __launch_bounds__(kThreads)
   }
 }
 
-/// One warp for a center, one lane for a column of a slot.
+/// One warp per center, one lane per column of a slot.
 template <typename T, int kColumns>
 __global__ void __launch_bounds__(kThreads)
     spread_grad(SlotShape shape, const T* grad, const T* in_deriv, const int* nlist, T* grad_net) {

@@ -7,16 +7,17 @@ namespace {
 
 using namespace gpu;
 
-// A block of 256 threads makes a tile of c, a thread 8 x 4 numbers of it; kDepth rows of the sum are in shared memory.
+// A block of 256 threads computes a tile of c, and each thread 8 x 4 elements of it. kDepth terms of the sum are in
+// shared memory.
 constexpr int kRows = 128, kColumns = 64, kDepth = 8;
 constexpr int kOwnRows = 8, kOwnColumns = 4;
 constexpr int kFromA = kRows * kDepth / kThreads, kFromB = kColumns * kDepth / kThreads;
 static_assert(kRows / kOwnRows * (kColumns / kOwnColumns) == kThreads);
 
-/// Loads of a tile [kDepth, kWidth]: neighboring threads take neighbors in memory.
+/// Loads a tile [kDepth, kWidth]; neighboring threads load neighboring elements in memory.
 template <int kWidth>
 struct TileLoad {
-  bool along_depth;  ///< whether memory runs along the sum
+  bool along_depth;  ///< true if consecutive elements in memory are consecutive terms of the sum
 
   __device__ int depth(int k) const {
     const int q = int(threadIdx.x) + k * kThreads;
@@ -60,7 +61,7 @@ __global__ void __launch_bounds__(kThreads, 1) multiply_tiles(Product shape, Mat
 #pragma unroll
       for (int q = 0; q < kFromB; ++q) b_tile[b_load.depth(q)][b_load.place(q)] = b_next[q];
       __syncthreads();
-      if (k0 + kDepth < shape.k) fetch(k0 + kDepth);  // while the products are made
+      if (k0 + kDepth < shape.k) fetch(k0 + kDepth);  // overlaps with the products
 #pragma unroll
       for (int k = 0; k < kDepth; ++k) {
         T a[kOwnRows], b[kOwnColumns];

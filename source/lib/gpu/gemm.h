@@ -5,7 +5,7 @@
 
 namespace deepmd::gpu {
 
-/// c = a b, or c += a b, of matrices in rows with these distances between rows.
+/// Operands of c = a b, or c += a b: row-major matrices with the given row strides.
 template <typename T>
 struct Matrices {
   const T* a;

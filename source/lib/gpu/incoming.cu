@@ -17,7 +17,8 @@ __global__ void make_keys(int64_t natoms, int64_t nitems, const int32_t* target,
   }
 }
 
-/// Where the items of each atom begin among the sorted keys: every place marks the atoms since the key before it.
+/// Finds the first item of each atom in the sorted keys. Each position sets the splits of the atoms after the previous
+/// key, up to its own key.
 __global__ void find_splits(int64_t natoms, int64_t nitems, const uint32_t* key, int64_t* splits) {
   for (int64_t k = thread_index(); k <= nitems; k += thread_count()) {
     const int64_t first = k == 0 ? 0 : int64_t(key[k - 1]) + 1;

@@ -6,14 +6,14 @@
 
 namespace deepmd::gpu {
 
-/// The items that point to each atom, in ascending order: so that an atom gathers what the items give it, always in the
-/// same order, instead of being added to by many threads in any.
+/// Items that point to each atom, in ascending order. An atom sums its items in this order, so that the result is
+/// reproducible; with atomic additions it would not be.
 struct Incoming {
   const int64_t* splits;  ///< [natoms + 1]
-  const uint32_t* items;  ///< [nitems]; those that point to no atom come last
+  const uint32_t* items;  ///< [nitems]; items that point to no atom are last
 };
 
-/// Sorts the items by `target` [nitems]; one outside [0, natoms) belongs to no atom.
+/// Sorts the items by `target` [nitems]. An item with a target outside [0, natoms) belongs to no atom.
 Incoming incoming_items(const GpuDevice& device, int64_t natoms, int64_t nitems, const int32_t* target);
 
 }  // namespace deepmd::gpu

@@ -9,10 +9,10 @@
 
 namespace deepmd::gpu {
 
-/// What a block may take of shared memory without asking.
+/// Shared memory (bytes) that a block can use without setting a kernel attribute.
 constexpr size_t kSharedWithoutAsking = 48 * 1024;
 
-/// Puts a kernel into the stream; a grid without blocks does nothing.
+/// Launches a kernel in the stream of the device; does nothing for a grid without blocks.
 template <typename... Parameters, typename... Arguments>
 void launch(const GpuDevice& device, const Grid& grid, void (*kernel)(Parameters...), const Arguments&... arguments) {
   if (grid.blocks == 0) return;
@@ -35,16 +35,16 @@ void launch(const GpuDevice& device, const Grid& grid, void (*kernel)(Parameters
 #endif
 }
 
-/// The place of a thread among all of the grid, and their number: for loops over any number of items.
+/// Index of a thread in the grid and number of threads of the grid, for loops over any number of items.
 __device__ __forceinline__ int64_t thread_index() { return int64_t(blockIdx.x) * blockDim.x + threadIdx.x; }
 __device__ __forceinline__ int64_t thread_count() { return int64_t(gridDim.x) * blockDim.x; }
 
-/// The same of warps.
+/// Index of a warp in the grid, number of warps, and index of a thread in its warp.
 __device__ __forceinline__ int64_t warp_index() { return thread_index() / kWarp; }
 __device__ __forceinline__ int64_t warp_count() { return thread_count() / kWarp; }
 __device__ __forceinline__ int lane_index() { return int(threadIdx.x) % kWarp; }
 
-/// The shared memory that the grid asked for.
+/// Returns the shared memory that the grid requested.
 template <typename T>
 __device__ __forceinline__ T* shared_memory() {
 #ifdef DEEPMD_EMULATE_CUDA
@@ -57,14 +57,14 @@ __device__ __forceinline__ T* shared_memory() {
 
 constexpr unsigned kAllLanes = 0xffffffffu;
 
-/// The sum over the lanes of a warp, added in an order that is always the same; every lane gets it.
+/// Returns the sum over the lanes of a warp to every lane; the order of the additions is fixed.
 template <typename T>
 __device__ __forceinline__ T warp_sum(T value) {
   for (int step = kWarp / 2; step > 0; step /= 2) value += __shfl_xor_sync(kAllLanes, value, step);
   return value;
 }
 
-/// out [kWidth] = the sums over the lanes of a warp, of which each lane has its share.
+/// Writes to out [kWidth] the sums of share [kWidth] over the lanes of a warp.
 template <int kWidth, typename T, typename Out>
 __device__ __forceinline__ void store_warp_sums(const T (&share)[kWidth], Out* out) {
   for (int k = 0; k < kWidth; ++k) {
@@ -73,7 +73,8 @@ __device__ __forceinline__ void store_warp_sums(const T (&share)[kWidth], Out* o
   }
 }
 
-/// The sums over the lanes of 32 values, with 31 exchanges: lane l gets that of value l. What is in `values` is lost.
+/// Sums each of 32 values over the lanes of a warp with 31 exchanges; lane l gets the sum of value l. `values` is
+/// overwritten.
 template <int kStep = kWarp / 2, typename T>
 __device__ __forceinline__ T warp_sums(T (&values)[kWarp]) {
   const bool upper = lane_index() & kStep;

@@ -25,8 +25,8 @@ __global__ void __launch_bounds__(kThreads) check_atoms(NeighborList list, Numbe
   }
 }
 
-/// Hands the warp everyone on the list of a center: visit(bool hit, int64_t other, const double vec[3]) is called by
-/// all lanes together. An entry that is no other atom is passed over; returns whether this lane met one.
+/// Visits every entry of the list of a center. All lanes call visit(bool hit, int64_t other, const double vec[3])
+/// together. Entries that are not another atom are skipped; returns true if this lane found such an entry.
 template <typename Visit>
 __device__ __forceinline__ bool visit_list(const NeighborList& list, double rcut, int64_t center, const Visit& visit) {
   const int64_t begin = max(list.list_splits[center], int64_t(0));
@@ -47,13 +47,13 @@ __device__ __forceinline__ bool visit_list(const NeighborList& list, double rcut
   return wrong;
 }
 
-/// The type of an atom; one that is out of range is refused later.
+/// Returns the type of an atom, or 0 for a type out of range, which is reported later.
 __device__ __forceinline__ int counted_type(const NeighborList& list, int64_t atom) {
   const int type = list.type[atom];
   return type >= 0 && type < list.ntypes ? type : 0;
 }
 
-/// One warp for a center: lengths [nloc] of the rows.
+/// One warp per center computes the length of its row: lengths [nloc].
 __global__ void __launch_bounds__(kRowThreads)
     count_rows(NeighborList list, double rcut, char* memory, int64_t bytes, int64_t* lengths, Number* record) {
   int* share = reinterpret_cast<int*>(own_memory(memory, bytes));
@@ -75,8 +75,8 @@ __global__ void __launch_bounds__(kRowThreads)
   }
 }
 
-/// Finds the rows again, sorts and writes them, and notes who is in one twice; `only` names one row, which is then
-/// written alone.
+/// Finds the rows again, sorts and writes them, and records rows that contain an atom twice. If `only` >= 0, only that
+/// row is written.
 __global__ void __launch_bounds__(kRowThreads, 5)
     write_rows(NeighborList list, double rcut, int capacity, char* memory, int64_t bytes, const int64_t* edge_splits,
                int64_t only, EdgeRoom room, Number* record) {
@@ -97,7 +97,7 @@ __global__ void __launch_bounds__(kRowThreads, 5)
   }
 }
 
-/// The search of a list.
+/// Search for the neighbors in a list.
 class Listed {
  public:
   Listed(const GpuDevice& device, const NeighborList& list, double rcut)
@@ -148,7 +148,7 @@ class Listed {
     }
   }
 
-  /// Writes one row, and names the first that is at the center's position or in it twice.
+  /// Writes one row, and throws InputError for the first neighbor that coincides with the center or is listed twice.
   void throw_fault_of_row(int64_t center) {
     int32_t* neighbor = device_.allocate<int32_t>(longest_);
     double* edge_vec = device_.allocate<double>(3 * longest_);

@@ -17,12 +17,12 @@ namespace {
 
 using namespace gpu;
 
-/// The row of a stored atom, or -1 where it is no center.
+/// Returns the row of a stored atom, or -1 if it is not a center.
 __device__ int64_t row_of(const SearchFrame& frame, int index) {
   return index < frame.nloc ? frame.first_center + index : -1;
 }
 
-/// One warp for an atom: lengths [rows] of the rows.
+/// One warp per atom computes the length of its row: lengths [rows].
 __global__ void __launch_bounds__(kRowThreads)
     count_rows(AtomBins atoms, double rcut, int ntypes, char* memory, int64_t bytes, int64_t* lengths, Number* record) {
   char* own = own_memory(memory, bytes);
@@ -49,7 +49,7 @@ __global__ void __launch_bounds__(kRowThreads)
   }
 }
 
-/// Finds the rows again, sorts and writes them; `only` names one row, which is then written alone.
+/// Finds the rows again, sorts and writes them. If `only` >= 0, only that row is written.
 __global__ void __launch_bounds__(kRowThreads, 5)
     write_rows(AtomBins atoms, double rcut, int ntypes, int capacity, char* memory, int64_t bytes,
                const int64_t* edge_splits, int64_t only, EdgeRoom room) {
@@ -73,7 +73,7 @@ __global__ void __launch_bounds__(kRowThreads, 5)
   }
 }
 
-/// A search from the description of its frames to its rows.
+/// Neighbor search: add all frames, count the edges, then write them.
 class Searching {
  public:
   Searching(const GpuDevice& device, double rcut, int64_t natoms, const double* coord, const int* type, int ntypes)
@@ -81,7 +81,7 @@ class Searching {
     check_rcut(rcut);
   }
 
-  /// Frames come in order; the first fault among their cells is kept until it is known what is wrong with atoms.
+  /// Adds the next frame. The first invalid cell is stored, and reported together with errors of the atoms.
   void add_frame(int nall, int nloc, const double* vectors, const std::array<bool, 3>& periodic, int64_t offset) {
     SearchFrame frame{};
     const int64_t f = int64_t(input_.frames.size());
@@ -113,7 +113,7 @@ class Searching {
   int64_t count(bool refuse_coincident, int64_t* edge_splits, std::vector<int>& most) {
     atoms_ = sort_into_bins(device_, input_, record_);
     const std::optional<std::pair<int64_t, double>> too_many = find_too_many();
-    if (bad_cell_ || too_many) {  // counting might take forever
+    if (bad_cell_ || too_many) {  // counting could take too long
       throw_faults(read_record(device_, record_, input_.ntypes, 0, nullptr));
       throw_too_many(too_many->first, too_many->second);
     }
@@ -152,7 +152,7 @@ class Searching {
     return f;
   }
 
-  /// Throws what the processor would have come upon first.
+  /// Throws the error that the search on the CPU reports first.
   void throw_faults(const std::vector<Number>& record) const {
     if (record[kBadType] != kNone) {
       const int64_t atom = int64_t(record[kBadType]), f = frame_of(atom);
@@ -183,7 +183,7 @@ class Searching {
     }
   }
 
-  /// The row is written once, to see who in it comes first.
+  /// Writes a row, and throws InputError for the first neighbor that coincides with the center.
   void name_coincident(int64_t row) {
     int32_t* neighbor = device_.allocate<int32_t>(longest_);
     double* edge_vec = device_.allocate<double>(3 * longest_);
@@ -208,13 +208,13 @@ class Searching {
   const GpuDevice& device_;
   SearchInput input_;
   Number* record_;
-  std::vector<double> expected_;  // neighbors of an atom of each frame, or 0
+  std::vector<double> expected_;  // expected number of neighbors per atom of each frame, or 0
   std::optional<std::pair<int64_t, std::string>> bad_cell_;
   AtomBins atoms_{};
   int64_t next_atom_ = 0, rows_ = 0, longest_ = 0;
 };
 
-/// The search of frames of one size.
+/// Searches in frames with equal numbers of atoms.
 DeviceNeighbors run(const GpuDevice& device, const Atoms& atoms, const Cells* cells, double rcut, int ntypes,
                     std::vector<int>& most) {
   check_counts(atoms.nloc, atoms.nall);

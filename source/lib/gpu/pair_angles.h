@@ -7,28 +7,29 @@
 
 namespace deepmd::gpu {
 
-/// Rows of edges and what pairs of them are of.
+/// Rows of edges, and the parameters that define codes and panels of their pairs.
 struct PairRows {
   EdgeTypes edges;
   const double* rows;       ///< [nedge, 4]
-  const int32_t* neighbor;  ///< [nedge], the neighbors' types; -1 for what is none
+  const int32_t* neighbor;  ///< [nedge], types of the neighbors; -1 if invalid
   int ntypes;
-  double inverse_unit;  ///< of the panels
-  int octave_bits;      ///< the logarithm of the panels of an octave
+  double inverse_unit;  ///< 1 / unit of the panels
+  int octave_bits;      ///< base-2 logarithm of the number of panels per octave
 };
 
-/// With the types of the neighbors looked up, in memory of the device.
+/// Looks up the types of the neighbors, in device memory.
 PairRows make_pair_rows(const GpuDevice& device, const EdgeTypes& edges, const double* rows, int ntypes,
                         const PairPanels& panels);
 
-/// Where a pair of edges lies.
+/// Theta, code and panel of a pair of edges.
 struct PairAngle {
   double theta;
-  int64_t code;   ///< -1 for neighbors of no type
-  int64_t panel;  ///< not negative; beyond all panels where theta is not finite
+  int64_t code;   ///< -1 if a neighbor has no valid type
+  int64_t panel;  ///< not negative; beyond all panels if theta is not finite
 };
 
-/// Sum of products of the angular columns, with the same rounding wherever it is compiled and in either order.
+/// Returns the sum of products of the angular columns. The rounding is the same in all kernels and for both orders of
+/// the arguments.
 __device__ __forceinline__ double angular_product(const double* a, const double* b) {
   return fma(a[1], b[1], fma(a[2], b[2], a[3] * b[3]));
 }
@@ -37,7 +38,7 @@ __device__ __forceinline__ PairAngle pair_angle(const PairRows& of, int64_t j, i
   const double theta = angular_product(of.rows + 4 * j, of.rows + 4 * k);
   const int type = of.neighbor[j], other = of.neighbor[k];
   const int64_t low = type < other ? type : other, high = type < other ? other : type;
-  // The panel is the exponent and the first bits of |theta| / unit + 1, and the sign.
+  // The panel consists of the exponent and leading bits of |theta| / unit + 1, and of the sign.
   const double x = fma(fabs(theta), of.inverse_unit, 1.0);
   uint64_t bits, sign;
   memcpy(&bits, &x, sizeof bits);

@@ -34,14 +34,14 @@ namespace {
 
 using namespace gpu;
 
-// Of the panels that there could be: more would take more than a gibibyte.
+// Maximum number of possible panels; more would need more than a gibibyte.
 constexpr int64_t kMaxPanels = int64_t(1) << 27;
 constexpr unsigned kMeasuringBlocks = 1024;
 
-/// Of all rows.
+/// Extent of all rows.
 struct Extent {
-  unsigned long long longest;  // bits of the largest square; those of numbers that are not negative sort as they do
-  long long bad_edge;          // the first whose row is not finite
+  unsigned long long longest;  // bits of the largest square; bits of nonnegative numbers sort like the numbers
+  long long bad_edge;          // first edge with a row that is not finite
 };
 
 __global__ void __launch_bounds__(kThreads) measure_rows(int64_t nedge, const double* rows, Extent* extent) {
@@ -61,7 +61,7 @@ __global__ void __launch_bounds__(kThreads) measure_rows(int64_t nedge, const do
   atomicMax(&extent->longest, bits);
 }
 
-/// One block for a center, a warp for the pairs of an edge with those from it on.
+/// One block per center; a warp marks the cells of the pairs of an edge with itself and the edges after it.
 __global__ void __launch_bounds__(kThreads) mark_cells(PairRows of, int64_t npanels, int64_t* has_cell) {
   for (int64_t c = blockIdx.x; c < of.edges.ncenters; c += gridDim.x) {
     const int64_t end = of.edges.edge_splits[c + 1];
@@ -89,7 +89,7 @@ __global__ void write_cells(int64_t nkeys, int64_t npanels, PairPanels panels, c
   }
 }
 
-/// How many panels a code can have; throws InputError where a row is not finite.
+/// Returns the maximum number of panels of a code. Throws InputError if a row is not finite.
 int64_t count_panels(const GpuDevice& device, int64_t nedge, const double* rows, const PairPanels& panels) {
   Extent* extent = device.allocate<Extent>(1);
   const Extent start{0, std::numeric_limits<long long>::max()};

@@ -13,23 +13,24 @@ namespace {
 
 using namespace gpu;
 
-// Shared memory that coefficients of a center may take; more of them lie in memory, of so many blocks only.
+// Maximum shared memory (bytes) for the coefficients of a center. Larger coefficients are in global memory, with a
+// limited number of blocks.
 constexpr size_t kMaxShared = 64 * 1024;
 constexpr int64_t kBlocksInMemory = 1024;
 
-/// The cells and how to find them.
+/// Index to find the cell of a pair.
 struct CellIndex {
   int64_t ncell;
   int terms;
   const int32_t* panel;        // [ncell]
-  const int32_t* code_splits;  // [ncodes + 1], the cells of each code
+  const int32_t* code_splits;  // [ncodes + 1], cells of each code
   const PairPlace* place;      // [ncell]
 
-  /// The cell of a pair; ncell where there is none.
+  /// Returns the cell of a pair, or ncell if there is none.
   __device__ __forceinline__ int64_t find(const PairAngle& at) const {
     if (at.code < 0) return ncell;
     int64_t low = code_splits[at.code], high = code_splits[at.code + 1];
-    // Panels ascend from 0, most of them without gaps: the cell is at the place of its panel or a little before it.
+    // Panels ascend from 0 with few gaps, so the cell is at the index of its panel or shortly before it.
     if (at.panel < high - low) {
       if (panel[low + at.panel] == at.panel) return low + at.panel;
       high = low + at.panel;
@@ -73,7 +74,7 @@ CellIndex make_index(const GpuDevice& device, const PairMoments& shape) {
   return {shape.ncell, shape.terms, shape.cell_panel, code_splits, place};
 }
 
-/// Edges j <= k of the pair of a number: the pairs of edge 0, of 1 with those up to it, and so on.
+/// Returns the edges j <= k of a pair. Pairs are numbered by k, and then by j.
 __device__ __forceinline__ void edges_of_pair(int64_t pair, int64_t* j, int64_t* k) {
   int64_t row = int64_t((sqrt(8.0 * double(pair) + 1) - 1) / 2);
   while (row * (row + 1) / 2 > pair) --row;
@@ -82,8 +83,8 @@ __device__ __forceinline__ void edges_of_pair(int64_t pair, int64_t* j, int64_t*
   *j = pair - row * (row + 1) / 2;
 }
 
-/// The sum over the lanes of each of the first kTerms numbers, always in the same order: lane n gets that of number
-/// n % kTerms. Each step halves the numbers that a lane holds.
+/// Sums each of the first kTerms values over the lanes in a fixed order; lane n gets the sum of value n % kTerms. Each
+/// step halves the number of values per lane.
 template <int kTerms, int kHeld>
 __device__ __forceinline__ double sums_of_lanes(double (&value)[kHeld]) {
   if constexpr (kTerms > 1) {
@@ -101,18 +102,18 @@ __device__ __forceinline__ double sums_of_lanes(double (&value)[kHeld]) {
   }
 }
 
-/// What a block works in: some pairs of a center, and their sums.
+/// Work space of a block: some pairs of a center, and their sums.
 template <int kTerms, bool kTangent>
 struct PairWork {
   double theta[PairSort::kMax];
   double change[kTangent ? PairSort::kMax : 1];
-  double carry[PairSort::kWarps][kTerms];  // sums of each warp's first cell, where it is the last of the warp before
+  double carry[PairSort::kWarps][kTerms];  // sums of the first cell of a warp, if it continues from the previous warp
   int64_t carry_cell[PairSort::kWarps];
   PairSort pairs;
 
-  static constexpr uint32_t kTwice = ~PairSort::kCell;  // in a key: the pair stands for (k, j) too
+  static constexpr uint32_t kTwice = ~PairSort::kCell;  // bit of a key: the pair also represents (k, j)
 
-  /// Fills in the pairs from number `first` on; whether one of them lies in no cell.
+  /// Loads `count` pairs, starting with pair `first`. Returns true if one of them has no cell.
   __device__ bool load(const PairRows& of, const CellIndex& cells, const double* v, int64_t begin, int64_t first,
                        int count) {
     bool lost = false;
@@ -133,7 +134,8 @@ struct PairWork {
     return lost;
   }
 
-  /// Adds up a run of pairs of one cell from place s on: sums in the lanes; returns where it ends.
+  /// Sums the run of pairs of one cell that starts at position s. Lane q gets the sum of term q in `total`. Returns the
+  /// end of the run.
   __device__ int add_run(const uint16_t* sorted, int s, int end, uint32_t cell, const PairPlace& place, double* total) {
     double sums[kTerms];
 #pragma unroll
@@ -154,8 +156,8 @@ struct PairWork {
     return s;
   }
 
-  /// Adds the moments of the pairs, which are sorted, to those of the center: each warp those of its window; what it
-  /// has of a cell that began in a window before is added when that is done.
+  /// Adds the moments of the sorted pairs to those of the center. Each warp adds the pairs of its window. Sums of a
+  /// cell that started in an earlier window are added afterwards.
   __device__ void add(const uint16_t* sorted, int count, const CellIndex& cells, double* moments) {
     const int warp = int(threadIdx.x) / kWarp, lane = lane_index(), begin = warp * PairSort::window(count);
     const int end = min(begin + PairSort::window(count), count);
@@ -184,7 +186,7 @@ struct PairWork {
   }
 };
 
-/// One block for a center, some pairs after others.
+/// One block per center; it processes the pairs in parts.
 template <int kTerms, bool kTangent>
 __global__ void __launch_bounds__(kThreads, kTerms <= 16 ? 3 : 1)
     sum_pairs(PairRows of, CellIndex cells, int cell_bits, const double* v, double* moments) {
@@ -209,7 +211,7 @@ __global__ void __launch_bounds__(kThreads, kTerms <= 16 ? 3 : 1)
   }
 }
 
-/// Of sums that the change of theta weighs: those of the change of theta T_q.
+/// Converts sums of (change of theta) T_q(u) to sums of the change of theta T_q(u).
 __global__ void __launch_bounds__(kThreads) transpose_slopes(int64_t ncenters, CellIndex cells, double* moments) {
   for (int64_t k = thread_index(); k < ncenters * cells.ncell; k += thread_count()) {
     slope_transposed(cells.terms, cells.place[k % cells.ncell], moments + k * cells.terms);
@@ -235,11 +237,11 @@ void run(const GpuDevice& device, const PairMoments& shape, const double* v, dou
   }
 }
 
-/// The coefficients of cells in the memory of a block: an odd number apart, so that lanes with different cells read
-/// from different banks.
+/// Returns the distance between the coefficients of two cells in shared memory. It is odd, so that lanes with different
+/// cells read from different banks.
 __host__ __device__ int64_t stride_of(int terms) { return terms | 1; }
 
-/// sum_q e_q T_q(u), by Clenshaw's recurrence.
+/// Returns sum_q e_q T_q(u), computed with Clenshaw's recurrence.
 __device__ __forceinline__ double series(const double* e, int terms, double u) {
   double next = 0, after = 0;
   for (int q = terms - 1; q > 0; --q) {
@@ -250,8 +252,8 @@ __device__ __forceinline__ double series(const double* e, int terms, double u) {
   return fma(u, next, e[0] - after);
 }
 
-/// One block for a center, a warp for an edge: it gathers what the pairs with all edges of the center give it, each of
-/// which is looked at from both of its edges.
+/// One block per center, one warp per edge. The warp sums the gradients from the pairs with all edges of the center. A
+/// pair is thus evaluated twice, once for each of its edges.
 __global__ void __launch_bounds__(kThreads)
     pull_rows(PairRows of, CellIndex cells, const double* moments_grad, double* memory, double* rows_grad) {
   const int64_t stride = stride_of(cells.terms);
@@ -272,7 +274,7 @@ __global__ void __launch_bounds__(kThreads)
         if (cell < cells.ncell) {
           const PairPlace place = cells.place[cell];
           weight = series(slopes + cell * stride, cells.terms, fma(at.theta - place.start, place.scale, -1.0));
-          if (of.neighbor[j] == of.neighbor[k]) weight *= 2;  // (k, j) is another pair; of j = k both rows are of j
+          if (of.neighbor[j] == of.neighbor[k]) weight *= 2;  // (k, j) is another pair; for j = k, both rows are row j
         }
         for (int a = 0; a < 3; ++a) sum[a] = fma(weight, of.rows[4 * k + 1 + a], sum[a]);
       }

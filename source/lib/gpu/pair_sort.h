@@ -4,18 +4,18 @@
 
 namespace deepmd::gpu {
 
-/// Sorts up to kMax pairs by their cells in the shared memory of a block of kThreads threads. Pairs of a cell keep
-/// their order, so that sums over them are the same in every run.
+/// Sorts up to kMax pairs by cell in the shared memory of a block of kThreads threads. The sort is stable, so that sums
+/// over the pairs of a cell are reproducible.
 class PairSort {
  public:
   static constexpr int kMax = 2048;
   static constexpr int kWarps = kThreads / kWarp;
-  static constexpr uint32_t kCell = 0x7fffffffu;  ///< bits of `key`; the one above them is the caller's
+  static constexpr uint32_t kCell = 0x7fffffffu;  ///< bits of `key` with the cell; the highest bit is free for callers
 
   uint32_t key[kMax];
 
-  /// The pairs in order of their cells, which have so many bits. All threads of the block call it together, when
-  /// `key` [count] is there for all; what it returns is there for all.
+  /// Returns the indices of the pairs in the order of their cells, which have at most `bits` bits. All threads of the
+  /// block call this together, after a barrier that makes `key` [count] visible; the result is visible to all threads.
   __device__ const uint16_t* sort(int count, int bits) {
     const int warp = int(threadIdx.x) / kWarp, begin = warp * window(count);
     const int end = min(begin + window(count), count);
@@ -37,7 +37,7 @@ class PairSort {
     return from;
   }
 
-  /// How many pairs a warp takes: whole rounds of its lanes, shared out evenly.
+  /// Returns the number of pairs per warp, a multiple of kWarp.
   static __device__ int window(int count) { return (count + kThreads - 1) / kThreads * kWarp; }
 
  private:
@@ -47,7 +47,8 @@ class PairSort {
 
   __device__ int digit(int pair, int shift) const { return int((key[pair] & kCell) >> shift) % kDigits; }
 
-  /// places_ become the numbers of pairs of smaller digits, and of this digit in the windows before.
+  /// Replaces the counts in places_ by the number of pairs with smaller digits, plus those with the same digit in
+  /// earlier windows.
   __device__ void sum_counts() {
     const int d = threadIdx.x, warp = d / kWarp;
     int sum = 0;
@@ -56,7 +57,7 @@ class PairSort {
       places_[w * kDigits + d] = sum;
       sum += count;
     }
-    int until = sum;  // with those of the digits before it in the warp
+    int until = sum;  // including the smaller digits of this warp
     for (int step = 1; step < kWarp; step *= 2) {
       const int before = __shfl_up_sync(kAllLanes, until, step);
       if (lane_index() >= step) until += before;
@@ -69,7 +70,7 @@ class PairSort {
     __syncthreads();
   }
 
-  /// The pairs at 32 places to where they belong.
+  /// Moves the pairs at 32 consecutive positions to their sorted positions.
   __device__ void move(const uint16_t* from, uint16_t* to, int* places, int p, int end, int shift) {
     const bool there = p < end;
     const int pair = there ? from[p] : 0, d = there ? digit(pair, shift) : kDigits;

@@ -4,7 +4,7 @@
 
 namespace deepmd::gpu {
 
-/// sums [n, size] = the parts [n, nparts, size] added in order.
+/// Adds parts [n, nparts, size] in order to sums [n, size].
 template <typename T>
 __global__ void add_parts(int64_t n, int64_t nparts, int64_t size, const T* parts, T* sums) {
   for (int64_t q = thread_index(); q < n * size; q += thread_count()) {

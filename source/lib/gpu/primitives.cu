@@ -43,10 +43,10 @@ void sort_pairs(const GpuDevice&, int64_t n, int bits, const Key* keys, Key* sor
 
 namespace {
 
-/// The last sum is that of all: what is before it, and the last number.
+/// Computes the last sum, that of all values, from the previous sum and the last value.
 __global__ void add_last(int64_t n, const int64_t* last, int64_t* out) { out[n] = n > 0 ? out[n - 1] + *last : 0; }
 
-/// Calls an algorithm of CUB twice: for the size of the memory that it works in, and with that memory.
+/// Calls a CUB algorithm twice: to get the size of its work space, and with the work space.
 template <typename Algorithm>
 void with_workspace(const GpuDevice& device, const char* name, const Algorithm& algorithm) {
   size_t bytes = 0;

@@ -14,10 +14,10 @@ namespace {
 
 using namespace gpu;
 
-// Panels of so many octaves are numbered: s of a micrometer's ten-thousandth is far within them.
+// Number of octaves of panels, far more than s needs at any distance between atoms.
 constexpr int kOctaves = 40;
 
-/// What cells and runs are found from.
+/// Inputs of the search for cells and runs.
 struct Finder {
   EdgeTypes edges;
   const double* rows;
@@ -28,20 +28,21 @@ struct Finder {
   __device__ bool in_cell(int64_t c, int64_t e) const {
     return interacts(edges.type[c], edges.type[edges.neighbor[e]], codes);
   }
-  /// Number of the cell among all that there could be; some cell for a row that is not finite.
+  /// Returns the index of the cell among all possible cells; it is arbitrary for a row that is not finite.
   __device__ int64_t key(int64_t c, int64_t e) const {
     const int code = code_of(edges.type[c], edges.type[edges.neighbor[e]], codes);
     const int64_t panel = panel_of(rows[4 * e], panels), last = npanels() - 1;
     return code * npanels() + (panel >= 0 && panel < last ? panel : last);
   }
-  /// Whether a run begins at the edge, which is in a cell.
+  /// Returns true if a run starts at the edge, which must be in a cell.
   __device__ bool begins(int64_t c, int64_t e) const {
     if (panels.per_octave == 0 || e == edges.edge_splits[c] || !in_cell(c, e - 1)) return true;
     return key(c, e) != key(c, e - 1);
   }
 };
 
-/// One warp for a center: marks where runs begin and which cells there are; the lowest edge whose row is not finite.
+/// One warp per center marks the starts of runs and the cells that occur, and finds the first edge with a row that is
+/// not finite.
 __global__ void __launch_bounds__(kThreads)
     mark_runs(Finder finder, int64_t* run_begins, int64_t* has_cell, Number* bad_edge) {
   for (int64_t c = warp_index(); c < finder.edges.ncenters; c += warp_count()) {
@@ -60,7 +61,8 @@ __global__ void split_runs(EdgeTypes edges, const int64_t* run_of, int64_t* run_
   }
 }
 
-/// One warp for a center: the first edge of a run says everything of it but its end, the last edge that.
+/// One warp per center writes the runs. The lane of the last edge of a run writes its end, and that of the first edge
+/// writes everything else.
 __global__ void __launch_bounds__(kThreads)
     write_runs(Finder finder, const int64_t* run_of, const int64_t* cell_of, CellRoom out) {
   const bool single = finder.panels.per_octave == 0;
@@ -102,7 +104,7 @@ __global__ void copy_sorted(int64_t ncell, int64_t nrun, Incoming incoming, Cell
   for (int64_t k = thread_index(); k < nrun; k += thread_count()) out.cell_runs[k] = int32_t(incoming.items[k]);
 }
 
-/// Where the neighbors of a type begin in the row of a center.
+/// Returns true if e is the first edge with neighbors of its type in the row of center c.
 __device__ bool type_begins(const EdgeTypes& edges, const Codes& codes, int64_t c, int64_t e) {
   const int type = edges.type[edges.neighbor[e]];
   return interacts(edges.type[c], type, codes) &&
@@ -141,7 +143,7 @@ void radial_cells(const GpuDevice& device, const EdgeTypes& edges, const double*
   const Finder finder{edges, rows, codes, panels};
   const bool single = panels.per_octave == 0;
   const int64_t nedge = edges.nedge, nkeys = single ? 0 : count_codes(codes) * finder.npanels();
-  // Beyond the last edge and the last run there is one number more, which is looked at.
+  // Both arrays have one more element after the last edge and the last run, which is read.
   int64_t *run_of = device.allocate<int64_t>(nedge + 2), *cell_of = device.allocate<int64_t>(nkeys + 1);
   struct Sizes {
     int64_t nrun, ncell;

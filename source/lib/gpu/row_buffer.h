@@ -7,16 +7,17 @@
 
 namespace deepmd::gpu {
 
-/// Of a block in which every warp finds a row: small ones leave little shared memory and few registers unused.
+/// Threads of a block in which every warp finds a row. Small blocks leave little shared memory and few registers
+/// unused.
 constexpr int kRowThreads = 128;
-/// So that three times as many numbers count in 32 bits.
+/// Maximum length of a row, so that three times the length fits in 32 bits.
 constexpr int64_t kLongestRowAllowed = 1 << 30;
 
-/// Memory for every warp of a grid: shared, or of the device where a warp needs more than there is.
+/// Memory for every warp of a grid: shared memory, or device memory if a warp needs more.
 struct WarpMemory {
   Grid grid;
-  char* global;   ///< null when it is shared
-  int64_t bytes;  ///< of one warp
+  char* global;   ///< device memory, or null for shared memory
+  int64_t bytes;  ///< size for one warp
 };
 
 WarpMemory memory_of_warps(const GpuDevice& device, int64_t items, int64_t bytes);
@@ -26,18 +27,18 @@ __device__ __forceinline__ char* own_memory(char* global, int64_t bytes) {
                            : shared_memory<char>() + int64_t(threadIdx.x) / kWarp * bytes;
 }
 
-/// What one warp found of a row, in memory of its own: `capacity` neighbors at most.
+/// Row that a warp finds, in its own memory, with at most `capacity` neighbors.
 struct RowBuffer {
   int ntypes;
   int capacity;
   double* vec;      ///< [3, capacity], r_j + shift - r_i, Å
-  int* share;       ///< [ntypes], neighbors of each type
-  int* begin;       ///< [ntypes], those of lower types
+  int* share;       ///< [ntypes], number of neighbors of each type
+  int* begin;       ///< [ntypes], number of neighbors of lower types
   int* index;       ///< [capacity]
-  int* bucket;      ///< [capacity], at first the type
+  int* bucket;      ///< [capacity], initially the type
   int* bucket_end;  ///< [capacity]
   int* sorted;      ///< [capacity], by bucket
-  int* order;       ///< [capacity], who has which place in the row
+  int* order;       ///< [capacity], neighbor at each position of the sorted row
 
   static constexpr int64_t bytes(int ntypes, int64_t capacity) {
     return round_up(44 * capacity + 8 * int64_t(ntypes), 16);
@@ -57,7 +58,7 @@ struct RowBuffer {
     const double x = vec[k], y = vec[k + int64_t(capacity)], z = vec[k + 2 * int64_t(capacity)];
     return x * x + y * y + z * z;
   }
-  /// The order of a row within a type; of the images of one atom the first found.
+  /// Returns true if neighbor a precedes neighbor b of the same type: by distance, then index, then order of discovery.
   __device__ bool before(int a, int b) const {
     const double one = distance2(a), other = distance2(b);
     if (one != other) return one < other;
@@ -65,7 +66,7 @@ struct RowBuffer {
   }
 };
 
-/// The sums of the values of the lanes before, and with, each lane.
+/// Returns the inclusive prefix sum of the values over the lanes.
 template <typename T>
 __device__ __forceinline__ T lane_sums(T value) {
   for (int step = 1; step < kWarp; step *= 2) {
@@ -80,7 +81,7 @@ __device__ __forceinline__ void clear(int* numbers, int n) {
   __syncwarp();
 }
 
-/// Adds the neighbors of some lanes to the numbers of their types.
+/// Adds the neighbors of the lanes with a hit to the number of neighbors of their types.
 __device__ __forceinline__ void count_types(bool hit, int type, int* share) {
   for (unsigned left = __ballot_sync(kAllLanes, hit); left != 0;) {
     const int one = __shfl_sync(kAllLanes, type, __ffs(int(left)) - 1);
@@ -90,7 +91,7 @@ __device__ __forceinline__ void count_types(bool hit, int type, int* share) {
   }
 }
 
-/// before[k] = the sum of the numbers before k; both may be the same.
+/// Computes the exclusive prefix sums of `numbers` [n]; `before` may be `numbers`.
 __device__ __forceinline__ void sums_before(int n, const int* numbers, int* before) {
   int sum = 0;
   for (int first = 0; first < n; first += kWarp) {
@@ -102,11 +103,11 @@ __device__ __forceinline__ void sums_before(int n, const int* numbers, int* befo
   __syncwarp();
 }
 
-/// Fills `order` of a row whose vec, index, type (as bucket) and share are there.
+/// Fills `order` of a row with known vec, index, type (in bucket) and share.
 ///
-/// As on the processor: neighbors fill a sphere almost evenly, so that the cube of the distance is almost uniform, and
-/// a type's share of the row falls into as many equal buckets of it; the place within a bucket is the number of its
-/// members that come before.
+/// The algorithm is the same as on the CPU. Neighbors fill a sphere almost evenly, so the cube of the distance is
+/// almost uniform. The neighbors of a type are sorted into as many equal buckets of the cube as there are neighbors.
+/// The position within a bucket is the number of its members that precede the neighbor.
 __device__ __forceinline__ void sort_row(const RowBuffer& row, int count, double rcut) {
   sums_before(row.ntypes, row.share, row.begin);
   clear(row.bucket_end, count);
@@ -133,7 +134,7 @@ __device__ __forceinline__ void sort_row(const RowBuffer& row, int count, double
   __syncwarp();
 }
 
-/// Keeps the neighbors of some lanes in the order of the lanes.
+/// Appends the neighbors found by the lanes of a warp, in the order of the lanes.
 struct RowFill {
   int count = 0;
 
@@ -150,7 +151,7 @@ struct RowFill {
   }
 };
 
-/// Writes a sorted row to its place among the edges.
+/// Writes a sorted row to the edges, starting at edge `first`.
 __device__ __forceinline__ void write_row(const RowBuffer& row, int count, int64_t first, int64_t offset,
                                           int32_t* neighbor, double* edge_vec) {
   for (int e = lane_index(); e < count; e += kWarp) {
@@ -162,7 +163,7 @@ __device__ __forceinline__ void write_row(const RowBuffer& row, int count, int64
   __syncwarp();
 }
 
-/// Notes the length of a row and its neighbors of each type.
+/// Updates the maximum row length and number of neighbors of each type in the record.
 __device__ __forceinline__ void note_row(int64_t count, int ntypes, const int* share, Number* record) {
   if (lane_index() == 0) raise(&record[kLongestRow], Number(count));
   for (int64_t t = lane_index(); t < ntypes; t += kWarp) raise(&record[kMax + t], Number(share[t]));

@@ -11,8 +11,8 @@ namespace deepmd::gpu {
 using Number = unsigned long long;
 constexpr Number kNone = ~Number(0);
 
-/// What kernels of a search find out for the host, as places in an array of numbers: the lowest place of every fault,
-/// or kNone, then sizes, then the largest number of neighbors of each type [ntypes].
+/// Indices in the record, an array in which the kernels of a search return results to the host: the lowest index for
+/// every kind of error, or kNone; then sizes; then the largest number of neighbors of each type [ntypes].
 enum RecordPlace : int {
   kBadType,        ///< atom
   kBadCoordinate,  ///< 3 * atom + axis
@@ -27,14 +27,14 @@ enum RecordPlace : int {
   kMax,
 };
 
-/// A record on the device, without faults.
+/// Creates a record without errors on the device.
 Number* new_record(const GpuDevice& device, int ntypes);
 
-/// Waits for the record; `edge_splits` [rows + 1], or null when rows have not been counted.
+/// Copies the record to the host; waits for the copy. `edge_splits` [rows + 1] is null if rows have not been counted.
 std::vector<Number> read_record(const GpuDevice& device, Number* record, int ntypes, int64_t rows,
                                 const int64_t* edge_splits);
 
-/// Most threads have nothing to change, and looking first spares them the wait for the others.
+/// Atomically lower or raise a value. Reading it first avoids most of the slow atomic operations.
 __device__ __forceinline__ void lower(Number* place, Number value) {
   if (value < *static_cast<volatile Number*>(place)) atomicMin(place, value);
 }

@@ -9,7 +9,7 @@
 namespace deepmd::gpu {
 namespace {
 
-/// One warp for a center: target [nslots], an atom of the batch, or -1.
+/// One warp per center finds target [nslots], the index of an atom in the batch, or -1.
 __global__ void __launch_bounds__(kThreads) find_targets(SlotShape shape, const int* nlist, int32_t* target) {
   for (int64_t c = warp_index(); c < shape.centers(); c += warp_count()) {
     const int64_t first = c / shape.nloc * shape.nall;
@@ -19,7 +19,7 @@ __global__ void __launch_bounds__(kThreads) find_targets(SlotShape shape, const 
   }
 }
 
-/// One thread for a component of a slot's gradient.
+/// One thread per component of the gradient of a slot.
 template <typename T, int kColumns>
 __global__ void __launch_bounds__(kThreads)
     find_gradients(SlotShape shape, const T* net_deriv, const T* in_deriv, const int* nlist, double* gradient) {

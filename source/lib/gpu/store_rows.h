@@ -4,11 +4,11 @@
 
 namespace deepmd::gpu {
 
-/// Numbers of shared memory that a warp needs to store rows of up to `width`.
+/// Returns the number of elements of shared memory that a warp needs to store rows of up to `width`.
 constexpr int tile_size(int width) { return kWarp * (width | 1); }
 
-/// Every lane of a warp holds row first + lane of out [nrows, kWidth]. Through shared memory they are written in order,
-/// so that the warp writes whole lines. All lanes call it, whether they have a row or not.
+/// Writes rows to out [nrows, kWidth]; each lane of a warp holds row first + lane. The rows pass through shared memory,
+/// so that the warp writes whole cache lines. All lanes call this, including those without a row.
 template <int kWidth, typename T>
 __device__ __forceinline__ void store_rows(T* tile, const T (&row)[kWidth], int64_t first, int64_t nrows, T* out) {
   constexpr int kStride = kWidth | 1;  // odd, so that the lanes write to different banks

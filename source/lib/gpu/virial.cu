@@ -12,8 +12,8 @@ namespace {
 
 using namespace gpu;
 
-/// One warp for an atom gathers the slots that point to it, sums [nframes * nall, 9]. What its own slots point to is
-/// only looked at.
+/// One warp per atom sums the slots that point to it: sums [nframes * nall, 9]. Its own slots are only checked for
+/// invalid indices.
 template <typename T>
 __global__ void __launch_bounds__(kThreads) sum_virial(SlotShape shape, Incoming incoming, const double* gradient,
                                                        const T* rij, const int* nlist, double* sums) {
@@ -47,7 +47,7 @@ __global__ void round_to(int64_t n, const double* in, T* out) {
   for (int64_t k = thread_index(); k < n; k += thread_count()) out[k] = T(in[k]);
 }
 
-/// Room for n sums that become `out`, which is that room if it is of double precision.
+/// Returns memory for n sums in double precision: `out` itself if it has that type, else new memory.
 template <typename T>
 double* room_for_sums(const GpuDevice& device, int64_t n, T* out) {
   if constexpr (std::is_same_v<T, double>) {
@@ -62,7 +62,7 @@ void round_sums(const GpuDevice& device, int64_t n, const double* sums, T* out) 
   if constexpr (!std::is_same_v<T, double>) launch(device, grid_of_threads(n), round_to<T>, n, sums, out);
 }
 
-/// One warp for a center, one lane for a column of a slot.
+/// One warp per center, one lane per column of a slot.
 template <typename T, int kColumns>
 __global__ void __launch_bounds__(kThreads)
     spread_grad(SlotShape shape, const T* grad, const T* grad_atom, const T* in_deriv, const T* rij, const int* nlist,

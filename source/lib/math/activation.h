@@ -7,21 +7,21 @@
 
 namespace deepmd {
 
-/// phi(x) and phi'(x) of one number.
+/// Values phi(x) and phi'(x).
 template <typename T>
 struct ActivationResult {
   T value;
   T slope;
 };
 
-/// 1 / (1 + exp(-x)) without an overflow on either side.
+/// Returns 1 / (1 + exp(-x)) without overflow for large |x|.
 template <typename T>
 DEEPMD_HOST_DEVICE DEEPMD_ALWAYS_INLINE T sigmoid_of_number(T x) {
   const T e = std::exp(-std::abs(x));
   return (x >= T(0) ? T(1) : e) / (T(1) + e);
 }
 
-/// The activation functions on one number at a time; vectors of them are in cpu/isa/activation.h.
+/// Evaluates an activation function for one number; cpu/isa/activation.h has the vectorized version.
 template <typename T>
 DEEPMD_HOST_DEVICE DEEPMD_ALWAYS_INLINE ActivationResult<T> activation_of_number(Activation activation, T x) {
   switch (activation) {

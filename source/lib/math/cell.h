@@ -6,11 +6,11 @@
 
 namespace deepmd {
 
-/// Three cell vectors as rows, with what follows from them.
+/// Three cell vectors as rows, with derived quantities.
 struct Cell {
   double vectors[3][3];     ///< Å
   double reciprocal[3][3];  ///< columns g_k with vectors[l] . g_k = delta_lk, 1/Å
-  double height[3];         ///< distance between the two faces that axis k joins, Å
+  double height[3];         ///< distance between the two faces that axis k connects, Å
 };
 
 DEEPMD_HOST_DEVICE inline double dot(const double a[3], const double b[3]) {
@@ -25,7 +25,7 @@ DEEPMD_HOST_DEVICE inline void cross(const double a[3], const double b[3], doubl
 
 inline double norm(const double a[3]) { return std::hypot(a[0], a[1], a[2]); }
 
-/// A fractional coordinate: position . g_k.
+/// Returns a fractional coordinate, position . g_k.
 DEEPMD_HOST_DEVICE inline double fractional(const Cell& cell, int k, const double position[3]) {
   return position[0] * cell.reciprocal[0][k] + position[1] * cell.reciprocal[1][k] +
          position[2] * cell.reciprocal[2][k];
@@ -44,8 +44,8 @@ inline void orthogonal_unit(const double a[3], double out[3]) {
   for (int k = 0; k < 3; ++k) out[k] /= length;
 }
 
-/// Replaces the vectors of the axes that do not repeat by unit vectors orthogonal to all other axes: nothing depends on
-/// them, and they may be zero in the input.
+/// Replaces the vectors of open axes with unit vectors orthogonal to all other axes. Results do not depend on these
+/// vectors, and they may be zero in the input.
 inline void complete_axes(const bool periodic[3], double vectors[3][3]) {
   const int count = int(periodic[0]) + int(periodic[1]) + int(periodic[2]);
   if (count == 3) return;
@@ -71,8 +71,8 @@ inline void complete_axes(const bool periodic[3], double vectors[3][3]) {
   }
 }
 
-/// Fills what follows from the vectors; false when their volume is zero (to rounding, relative to their lengths) or any
-/// component is not finite.
+/// Computes the derived quantities from the vectors. Returns false if the volume is zero (to rounding, relative to the
+/// lengths of the vectors) or a component is not finite.
 inline bool finish_cell(Cell& cell) {
   double normal[3][3];
   for (int k = 0; k < 3; ++k) cross(cell.vectors[(k + 1) % 3], cell.vectors[(k + 2) % 3], normal[k]);

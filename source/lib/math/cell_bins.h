@@ -9,21 +9,21 @@
 
 namespace deepmd {
 
-/// Å; beyond this a position has lost the digits that a distance between atoms needs.
+/// Maximum coordinate (Å); larger values do not have enough digits for distances between atoms.
 constexpr double kMaxCoordinate = 1e12;
-/// Beyond this many cells from the origin a position inside the cell has lost half of its digits.
+/// Maximum distance from the origin in cells; beyond it, the position inside the cell has lost half of its digits.
 constexpr double kMaxCellsAway = 2147483648.0;
-/// Rounding in a fractional coordinate, in bins, must not hide a bin.
+/// Margin in bins, so that rounding of a fractional coordinate does not exclude a bin.
 constexpr double kBinMargin = 1e-6;
 
-/// Whether a coordinate is finite and keeps the digits that a distance needs.
+/// Returns true if a coordinate is finite and has enough digits for distances between atoms.
 DEEPMD_HOST_DEVICE inline bool usable_coordinate(double x) { return std::abs(x) < kMaxCoordinate; }
 
-/// Moves a position into the cell along the axes that repeat and gives its fractional coordinates. False where it is
-/// too far away along `axis`, and frac[axis] says how far.
+/// Wraps a position into the cell along the periodic axes and computes its fractional coordinates. Returns false if the
+/// position is too far away along `axis`; frac[axis] is then its distance in cells.
 DEEPMD_HOST_DEVICE inline bool wrap_position(const Cell& cell, const bool periodic[3], double position[3],
                                              double frac[3], int& axis) {
-  // Twice, because subtracting many cells leaves a rounding error of its own.
+  // Two passes, because subtracting many cells has a rounding error.
   for (int pass = 0; pass < 2; ++pass) {
     for (int k = 0; k < 3; ++k) {
       frac[k] = fractional(cell, k, position);
@@ -37,25 +37,26 @@ DEEPMD_HOST_DEVICE inline bool wrap_position(const Cell& cell, const bool period
   return true;
 }
 
-/// How many neighbors a center has on average if atoms are spread evenly over a cell that repeats along all axes.
+/// Returns the mean number of neighbors of a center for a uniform density of atoms in a fully periodic cell.
 inline double expected_neighbors(const Cell& cell, int nall, double rcut) {
   const double volume = cell.height[0] * cell.height[1] * cell.height[2];
   return nall * (4.0 / 3.0) * M_PI * rcut * rcut * rcut / volume;
 }
 
-/// What the atoms of a frame are sorted into: bins divide the cell evenly along its periodic axes and the extent of the
-/// atoms along the others.
+/// Bins into which the atoms of a frame are sorted. They divide the cell evenly along its periodic axes, and the extent
+/// of the atoms along open axes.
 struct Bins {
-  double origin[3];        ///< fractional coordinate where the bins of an axis begin
+  double origin[3];        ///< fractional coordinate of the first bin of an axis
   double per_fraction[3];  ///< bins per unit of the fractional coordinate
   double reach[3];         ///< the cutoff in bins
   int64_t count[3];
 };
 
-/// A frame has at most this many bins: where atoms are sparse, more bins than atoms only cost time.
+/// Returns the maximum number of bins of a frame. For sparse atoms, many more bins than atoms only cost time.
 DEEPMD_HOST_DEVICE inline int64_t max_bins(int nall) { return 4 * int64_t(nall) + 8; }
 
-/// `low` and `high` are the extent of the atoms in fractional coordinates, read for the axes that do not repeat.
+/// Chooses the bins of a frame. `low` and `high` are the extent of the atoms in fractional coordinates; they are used
+/// for open axes only.
 DEEPMD_HOST_DEVICE inline Bins choose_bins(const Cell& cell, const bool periodic[3], int nall, const double low[3],
                                            const double high[3], double rcut) {
   Bins bins;
@@ -65,7 +66,7 @@ DEEPMD_HOST_DEVICE inline Bins choose_bins(const Cell& cell, const bool periodic
     bins.origin[k] = open ? low[k] : 0.0;
     extent[k] = open ? high[k] - low[k] : 1.0;
   }
-  // Bins of half the cutoff hug the sphere.
+  // Bins of half the cutoff approximate the cutoff sphere well.
   const double limit = double(max_bins(nall));
   double count[3];
   for (double width = 0.5 * rcut;; width *= 1.25) {
@@ -77,19 +78,19 @@ DEEPMD_HOST_DEVICE inline Bins choose_bins(const Cell& cell, const bool periodic
   }
   for (int k = 0; k < 3; ++k) {
     bins.count[k] = int64_t(count[k]);
-    // With one bin along an open axis no place matters, and an extent near zero has no reciprocal.
+    // With one bin along an open axis the position does not matter, and an extent near zero has no reciprocal.
     bins.per_fraction[k] = periodic[k] || count[k] > 1 ? count[k] / extent[k] : 0.0;
     bins.reach[k] = rcut / cell.height[k] * bins.per_fraction[k] + kBinMargin;
   }
   return bins;
 }
 
-/// The place of an atom along an axis, in bins.
+/// Returns the position of an atom along an axis, in bins.
 DEEPMD_HOST_DEVICE inline double bin_place(const Bins& bins, int axis, double frac) {
   return (frac - bins.origin[axis]) * bins.per_fraction[axis];
 }
 
-/// The bin of an atom at this place.
+/// Returns the bin of an atom at a position in bins.
 DEEPMD_HOST_DEVICE inline int64_t bin_at(const Bins& bins, const double place[3]) {
   int64_t bin = 0;
   for (int k = 0; k < 3; ++k) {
@@ -99,13 +100,13 @@ DEEPMD_HOST_DEVICE inline int64_t bin_at(const Bins& bins, const double place[3]
   return bin;
 }
 
-/// Bins [low, high] along an axis; below 0 and above count - 1 they are those of images.
+/// Bins [low, high] along an axis. Bins below 0 and above count - 1 belong to images of the cell.
 struct BinRange {
   int64_t low;
   int64_t high;
 };
 
-/// The bins that a sphere of radius rcut around a place reaches.
+/// Returns the bins along an axis that intersect a sphere of radius rcut around a position.
 DEEPMD_HOST_DEVICE inline BinRange bins_in_reach(const Bins& bins, bool periodic, int axis, double place) {
   const double last = double(bins.count[axis] - 1);
   double low = std::floor(place - bins.reach[axis]);
@@ -117,7 +118,7 @@ DEEPMD_HOST_DEVICE inline BinRange bins_in_reach(const Bins& bins, bool periodic
   return {int64_t(low), int64_t(high)};
 }
 
-/// a / b and the rest of it, of numbers that are not negative and mostly small.
+/// Returns a / b for nonnegative integers; small ones are divided faster.
 DEEPMD_HOST_DEVICE inline int64_t quotient(int64_t a, int64_t b) {
   return ((a | b) >> 31) == 0 ? int64_t(uint32_t(a) / uint32_t(b)) : a / b;
 }
@@ -126,7 +127,7 @@ DEEPMD_HOST_DEVICE inline int64_t floor_div(int64_t a, int64_t b) {
   return a >= 0 ? quotient(a, b) : -quotient(-a + b - 1, b);
 }
 
-/// Where an image of the cell lies, Å.
+/// Computes the translation of an image of the cell, Å.
 DEEPMD_HOST_DEVICE inline void image_shift(const Cell& cell, int64_t ix, int64_t iy, int64_t iz, double shift[3]) {
   for (int a = 0; a < 3; ++a) {
     shift[a] = double(ix) * cell.vectors[0][a] + double(iy) * cell.vectors[1][a] + double(iz) * cell.vectors[2][a];

@@ -4,7 +4,8 @@
 
 namespace deepmd {
 
-/// The Chebyshev polynomials T_0 .. T_{terms - 1} at u, T_{k+1} = 2u T_k - T_{k-1}; `use(k, T_k)` takes each.
+/// Computes the Chebyshev polynomials T_0 .. T_{terms - 1} at u, with T_{k+1} = 2u T_k - T_{k-1}, and calls use(k, T_k)
+/// for each.
 template <typename Use>
 DEEPMD_HOST_DEVICE DEEPMD_ALWAYS_INLINE void chebyshev(double u, int terms, Use use) {
   double before = 1, value = u;
@@ -17,7 +18,8 @@ DEEPMD_HOST_DEVICE DEEPMD_ALWAYS_INLINE void chebyshev(double u, int terms, Use 
   }
 }
 
-/// The same with the derivatives, T'_{k+1} = 2 T_k + 2u T'_k - T'_{k-1}; `use(k, T_k, dT_k/du)` takes each.
+/// Computes the polynomials and their derivatives, T'_{k+1} = 2 T_k + 2u T'_k - T'_{k-1}, and calls
+/// use(k, T_k, dT_k/du) for each.
 template <typename Use>
 DEEPMD_HOST_DEVICE DEEPMD_ALWAYS_INLINE void chebyshev_derivative(double u, int terms, Use use) {
   double before = 1, value = u, slope_before = 0, slope = 1;
@@ -33,8 +35,8 @@ DEEPMD_HOST_DEVICE DEEPMD_ALWAYS_INLINE void chebyshev_derivative(double u, int 
   }
 }
 
-/// T_k [terms] and, unless `slope` is null, dT_k/du of a single u in arrays, each from those of half its index:
-/// T_{a + b} = 2 T_a T_b - T_{a - b}. Nothing waits long for what is before it.
+/// Computes T_k [terms] and, unless `slope` is null, dT_k/du for a single u. Each polynomial follows from those of
+/// about half its index, T_{a + b} = 2 T_a T_b - T_{a - b}, which makes the chain of dependent operations short.
 DEEPMD_HOST_DEVICE DEEPMD_ALWAYS_INLINE void chebyshev_of(double u, int terms, double* value, double* slope) {
   value[0] = 1;
   value[1] = u;

@@ -4,21 +4,21 @@
 
 namespace deepmd {
 
-/// What normalizes the columns of a center's rows.
+/// Normalization of the columns in the rows of a center.
 struct RowScale {
   double avg;
   double radial;   ///< 1 / std_radial
   double angular;  ///< 1 / std_angular
 };
 
-/// The normalized row of an edge d whose factors are f: row [4] = [(s - avg)/std_radial, s d/r / std_angular].
+/// Computes the normalized row of an edge d with factors f: row [4] = [(s - avg)/std_radial, s d/r / std_angular].
 DEEPMD_HOST_DEVICE DEEPMD_ALWAYS_INLINE void scaled_row(const EnvironmentFactors<double>& f, const double d[3],
                                                         const RowScale& scale, double* row) {
   row[0] = (f.s - scale.avg) * scale.radial;
   for (int a = 0; a < 3; ++a) row[1 + a] = f.w * d[a] * scale.angular;
 }
 
-/// The transpose of its derivative by d: row_grad [4] -> d_grad [3].
+/// Applies the transpose of the derivative of scaled_row with respect to d: row_grad [4] -> d_grad [3].
 DEEPMD_HOST_DEVICE DEEPMD_ALWAYS_INLINE void scaled_row_grad(const EnvironmentFactors<double>& f, const double d[3],
                                                              const RowScale& scale, const double* row_grad,
                                                              double* d_grad) {
@@ -28,7 +28,7 @@ DEEPMD_HOST_DEVICE DEEPMD_ALWAYS_INLINE void scaled_row_grad(const EnvironmentFa
   for (int a = 0; a < 3; ++a) d_grad[a] = f.w * g[a] + factor * d[a];
 }
 
-/// Its derivative along a change v [3] of d: row_tangent [4].
+/// Computes row_tangent [4], the directional derivative of scaled_row along a change v [3] of d.
 DEEPMD_HOST_DEVICE DEEPMD_ALWAYS_INLINE void scaled_row_tangent(const EnvironmentFactors<double>& f, const double d[3],
                                                                 const RowScale& scale, const double* v,
                                                                 double* row_tangent) {

@@ -5,8 +5,8 @@
 
 namespace deepmd {
 
-/// What an environment row and its derivative are made of. With w = s/r the columns of the row are s and w d_a, and
-/// ds/d d_b = radial d_b, d(w d_a)/d d_b = w delta_ab + mixed d_a d_b.
+/// Factors of an environment row and its derivative. With w = s/r, the columns of the row are s and w d_a, and the
+/// derivatives are ds/d d_b = radial d_b and d(w d_a)/d d_b = w delta_ab + mixed d_a d_b.
 template <typename T>
 struct EnvironmentFactors {
   T s;       ///< 1/Å
@@ -23,7 +23,7 @@ DEEPMD_HOST_DEVICE inline EnvironmentFactors<T> environment_factors(T r, T rcut_
   return {s.value, w, s.derivative * inverse, (s.derivative - w) * inverse * inverse};
 }
 
-/// The environment row of an edge d = r_ij of length r: the first kColumns of row = [s, s d/r], and derivative
+/// Computes the environment row of an edge d = r_ij of length r: the first kColumns of row = [s, s d/r], and derivative
 /// [kColumns][3] = d row / d r_ij.
 template <int kColumns = 4, typename T>
 DEEPMD_HOST_DEVICE inline void environment_row(const T d[3], T r, T rcut_smth, T rcut, T row[kColumns],

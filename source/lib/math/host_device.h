@@ -1,12 +1,12 @@
 #pragma once
 
-/// Marks the per-element formulae, which the processor and a GPU both compile.
+/// Marks formulae that are compiled for both the CPU and the GPU.
 #ifdef __CUDACC__
 #define DEEPMD_HOST_DEVICE __host__ __device__
 #else
 #define DEEPMD_HOST_DEVICE
 #endif
 
-/// For formulae inside files that are compiled for several instruction sets: no copy of theirs stands outside its
-/// caller, where the linker might give the one of another instruction set to everybody.
+/// Forces inlining of formulae in files that are compiled for several instruction sets. Otherwise the linker could
+/// merge the copies, and all callers would use that of one instruction set.
 #define DEEPMD_ALWAYS_INLINE inline __attribute__((always_inline))

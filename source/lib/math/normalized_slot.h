@@ -4,8 +4,9 @@
 
 namespace deepmd {
 
-/// The numbers of one slot whose neighbor is at d, a distance r away: descrpt [kColumns], and descrpt_deriv
-/// [kColumns][3] by the center's position. davg and dstd [kColumns] are the slot's.
+/// Computes the values of a slot with a neighbor at d, a distance r away: descrpt [kColumns], and descrpt_deriv
+/// [kColumns][3], its derivative with respect to the position of the center. davg and dstd [kColumns] are the mean and
+/// standard deviation of the slot.
 template <int kColumns, typename T>
 DEEPMD_HOST_DEVICE inline void normalized_slot(const double d[3], double r, double rcut_smth, double rcut,
                                                const T* davg, const T* dstd, T* descrpt, T* descrpt_deriv) {
@@ -18,7 +19,7 @@ DEEPMD_HOST_DEVICE inline void normalized_slot(const double d[3], double r, doub
   }
 }
 
-/// One number of an empty slot's descrpt.
+/// Returns a component of descrpt of an empty slot.
 template <typename T>
 DEEPMD_HOST_DEVICE inline T empty_slot(T davg, T dstd) {
   return -davg / dstd;

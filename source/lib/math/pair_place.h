@@ -2,7 +2,7 @@
 
 namespace deepmd {
 
-/// Where pairs of a cell lie in it: u = (theta - start) scale - 1.
+/// Map from theta to the coordinate u in [-1, 1] of a cell: u = (theta - start) scale - 1.
 struct PairPlace {
   double start, scale;
 };

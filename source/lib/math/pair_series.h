@@ -6,7 +6,7 @@
 
 namespace deepmd {
 
-/// Coefficients e of the derivative d/dtheta of theta p(u) = factor sum_q e_q T_q(u), for p = sum_q c_q T_q(u).
+/// Computes the coefficients e of factor d/dtheta (theta p(u)) = sum_q e_q T_q(u), for p = sum_q c_q T_q(u).
 ///
 /// With theta = start + (u + 1) / scale this is p + (scale start + 1 + u) p', and u T_q = (T_{q+1} + T_{q-1}) / 2.
 DEEPMD_HOST_DEVICE inline void slope_of_series(const double* c, int terms, const PairPlace& place, double factor,
@@ -21,10 +21,10 @@ DEEPMD_HOST_DEVICE inline void slope_of_series(const double* c, int terms, const
   }
 }
 
-/// The transpose of slope_of_series with factor 1, in place: m [terms].
+/// Applies the transpose of slope_of_series with factor 1 to m [terms], in place.
 DEEPMD_HOST_DEVICE inline void slope_transposed(int terms, const PairPlace& place, double* m) {
   const double shift = place.scale * place.start + 1;
-  double z[kMaxTerms];  // of what y is in slope_of_series
+  double z[kMaxTerms];  // adjoint of y in slope_of_series
   for (int q = 0; q < terms; ++q) {
     const double below = q == 0 ? 0 : m[q - 1], above = q + 1 < terms ? m[q + 1] : 0;
     z[q] = shift * m[q] + (q == 0 ? above : (below + above) / 2);

@@ -7,9 +7,9 @@
 
 namespace deepmd {
 
-/// The panel of s; panels.per_octave is positive. There is none for an s that is not finite.
+/// Returns the panel of a finite s; panels.per_octave must be positive.
 DEEPMD_HOST_DEVICE inline int panel_of(double s, const Panels& panels) {
-  // Rounding may leave the lowest s a little below the first panel, to which it belongs.
+  // The lowest s belongs to the first panel, even if it is slightly below it because of rounding.
   const double place = (s - panels.lowest) / panels.unit + 1, x = place > 1.0 ? place : 1.0;
   int exponent;
   const double mantissa = frexp(x, &exponent);  // in [0.5, 1)
@@ -17,13 +17,13 @@ DEEPMD_HOST_DEVICE inline int panel_of(double s, const Panels& panels) {
   return (exponent - 1) * panels.per_octave + (part < last ? part : last);
 }
 
-/// A piece of the axis of s.
+/// Interval of s.
 struct Interval {
   double start;
   double width;
 };
 
-/// Where a panel lies.
+/// Returns the interval of a panel.
 DEEPMD_HOST_DEVICE inline Interval interval_of(int panel, const Panels& panels) {
   const double width = ldexp(panels.unit, panel / panels.per_octave) / panels.per_octave;
   return {panels.lowest - panels.unit + width * (panels.per_octave + panel % panels.per_octave), width};

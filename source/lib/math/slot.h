@@ -4,7 +4,7 @@
 
 namespace deepmd {
 
-/// Component b of the gradient of one slot, sum_a net_deriv[a] in_deriv[a][b].
+/// Returns component b of the gradient of one slot, sum_a net_deriv[a] in_deriv[a][b].
 template <int kColumns, typename T>
 DEEPMD_HOST_DEVICE inline double slot_gradient(const T* net_deriv, const T* in_deriv, int b) {
   double g = double(net_deriv[0]) * in_deriv[b];
@@ -12,7 +12,7 @@ DEEPMD_HOST_DEVICE inline double slot_gradient(const T* net_deriv, const T* in_d
   return g;
 }
 
-/// Its transpose: component a of net_deriv, sum_b in_deriv[a][b] d[b].
+/// Returns component a of its transpose, sum_b in_deriv[a][b] d[b].
 template <typename T>
 DEEPMD_HOST_DEVICE inline T slot_gradient_transpose(const T d[3], const T* in_deriv, int a) {
   const T* in = in_deriv + 3 * a;

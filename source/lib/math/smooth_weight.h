@@ -10,12 +10,12 @@ struct SmoothWeight {
   T derivative;  ///< ds/dr, 1/Å^2
 };
 
-/// The smooth weight s(r): 1/r below rcut_smth, zero from rcut on, and between them 1/r times a quintic that joins both
-/// with continuous first and second derivatives (DeePMD-kit v2 paper, J. Chem. Phys. 159, 054801).
+/// Computes the smooth weight s(r): 1/r below rcut_smth, 0 beyond rcut, and in between 1/r times a quintic polynomial
+/// with continuous first and second derivatives at both ends (DeePMD-kit v2 paper, J. Chem. Phys. 159, 054801).
 ///
-/// With x = (r - rcut_smth) / (rcut - rcut_smth), x^3 (-6x^2 + 15x - 10) + 1 is written as (1 - x)^3 (6x^2 + 3x + 1),
-/// which keeps its relative accuracy where it goes to zero. Both factors are clamped instead of branching, so that a
-/// loop over edges is vectorized.
+/// With x = (r - rcut_smth) / (rcut - rcut_smth), the polynomial x^3 (-6x^2 + 15x - 10) + 1 is written as
+/// (1 - x)^3 (6x^2 + 3x + 1), which is accurate relative to its value near zero. Both factors are clamped without
+/// branches, so that loops over edges are vectorized.
 template <typename T>
 DEEPMD_HOST_DEVICE inline SmoothWeight<T> smooth_weight(T r, T rcut_smth, T rcut) {
   const T inverse = T(1) / r;

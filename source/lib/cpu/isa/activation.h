@@ -1,8 +1,8 @@
-// Included by variant.cc once for every instruction set, inside its namespace. Eigen has exp and log1p for the
-// processor's vectors, accurate to a few units in the last place (ulp), and tanh nearly so.
+// Included by variant.cc once for every instruction set, inside its namespace. Eigen's vectorized exp and log1p are
+// accurate to a few units in the last place (ulp), its tanh somewhat less.
 #ifdef DEEPMD_NO_EIGEN
 
-/// One number after another, by the functions of the C library.
+/// Evaluates the numbers one by one, with the functions of the C library.
 template <typename T>
 void activate(Activation activation, int64_t n, const T* x, T* value, T* slope) {
   for (int64_t k = 0; k < n; ++k) {
@@ -14,14 +14,14 @@ void activate(Activation activation, int64_t n, const T* x, T* value, T* slope) 
 
 #else
 
-/// Numbers that are worked on together: they stay in the first cache, and what is not a whole tile is filled up, so
-/// that all numbers go through the same vector code.
+/// Number of values that are evaluated together; they fit in the level-1 cache. The last tile is padded, so that all
+/// values use the same vector code.
 constexpr int kActivationTile = 64;
 
 template <typename T>
 using ActivationTile = Eigen::Array<T, kActivationTile, 1>;
 
-/// 1 / (1 + exp(-x)) without an overflow on either side.
+/// Returns 1 / (1 + exp(-x)) without overflow for large |x|.
 template <typename T>
 DEEPMD_ALWAYS_INLINE ActivationTile<T> sigmoid(const ActivationTile<T>& x) {
   const ActivationTile<T> e = (-x.abs()).exp();
@@ -29,8 +29,9 @@ DEEPMD_ALWAYS_INLINE ActivationTile<T> sigmoid(const ActivationTile<T>& x) {
   return (x >= T(0)).select(one, e) / (one + e);
 }
 
-/// tanh to 4 ulp in float64 and to 5 in float32. Eigen's, of float64, loses up to 8 where it comes near 1; there it is
-/// 1 - 2 / (exp(2 |x|) + 1), which is only computed where a number of the tile needs it.
+/// Returns tanh, accurate to 4 ulp in float64 and to 5 ulp in float32. Eigen's float64 tanh has errors of up to 8 ulp
+/// near 1, where this function uses 1 - 2 / (exp(2 |x|) + 1) instead. That is computed only if a value of the tile
+/// needs it.
 template <typename T>
 DEEPMD_ALWAYS_INLINE ActivationTile<T> tanh_of(const ActivationTile<T>& x) {
   constexpr T kNearOne = T(2);

@@ -1,16 +1,17 @@
 // Included by variant.cc once for every instruction set, inside its namespace.
 
-/// Columns of a product that registers hold: rows of a times vectors of columns of b.
+/// Size of the tile of the product that is kept in registers: rows of a times vectors of columns of b.
 #if defined(__AVX512F__)
 constexpr int kTileRows = 8;
 #else
 constexpr int kTileRows = 4;
 #endif
 constexpr int kTileVectors = 3;
-/// Terms of the sums that go through before the next ones: their part of b stays near.
+/// Number of terms of the sums per block, so that its part of b stays in the cache.
 constexpr int64_t kTileTerms = 256;
 
-/// A tile of c = a b: `Rows` rows, `N` vectors. While the processor multiplies, it fetches the a of the tile after.
+/// Computes a tile of c = a b, of `Rows` rows and `N` vectors. Meanwhile, it prefetches the part of a for the next
+/// tile.
 template <int Rows, int N, typename T>
 DEEPMD_ALWAYS_INLINE void multiply_tile(const ColumnProduct<T>& p, int64_t row, int64_t column, int64_t begin,
                                         int64_t end, bool accumulate, const T* next, int64_t next_step) {
@@ -40,10 +41,10 @@ DEEPMD_ALWAYS_INLINE void multiply_tile(const ColumnProduct<T>& p, int64_t row, 
   }
 }
 
-/// All rows of N vectors of columns, for terms [begin, end).
+/// Computes all rows of N vectors of columns, for terms [begin, end).
 template <int N, typename T>
 void multiply_columns(const ColumnProduct<T>& p, int64_t column, int64_t begin, int64_t end, bool accumulate) {
-  // Where a is in rows, what comes next are the rows below; where it is in columns, the terms to the right.
+  // Prefetch the next rows if a is row-major, and the next terms if it is column-major.
   const bool in_rows = p.a_term == 1;
   const int64_t step = in_rows ? kTileRows : p.a_row == 1 ? p.a_term : 0;
   int64_t row = 0;

@@ -115,7 +115,7 @@ struct AddThinOuterProduct {
   }
 };
 
-/// t [4, columns] += left^T (right c), of that many rows.
+/// t [4, columns] += left^T (right c), where left and right have `rank` rows.
 template <typename T>
 DEEPMD_ALWAYS_INLINE void add_thin_product(const Thin<T>& thin, int rank, int terms, int64_t columns, const T* c,
                                            T* t) {
@@ -129,7 +129,7 @@ DEEPMD_ALWAYS_INLINE void add_thin_product(const Thin<T>& thin, int rank, int te
   }
 }
 
-/// c [terms, columns] += right^T (left t), of that many rows.
+/// c [terms, columns] += right^T (left t), where left and right have `rank` rows.
 template <typename T>
 DEEPMD_ALWAYS_INLINE void add_thin_outer_product(const Thin<T>& thin, int rank, int terms, int64_t columns, const T* t,
                                                  T* c) {
@@ -143,7 +143,7 @@ DEEPMD_ALWAYS_INLINE void add_thin_outer_product(const Thin<T>& thin, int rank, 
   }
 }
 
-/// s shifted by k terms.
+/// Returns s shifted by k terms.
 template <typename T>
 DEEPMD_ALWAYS_INLINE const T (*from(const T s[4][kMaxTerms], int k))
     [kMaxTerms] { return reinterpret_cast<const T(*)[kMaxTerms]>(&s[0][k]); }

@@ -1,14 +1,14 @@
-// Included by variant.cc once for every instruction set, inside its namespace. A lane of a vector is a center; rows of
-// packed squares are counted here and not by PackedSquare, whose functions the linker would share.
+// Included by variant.cc once for every instruction set, inside its namespace. A lane of a vector is a center. The rows
+// of packed squares are counted here, because the linker would merge the functions of PackedSquare.
 
-/// Components of t that are held in registers on the way back.
+/// Number of components of t that are kept in registers in the backward pass.
 #if defined(__AVX512F__)
 constexpr int kHeld = 2;
 #else
 constexpr int kHeld = 1;
 #endif
 
-/// to [size, lanes] = scale * the transpose of from [count, size]; lanes without a center are zero.
+/// Computes to [size, lanes] = scale * transpose of from [count, size]; lanes without a center are zero.
 template <typename T>
 void to_lanes(int64_t count, int64_t size, T scale, const T* from, T* to) {
   constexpr int lanes = Lanes<T>::count;
@@ -19,7 +19,7 @@ void to_lanes(int64_t count, int64_t size, T scale, const T* from, T* to) {
   }
 }
 
-/// The transpose of to_lanes.
+/// Applies the transpose of to_lanes.
 template <typename T>
 void from_lanes(int64_t count, int64_t size, T scale, const T* from, T* to) {
   constexpr int lanes = Lanes<T>::count;
@@ -28,7 +28,7 @@ void from_lanes(int64_t count, int64_t size, T scale, const T* from, T* to) {
   }
 }
 
-/// One component of t and of its gradient, [4] vectors.
+/// One component of t or of its gradient, [4] vectors.
 template <typename T>
 struct Component {
   using V = typename Lanes<T>::type;
@@ -63,7 +63,7 @@ void square(const SquareShape& shape, const T* t, T scale, T* work, T* d, int64_
   }
 }
 
-/// What rows [first, last) of d_grad give through their products with the components a .. a + Held - 1.
+/// Adds the gradients from the products of the rows [first, last) with the components a .. a + Held - 1.
 template <int Held, typename T>
 void add_square_grad(const PackedSquare& packed, int64_t a, int64_t first, int64_t last, const T* x, const T* d_grad,
                      int64_t stride, T* gradient) {
@@ -113,7 +113,7 @@ void square_grad(const SquareShape& shape, const T* t, T scale, T* work, const T
     for (int64_t k = 0; k < size * lanes; ++k) gradient[k] = 0;
     int64_t a = 0;
     for (; a + kHeld <= packed.axis; a += kHeld) {
-      // Rows that hold only some of the components, then those that hold all.
+      // Rows with only some of the components, then those with all.
       if (kHeld > 1) add_square_grad<1>(packed, a, a, a + 1, work, d_grad + i, stride, gradient);
       add_square_grad<kHeld>(packed, a, a + kHeld - 1, columns, work, d_grad + i, stride, gradient);
     }

@@ -8,7 +8,7 @@
 namespace deepmd {
 namespace {
 
-/// Those of the compiled loops that this processor can run, from the plainest.
+/// Returns the compiled loops that this processor supports, from the oldest instruction set to the newest.
 std::vector<const Loops*> runnable() {
   std::vector<const Loops*> found;
 #ifdef DEEPMD_HAS_x86_64_v2

@@ -1,8 +1,8 @@
-// Included by variant.cc once for every instruction set, inside its namespace. Eigen has the kernel; its namespace is
-// another one in every variant (see CMakeLists.txt), so that the linker cannot mix them.
+// Included by variant.cc once for every instruction set, inside its namespace. Eigen provides the kernel. Its namespace
+// is renamed in every variant (see CMakeLists.txt), so that the linker cannot merge them.
 #ifdef DEEPMD_NO_EIGEN
 
-/// c = a b, of row-major blocks with the given distances between rows, in plain loops.
+/// c = a b, for row-major blocks with the given row strides, in plain loops.
 template <typename T>
 void multiply(const Product& shape, const T* a, int64_t a_stride, const T* b, int64_t b_stride, T* c, int64_t c_stride,
               const Packing<T>&) {
@@ -19,8 +19,8 @@ void multiply(const Product& shape, const T* a, int64_t a_stride, const T* b, in
 
 #else
 
-/// Eigen's blocks for the caches, packed into memory that is given: by itself Eigen asks the system for it in every
-/// product, and the page faults cost as much as the packing.
+/// Eigen's cache blocking, with packing into given memory. By default, Eigen allocates the memory in every product, and
+/// the page faults take as long as the packing.
 template <typename T>
 struct Blocking : Eigen::internal::level3_blocking<T, T> {
   Blocking(Eigen::Index rows, Eigen::Index columns, Eigen::Index depth, const Packing<T>& packing) {
@@ -34,7 +34,7 @@ struct Blocking : Eigen::internal::level3_blocking<T, T> {
   }
 };
 
-/// c^T += b^T a^T in Eigen's order, which is by columns.
+/// c^T += b^T a^T in Eigen's column-major order.
 template <typename T, int OrderB, int OrderA>
 void multiply_transposed(const Product& shape, const T* a, int64_t a_stride, const T* b, int64_t b_stride, T* c,
                          int64_t c_stride, const Packing<T>& packing) {
@@ -44,7 +44,7 @@ void multiply_transposed(const Product& shape, const T* a, int64_t a_stride, con
                                                          c_stride, T(1), blocking);
 }
 
-/// c = a b, of row-major blocks with the given distances between rows.
+/// c = a b, for row-major blocks with the given row strides.
 template <typename T>
 void multiply(const Product& shape, const T* a, int64_t a_stride, const T* b, int64_t b_stride, T* c, int64_t c_stride,
               const Packing<T>& packing) {

@@ -10,16 +10,16 @@
 
 namespace deepmd {
 
-/// The squares of a few centers.
+/// Shape of the squares T^T T of a few centers.
 struct SquareShape {
   PackedSquare packed;
-  int64_t count;  ///< centers
+  int64_t count;  ///< number of centers
 
-  /// Numbers that a thread works in: t and its gradient, a vector of each component.
+  /// Returns the size of the work space of a thread: t and its gradient, a vector for each component.
   int64_t work() const { return 2 * 4 * packed.columns * kMaxLanes; }
 };
 
-/// Memory that a product packs its operands into.
+/// Memory for the packed operands of a product.
 template <typename T>
 struct Packing {
   void* owner;
@@ -30,18 +30,18 @@ struct Packing {
 
 /// The inner loops of the kernels, compiled for one instruction set.
 struct Loops {
-  const char* name;  ///< of the instruction set
+  const char* name;  ///< name of the instruction set
 
   template <typename T>
   struct Contract {
-    /// Adds what some runs give to t [ncenters, 4, columns]; v is null, or [nedge, 4] for the tangent. Runs of one cell
-    /// after another find its part of the table near.
+    /// Adds the contribution of some runs to t [ncenters, 4, columns]; v is null, or [nedge, 4] for the tangent. If the
+    /// runs of a cell are consecutive, its part of the table stays in the cache.
     void (*forward)(const Contraction& shape, const int32_t* runs, int64_t count, const double* v, const T* table,
                     T* t);
-    /// rows_grad [nedge, 4] of the edges in some runs, with t_grad [ncenters, 4, columns].
+    /// Computes rows_grad [nedge, 4] of the edges in some runs from t_grad [ncenters, 4, columns].
     void (*to_rows)(const Contraction& shape, const int32_t* runs, int64_t count, const T* t_grad, const T* table,
                     double* rows_grad);
-    /// Adds what some runs of one cell give to table_grad [terms, columns].
+    /// Adds the contribution of some runs of one cell to table_grad [terms, columns].
     void (*to_table)(const Contraction& shape, const int32_t* runs, int64_t count, const double* v, const T* t_grad,
                      T* table_grad);
   };
@@ -51,7 +51,7 @@ struct Loops {
   template <typename T>
   const Contract<T>& contract() const;
 
-  /// c = a b, of row-major blocks with the given distances between rows.
+  /// c = a b, for row-major blocks with the given row strides.
   template <typename T>
   using Multiply = void (*)(const Product& shape, const T* a, int64_t a_stride, const T* b, int64_t b_stride, T* c,
                             int64_t c_stride, const Packing<T>& packing);
@@ -72,10 +72,10 @@ struct Loops {
 
   template <typename T>
   struct Square {
-    /// d [width of packed, stride] = the packed squares of scale * t for t [count, 4, columns]; columns of d are
-    /// centers.
+    /// Computes d [width of packed, stride], the packed squares of scale * t for t [count, 4, columns]; the columns of
+    /// d are centers.
     void (*forward)(const SquareShape& shape, const T* t, T scale, T* work, T* d, int64_t stride);
-    /// The transpose of its derivative: d_grad [width of packed, stride] -> t_grad [count, 4, columns].
+    /// Applies the transpose of its derivative: d_grad [width of packed, stride] -> t_grad [count, 4, columns].
     void (*backward)(const SquareShape& shape, const T* t, T scale, T* work, const T* d_grad, int64_t stride,
                      T* t_grad);
   };
@@ -95,16 +95,16 @@ struct Loops {
   MultiplyColumns<T> multiply_columns() const;
 
   struct Pairs {
-    /// theta of every pair of a chunk, and what its code and panel are numbered.
+    /// Computes theta of every pair of a chunk, and the number of its code and panel.
     void (*angles)(const PairChunk& chunk, double* theta, int32_t* bin);
-    /// Change of theta of every pair along a change v of the neighbors, three arrays.
+    /// Computes the change of theta of every pair along a change v of the neighbors, three arrays.
     void (*changes)(const PairChunk& chunk, const double* const v[3], double* change);
-    /// g, three arrays, of both neighbors of every pair += weight times the other's columns.
+    /// Adds to g (three arrays) of both neighbors of every pair the weight times the columns of the other neighbor.
     void (*pull)(const PairChunk& chunk, const double* weight, double* const g[3]);
-    /// out [terms] += factor sum_p weight_p T(u_p) over n pairs of a cell.
+    /// out [terms] += factor sum_p weight_p T(u_p), over n pairs of a cell.
     void (*moments)(const double* theta, const double* weight, int64_t n, const PairPlace& place, int terms,
                     double factor, double* out);
-    /// value_p = sum_q c_q T_q(u_p) for n pairs of a cell.
+    /// value_p = sum_q c_q T_q(u_p), for n pairs of a cell.
     void (*series)(const double* theta, int64_t n, const PairPlace& place, int terms, const double* c, double* value);
   };
   Pairs pairs;
@@ -155,10 +155,10 @@ inline Loops::MultiplyColumns<double> Loops::multiply_columns() const {
   return multiply_columns_double;
 }
 
-/// The loops for the best instruction set that this processor has, or the one that DEEPMD_ISA names.
+/// Returns the loops for the newest instruction set that this processor supports, or for that given by DEEPMD_ISA.
 const Loops& loops();
 
-/// The loops that were compiled, from the plainest.
+/// Compiled loops, from the oldest instruction set to the newest.
 const Loops* x86_64_v2();
 const Loops* x86_64_v3();
 const Loops* x86_64_v4();

@@ -8,14 +8,14 @@ DEEPMD_ALWAYS_INLINE Place place(const Contraction& shape, int32_t cell) {
   return {shape.start[cell], 2 / shape.width[cell]};
 }
 
-/// Terms of a run's cell that count.
+/// Returns the number of terms of the cell of a run that are not negligible.
 DEEPMD_ALWAYS_INLINE int terms_of(const Contraction& shape, int64_t run) {
   const int terms = shape.cell_terms == nullptr ? 0 : shape.cell_terms[shape.run_cell[run]];
   return terms > 0 && terms < shape.terms ? terms : shape.terms;
 }
 
-/// Moments [terms] of a run: sum_j R_j T_k(u_j); with v their change, v_j T_k(u_j) + R_j T'_k(u_j) du_j.
-/// `Terms` is their number where the compiler shall know it, or 0.
+/// Computes the moments [terms] of a run, sum_j R_j T_k(u_j), or with v their change, sum_j v_j T_k(u_j) +
+/// R_j T'_k(u_j) du_j. `Terms` is the number of terms if it is known at compile time, or 0.
 template <int Terms>
 DEEPMD_ALWAYS_INLINE void moments(const Contraction& shape, int64_t run, int count, const double* v, Quad* out) {
   const int terms = Terms > 0 ? Terms : count;
@@ -37,7 +37,7 @@ DEEPMD_ALWAYS_INLINE void moments(const Contraction& shape, int64_t run, int cou
   for (int k = 0; k < terms; ++k) out[k] = sums[k];
 }
 
-/// Moments as rows [4][terms] of the products' type.
+/// Computes moments as rows [4][terms] in the type of the products.
 template <typename T>
 DEEPMD_ALWAYS_INLINE void moments(const Contraction& shape, int64_t run, int terms, const double* v,
                                   T s[4][kMaxTerms]) {
@@ -56,18 +56,18 @@ DEEPMD_ALWAYS_INLINE void moments(const Contraction& shape, int64_t run, int ter
   }
 }
 
-/// The moments of few edges as a product S = left^T right of thin matrices, for which fewer multiplications are needed:
-/// a row of `left` is that of an edge, one of `right` its polynomials; with v there are two of each for an edge.
+/// Moments of few edges as a product S = left^T right of thin matrices, which needs fewer multiplications. A row of
+/// `left` is the row of an edge, and a row of `right` has its polynomials. With v there are two rows per edge.
 template <typename T>
 struct Thin {
   static constexpr int kMax = 3;
-  /// Vectors of columns at a time: sums enough that none waits for the one before.
+  /// Number of vectors of columns that are summed together, enough to hide the latency of additions.
   static constexpr int vectors(int rank) { return 6 / rank; }
   T left[kMax][4];
   T right[kMax][kMaxTerms];
 };
 
-/// Rows of a thin product for the moments of a run, or 0 where the moments themselves are better.
+/// Returns the number of rows of the thin product for a run, or 0 if the moments themselves are faster.
 DEEPMD_ALWAYS_INLINE int thin_rank(const Contraction& shape, int64_t run, const double* v) {
   const int64_t rank = (shape.run_edges[2 * run + 1] - shape.run_edges[2 * run]) * (v == nullptr ? 1 : 2);
   return rank <= Thin<double>::kMax ? int(rank) : 0;

@@ -5,7 +5,7 @@ typedef uint64_t Words __attribute__((vector_size(kVectorBytes)));
 typedef int32_t Ints __attribute__((vector_size(kVectorBytes / 2)));
 constexpr int kDoubles = Lanes<double>::count;
 
-/// The first `count` lanes of a vector, and `other` in the rest.
+/// Returns the first `count` lanes of a vector, with `other` in the remaining lanes.
 DEEPMD_ALWAYS_INLINE Doubles first_lanes(Doubles value, int64_t count, double other) {
   if (count >= kDoubles) return value;
   Words number;
@@ -13,8 +13,7 @@ DEEPMD_ALWAYS_INLINE Doubles first_lanes(Doubles value, int64_t count, double ot
   return number < uint64_t(count) ? value : Doubles{} + other;
 }
 
-/// Number of the panel that each theta lies in (see PairPanels): exponent and first bits of |theta| / unit + 1, and the
-/// sign.
+/// Returns the panel of each theta (see PairPanels): the exponent and leading bits of |theta| / unit + 1, and the sign.
 DEEPMD_ALWAYS_INLINE Ints panels_of(Doubles theta, double inverse_unit, int octave_bits) {
   const Words bits = load<Words>(&theta);
   const Words magnitude = bits & (~uint64_t(0) >> 1);
@@ -23,7 +22,7 @@ DEEPMD_ALWAYS_INLINE Ints panels_of(Doubles theta, double inverse_unit, int octa
   return __builtin_convertvector((panel << 1) + (bits >> 63), Ints);
 }
 
-/// theta of every pair of a chunk, and the number of its code and panel.
+/// Computes theta of every pair of a chunk, and the number of its code and panel.
 void pair_angles(const PairChunk& chunk, double* theta, int32_t* bin) {
   const double* const* a = chunk.a;
   for (int64_t r = 0; r < chunk.nrows; ++r) {
@@ -39,7 +38,7 @@ void pair_angles(const PairChunk& chunk, double* theta, int32_t* bin) {
   }
 }
 
-/// Change of theta of every pair along a change v of the neighbors, three arrays.
+/// Computes the change of theta of every pair along a change v of the neighbors, three arrays.
 void pair_changes(const PairChunk& chunk, const double* const v[3], double* change) {
   for (int64_t r = 0; r < chunk.nrows; ++r) {
     const PairRow row = chunk.rows[r];
@@ -54,7 +53,7 @@ void pair_changes(const PairChunk& chunk, const double* const v[3], double* chan
   }
 }
 
-/// g of both neighbors of every pair += weight times the other's column, three arrays.
+/// Adds to g (three arrays) of both neighbors of every pair the weight times the columns of the other neighbor.
 void pair_pull(const PairChunk& chunk, const double* weight, double* const g[3]) {
   for (int64_t r = 0; r < chunk.nrows; ++r) {
     const PairRow row = chunk.rows[r];
@@ -72,7 +71,7 @@ void pair_pull(const PairChunk& chunk, const double* weight, double* const g[3])
   }
 }
 
-/// sums[q] += w T_q(u) for `N` vectors of pairs at once.
+/// sums[q] += w T_q(u), for `N` vectors of pairs at once.
 template <int Terms, int N>
 DEEPMD_ALWAYS_INLINE void add_moments(const Doubles theta[N], const Doubles w[N], const PairPlace& place, int terms,
                                       Doubles* sums) {
@@ -117,14 +116,14 @@ void moments_of_terms(const double* theta, const double* weight, int64_t n, cons
   }
 }
 
-/// out [terms] += factor sum_p weight_p T(u_p) over n pairs of a cell.
+/// out [terms] += factor sum_p weight_p T(u_p), over n pairs of a cell.
 void pair_sums(const double* theta, const double* weight, int64_t n, const PairPlace& place, int terms, double factor,
                double* out) {
   if (terms == 16) return moments_of_terms<16>(theta, weight, n, place, terms, factor, out);
   moments_of_terms<0>(theta, weight, n, place, terms, factor, out);
 }
 
-/// value_p = sum_q c_q T_q(u_p) for n pairs of a cell (Clenshaw's recurrence).
+/// value_p = sum_q c_q T_q(u_p), for n pairs of a cell, with Clenshaw's recurrence.
 void pair_series(const double* theta, int64_t n, const PairPlace& place, int terms, const double* c, double* value) {
   for (int64_t p = 0; p < n; p += 2 * kDoubles) {
     Doubles u[2], after[2] = {}, sum[2] = {};

@@ -1,13 +1,13 @@
 // Included by variant.cc once for every instruction set, inside its namespace.
 
-/// Rows of a table whose products with four others are summed in registers at once.
+/// Number of rows of a table for which products with four other rows are summed in registers at once.
 #if defined(__AVX512F__)
 constexpr int kDotRows = 4;
 #else
 constexpr int kDotRows = 2;
 #endif
 
-/// Rows of c and of t [4], whose products are wanted over some columns.
+/// Operands of the dot products between rows of c and the four rows of t, over some columns.
 template <typename T>
 struct Dots {
   const T* c;
@@ -17,7 +17,7 @@ struct Dots {
   int64_t columns;
 };
 
-/// sum[a, r] += c[r, m ..] t[a, m ..], a vector long.
+/// sum[a, r] += c[r, m ..] t[a, m ..], for one vector of columns.
 template <int Rows, typename T, typename V>
 DEEPMD_ALWAYS_INLINE void add_dots(const Dots<T>& of, int64_t m, V sum[4][Rows]) {
   V value[Rows];
@@ -28,7 +28,7 @@ DEEPMD_ALWAYS_INLINE void add_dots(const Dots<T>& of, int64_t m, V sum[4][Rows])
   }
 }
 
-/// Ends x[r][a] = sum_m c[r, m] t[a, m] from sums of all before column m, which is less than a vector from the end.
+/// Completes x[r][a] = sum_m c[r, m] t[a, m] from the sums over the columns before m; less than a vector remains.
 template <int Rows, typename T, typename V>
 DEEPMD_ALWAYS_INLINE void end_dots(const Dots<T>& of, int64_t m, const V sum[4][Rows], Quad* x) {
   constexpr int half = Half<T, V>::count;
@@ -58,7 +58,7 @@ DEEPMD_ALWAYS_INLINE void end_dots(const Dots<T>& of, int64_t m, const V sum[4][
   }
 }
 
-/// x[r][a] = sum_m c[r, m] t[a, m] for some rows of c.
+/// x[r][a] = sum_m c[r, m] t[a, m], for some rows of c.
 template <int Rows, typename T>
 DEEPMD_ALWAYS_INLINE void dot_products(const Dots<T>& of, Quad* x) {
   using V = typename Lanes<T>::type;
@@ -68,14 +68,14 @@ DEEPMD_ALWAYS_INLINE void dot_products(const Dots<T>& of, Quad* x) {
   end_dots<Rows, T, V>(of, m, sum, x);
 }
 
-/// Coefficients y of the derivative of the series x: sum_k x_k T'_k = sum_k y_k T_k.
+/// Computes the coefficients y of the derivative of the series x: sum_k x_k T'_k = sum_k y_k T_k.
 DEEPMD_ALWAYS_INLINE void differentiate(const Quad* x, int terms, Quad* y) {
   y[terms - 1] = Quad{};
   for (int k = terms - 1; k > 0; --k) y[k - 1] = (k + 1 < terms ? y[k + 1] : Quad{}) + x[k] * (2.0 * k);
   y[0] *= 0.5;
 }
 
-/// rows_grad of the edges of a run from x [terms], the products of the table with t_grad.
+/// Computes rows_grad of the edges of a run from x [terms], the products of the table with t_grad.
 template <int Terms>
 DEEPMD_ALWAYS_INLINE void edges_of_run(const Contraction& shape, int64_t run, int count, const Quad* x,
                                        double* rows_grad) {
@@ -96,10 +96,10 @@ DEEPMD_ALWAYS_INLINE void edges_of_run(const Contraction& shape, int64_t run, in
   }
 }
 
-/// Columns of G that are held at once.
+/// Number of columns of G that are stored at once.
 constexpr int64_t kHeldColumns = 128;
 
-/// g [2, kHeldColumns] = right c, the value and the slope of G.
+/// g [2, kHeldColumns] = right c: the value and the derivative of G.
 template <typename T>
 struct ThinRows {
   const T (*right)[kMaxTerms];
@@ -125,7 +125,7 @@ struct ThinRows {
   }
 };
 
-/// rows_grad of the only edge of a run, with t_grad [4, columns] and the coefficients c [terms, columns].
+/// Computes rows_grad of the only edge of a run from t_grad [4, columns] and the coefficients c [terms, columns].
 template <typename T>
 DEEPMD_ALWAYS_INLINE void edge_alone(const Contraction& shape, int64_t run, int terms, const T* t_grad, const T* c,
                                      double* rows_grad) {

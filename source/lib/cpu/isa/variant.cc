@@ -1,6 +1,6 @@
-// Compiled once for each instruction set, with DEEPMD_VARIANT its name and the compiler's flags for it. What this file
-// defines must not be shared with the others, so it is in an anonymous namespace and includes nothing that the linker
-// would merge.
+// Compiled once for each instruction set, with the compiler flags for it and its name in DEEPMD_VARIANT. The
+// definitions must not be shared between instruction sets. They are therefore in an anonymous namespace, and this file
+// includes no functions that the linker would merge.
 #ifndef DEEPMD_NO_EIGEN
 #include <Eigen/Core>
 #endif
@@ -15,12 +15,12 @@ namespace {
 #include "cpu/isa/activation.h"
 #include "cpu/isa/gemm.h"
 #include "cpu/isa/vectors.h"
-// They use vectors.
+// These use vectors.h.
 #include "cpu/isa/column_product.h"
 #include "cpu/isa/descriptor.h"
 #include "cpu/isa/moments.h"
 #include "cpu/isa/pairs.h"
-// They use moments.
+// These use moments.h.
 #include "cpu/isa/contraction.h"
 #include "cpu/isa/rows_gradient.h"
 

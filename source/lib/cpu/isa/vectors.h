@@ -1,6 +1,6 @@
 // Included by variant.cc once for every instruction set, inside its namespace.
 
-/// A vector of the processor's registers.
+/// Size of a vector register (bytes).
 #if defined(__AVX512F__)
 constexpr int kVectorBytes = 64;
 #elif defined(__AVX2__)
@@ -15,7 +15,7 @@ struct Lanes {
   static constexpr int count = kVectorBytes / sizeof(T);
 };
 
-// Four doubles: a column of R, T and so on for the four components of a row.
+// Four doubles: the four components of a row, such as a column of R or T.
 typedef double Quad __attribute__((vector_size(32)));
 
 template <typename V, typename T>
@@ -30,7 +30,7 @@ DEEPMD_ALWAYS_INLINE void store(T* to, V value) {
   __builtin_memcpy(to, &value, sizeof(V));
 }
 
-/// Keeps a value in a register: the compiler would load it again for every product.
+/// Keeps a value in a register; otherwise the compiler loads it again for every product.
 template <typename V>
 DEEPMD_ALWAYS_INLINE void hold(V& value) {
 #if defined(__x86_64__)
@@ -38,14 +38,14 @@ DEEPMD_ALWAYS_INLINE void hold(V& value) {
 #endif
 }
 
-/// A vector of half the length.
+/// Vector of half the length.
 template <typename T, typename V>
 struct Half {
   static constexpr int count = sizeof(V) / sizeof(T) / 2;
   typedef T type __attribute__((vector_size(sizeof(V) / 2)));
 };
 
-/// Calls body for what is less than a vector V: half of it, a quarter, then single numbers.
+/// Calls body for the last columns, fewer than a vector V: with half a vector, a quarter, then single columns.
 template <typename T, typename V, typename Body>
 DEEPMD_ALWAYS_INLINE void for_last_columns(int64_t m, int64_t columns, Body body) {
   constexpr int half = Half<T, V>::count;
@@ -61,8 +61,8 @@ DEEPMD_ALWAYS_INLINE void for_last_columns(int64_t m, int64_t columns, Body body
   }
 }
 
-/// Calls body with the number of vectors and the first column, until all columns are done: `Most` vectors at a time,
-/// which share what they are multiplied with, then one, then shorter ones.
+/// Calls body for all columns, with the number of vectors and the first column. It first passes `Most` vectors at a
+/// time, which share their factors, then single vectors, then shorter ones.
 template <typename T, int Most = 2, typename Body>
 DEEPMD_ALWAYS_INLINE void for_columns(int64_t columns, Body body) {
   using V = typename Lanes<T>::type;
@@ -73,7 +73,7 @@ DEEPMD_ALWAYS_INLINE void for_columns(int64_t columns, Body body) {
   for_last_columns<T, V>(m, columns, body);
 }
 
-/// The sums over the lanes of four vectors.
+/// Returns the sums over the lanes of each of four vectors.
 template <typename T, typename V>
 DEEPMD_ALWAYS_INLINE Quad sum_lanes(const V& v0, const V& v1, const V& v2, const V& v3) {
   constexpr int count = sizeof(V) / sizeof(T);

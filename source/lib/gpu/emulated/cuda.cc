@@ -19,12 +19,12 @@ namespace {
 
 constexpr size_t kStack = 128 * 1024;
 
-/// A barrier of some threads, each of which may leave a value for the others.
+/// Barrier of a group of threads, which can also count nonzero values.
 struct Barrier {
   int expected = 0;
   int arrived = 0;
   uint64_t phase = 0;
-  int count[2] = {0, 0};  // of values that are not zero, of this phase and of the one before
+  int count[2] = {0, 0};  // number of nonzero values in this phase and in the previous one
 };
 
 struct Warp {
@@ -32,9 +32,9 @@ struct Warp {
   uint64_t values[2][gpu::kWarp];
 };
 
-/// A stack on which threads run one after another, until one has to wait.
+/// Stack on which threads run one after another, until one has to wait.
 struct Fiber {
-  ucontext_t begin;  // how it starts; later it is left and entered by jumps, which ask nothing of the system
+  ucontext_t begin;  // initial context; later switches are jumps, which need no system call
   jmp_buf place;
   bool started = false;
   std::vector<char> stack = std::vector<char>(kStack);
@@ -43,13 +43,13 @@ struct Fiber {
   uint64_t phase = 0;
 };
 
-/// One block after another, on the calling thread of the process.
+/// Runs the blocks of a grid one after another, on the calling thread of the process.
 class Block {
  public:
   void run(const gpu::Grid& grid, const std::function<void()>& kernel) {
     if (grid.threads % gpu::kWarp != 0) throw std::logic_error("a block has whole warps");
     kernel_ = &kernel;
-    shared_.assign(grid.shared + 1, char(0xff));  // NaN, for those who read before they write
+    shared_.assign(grid.shared + 1, char(0xff));  // NaN, to reveal reads of uninitialized memory
     order_.resize(grid.threads);
     std::iota(order_.begin(), order_.end(), 0);
     for (unsigned block = 0; block < grid.blocks; ++block) {
@@ -86,7 +86,7 @@ class Block {
     return block;
   }
 
-  /// Starts one thread after another; returns to the scheduler when none is left.
+  /// Starts one thread after another, and returns to the scheduler when none is left.
   void loop() {
     for (;;) {
       while (next_ < order_.size() && !error_) {
@@ -161,7 +161,7 @@ class Block {
       if (!moved) error_ = std::make_exception_ptr(std::logic_error("a barrier that not all threads reach"));
     }
     if (!error_) return;
-    fibers_.clear();  // what waits is never resumed
+    fibers_.clear();  // waiting fibers are never resumed
     idle_.clear();
     std::rethrow_exception(error_);
   }
@@ -203,7 +203,7 @@ int block_count(int value) {
   barrier.count[phase & 1] += value != 0;
   block().wait(barrier);
   const int count = barrier.count[phase & 1];
-  block().wait(barrier);  // nobody counts anew before all have read
+  block().wait(barrier);  // no thread starts a new count before all have read this one
   return count;
 }
 

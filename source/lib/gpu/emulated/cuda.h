@@ -1,9 +1,9 @@
 #pragma once
 
-// The part of CUDA that the kernels use, carried out by the processor, so that their logic is tested where there is no
-// GPU: every index, barrier and exchange between lanes, under sanitizers too. Threads of a block are fibers that run
-// in a shuffled order until they reach a barrier, which a missing barrier does not survive; a barrier that some
-// threads do not reach is reported. Memory of the device is memory of the process, and streams do everything at once.
+// Emulation on the CPU of the part of CUDA that the kernels use. It tests the kernels without a GPU, and under
+// sanitizers: every index, barrier and exchange between lanes. The threads of a block are fibers that run in a shuffled
+// order until they reach a barrier, so a missing barrier gives wrong results. A barrier that some threads do not reach
+// is an error. Device memory is memory of the process, and operations in streams run immediately.
 
 #include <cmath>
 #include <cstddef>
@@ -43,7 +43,7 @@ struct int2 {
 
 namespace deepmd::emulated {
 
-/// The thread that runs.
+/// Indices of the current thread and sizes of its block and grid.
 struct Thread {
   dim3 thread, block, threads, blocks;
 };
@@ -54,13 +54,13 @@ void run(const gpu::Grid& grid, const std::function<void()>& kernel);
 
 void* shared_memory();
 void block_barrier();
-/// How many threads of the block give a value that is not zero.
+/// Returns the number of threads of the block with a nonzero value.
 int block_count(int value);
-/// What `lane` of the warp hands in as 8 bytes; all lanes call it together.
+/// Returns the value of `lane` of the warp. All lanes call this together.
 uint64_t exchange(uint64_t value, int lane);
-/// One bit for every lane whose value is not zero.
+/// Returns one bit for every lane, set if its value is not zero.
 unsigned ballot(int value);
-/// One bit for every lane of the same value.
+/// Returns one bit for every lane, set if it has the same value.
 unsigned match(uint64_t value);
 
 template <typename T>
@@ -88,7 +88,7 @@ inline int __syncthreads_or(int value) { return deepmd::emulated::block_count(va
 inline int __syncthreads_and(int value) { return deepmd::emulated::block_count(!value) == 0; }
 inline void __syncwarp(unsigned = 0xffffffffu) { deepmd::emulated::exchange(0, 0); }
 
-// All lanes of a warp take part: masks are not looked at.
+// All lanes of a warp take part; masks are ignored.
 template <typename T>
 T __shfl_sync(unsigned, T value, int lane) {
   return deepmd::emulated::shuffle(value, lane % deepmd::gpu::kWarp);
@@ -121,7 +121,8 @@ T __ldg(const T* place) {
 }
 inline void __threadfence() {}
 
-// A block runs by itself in one thread of the process; blocks of two streams share no memory.
+// Plain operations are sufficient, because the threads of a block run in one thread of the process and blocks of
+// different streams share no memory.
 template <typename T>
 T atomicAdd(T* place, T value) {
   const T before = *place;
@@ -175,7 +176,7 @@ inline cudaError_t cudaMemsetAsync(void* to, int value, size_t bytes, cudaStream
 }
 inline cudaError_t cudaStreamSynchronize(cudaStream_t) { return cudaSuccess; }
 
-// For those who own memory and streams.
+// Functions for owners of memory and streams.
 constexpr unsigned cudaStreamNonBlocking = 1;
 using cudaEvent_t = void*;
 struct cudaDeviceProp {
@@ -202,7 +203,7 @@ inline cudaError_t cudaEventDestroy(cudaEvent_t) { return cudaSuccess; }
 inline cudaError_t cudaEventRecord(cudaEvent_t, cudaStream_t) { return cudaSuccess; }
 inline cudaError_t cudaEventSynchronize(cudaEvent_t) { return cudaSuccess; }
 inline cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t, cudaEvent_t) {
-  *milliseconds = 0;  // an emulation's time says nothing
+  *milliseconds = 0;  // the run time of the emulation is meaningless
   return cudaSuccess;
 }
 inline cudaError_t cudaGetDevice(int* device) {

@@ -1,4 +1,4 @@
-"""What the example data sets have in common: sampling, labeling, the ``deepmd/npy`` layout and its checks.
+"""Sampling, labeling, output in the ``deepmd/npy`` layout, and checks, for the generators of the example data.
 
 Units are Å, eV, eV/Å; the virial is minus stress times volume, so that pressure = trace / 3V.
 """
@@ -16,23 +16,23 @@ from ase import Atoms, units
 from ase.neighborlist import neighbor_list
 
 COLUMNS = ("coord", "box", "energy", "force", "virial")
-# Labels are computed at the stored, rounded coordinates: single precision rounds the forces and shifts nothing.
+# Labels are computed at the stored, rounded coordinates, so single precision only rounds the forces.
 STORED_AS = {"coord": np.float32, "box": np.float32, "energy": np.float64, "force": np.float32, "virial": np.float64}
 
 
 def command_line(description: str, output: Path, work: Path) -> argparse.Namespace:
-    """Parse the options that the generators have in common; ``output`` and ``work`` are their defaults."""
+    """Parse the options of a generator; ``output`` and ``work`` are default directories."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--output", type=Path, default=output, help="where the systems go (default: %(default)s)")
-    parser.add_argument("--work", type=Path, default=work, help="where finished chains are kept (default: %(default)s)")
+    parser.add_argument("--output", type=Path, default=output, help="directory for the systems (default: %(default)s)")
+    parser.add_argument("--work", type=Path, default=work, help="directory for finished chains (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="seed of all random numbers (default: %(default)s)")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes (default: one per core)")
-    parser.add_argument("--check", action="store_true", help="only check the labels of the data that are there")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes to use (default: 1 per core)")
+    parser.add_argument("--check", action="store_true", help="only check the labels of existing data")
     return parser.parse_args()
 
 
 def run_missing(chain: Callable[..., None], tasks: Sequence[tuple], jobs: int) -> None:
-    """Call ``chain(*task)`` in ``jobs`` processes for every task whose last item, the file it writes, is not there."""
+    """Call ``chain(*task)`` in ``jobs`` processes for every task whose output file, its last item, is missing."""
     with ProcessPoolExecutor(jobs) as pool:
         running = {pool.submit(chain, *task): task[-1] for task in tasks if not task[-1].exists()}
         for done, finished in enumerate(as_completed(running), 1):
@@ -71,20 +71,20 @@ def langevin(
 
 
 def thermalize(atoms: Atoms, temperature: float, rng: np.random.Generator) -> None:
-    """Draw the velocities of ``atoms`` at ``temperature`` (K), in place; the center of mass is at rest afterwards."""
+    """Draw velocities of ``atoms`` at ``temperature`` (K), in place, with the center of mass at rest."""
     velocity = rng.standard_normal((len(atoms), 3)) * np.sqrt(units.kB * temperature / atoms.get_masses()[:, None])
     atoms.set_velocities(velocity - np.average(velocity, axis=0, weights=atoms.get_masses()))
 
 
 def random_strain(rng: np.random.Generator, size: float) -> np.ndarray:
-    """Draw a symmetric deformation [3, 3] with components of the given standard deviation (shear: half of it)."""
+    """Draw a symmetric deformation [3, 3] whose strains have standard deviation ``size`` (shear: half of it)."""
     draw = rng.normal(0.0, size, (3, 3))
     strain = np.diag(np.diag(draw)) + 0.25 * np.sqrt(2.0) * (draw + draw.T) * (1.0 - np.eye(3))
     return np.eye(3) + np.clip(strain, -2.5 * size, 2.5 * size)
 
 
 def evaluate(atoms: Atoms, make_calculator: Callable[[], object]) -> dict[str, np.ndarray]:
-    """Label one frame with a fresh calculator, so that the result does not depend on the frames before it."""
+    """Label one frame with a new calculator, so that the result does not depend on previous frames."""
     atoms = atoms.copy()
     atoms.calc = make_calculator()
     return {
@@ -97,7 +97,7 @@ def evaluate(atoms: Atoms, make_calculator: Callable[[], object]) -> dict[str, n
 
 
 def stored(atoms: Atoms) -> Atoms:
-    """Return the frame as a file will hold it: atoms inside the cell, numbers rounded to single precision."""
+    """Return the frame as it is stored: atoms inside the cell, numbers rounded to single precision."""
     frame = Atoms(atoms.symbols, cell=atoms.cell.array.astype(np.float32), pbc=True)
     frame.positions = atoms.positions
     frame.wrap()
@@ -106,7 +106,7 @@ def stored(atoms: Atoms) -> Atoms:
 
 
 def save_frames(path: Path, frames: Sequence[dict[str, np.ndarray]]) -> None:
-    """Write finished frames to one ``.npz`` file that appears complete or not at all."""
+    """Write finished frames to one ``.npz`` file atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(f".{os.getpid()}.partial")
     with partial.open("wb") as file:
@@ -115,7 +115,7 @@ def save_frames(path: Path, frames: Sequence[dict[str, np.ndarray]]) -> None:
 
 
 def write_system(directory: Path, symbols: Sequence[str], type_map: Sequence[str], parts: Sequence[Path]) -> int:
-    """Join the ``.npz`` files ``parts`` into one system in the ``deepmd/npy`` layout; return its number of frames."""
+    """Join the ``.npz`` files ``parts`` into one system in the ``deepmd/npy`` layout; return the number of frames."""
     (directory / "set.000").mkdir(parents=True, exist_ok=True)
     (directory / "type_map.raw").write_text("".join(f"{name}\n" for name in type_map))
     (directory / "type.raw").write_text("".join(f"{type_map.index(symbol)}\n" for symbol in symbols))
@@ -127,7 +127,7 @@ def write_system(directory: Path, symbols: Sequence[str], type_map: Sequence[str
 
 
 def read_frame(directory: Path, index: int) -> tuple[Atoms, dict[str, np.ndarray]]:
-    """Read one frame back as atoms and labels."""
+    """Read one frame; return the atoms and the labels."""
     names = (directory / "type_map.raw").read_text().split()
     symbols = [names[int(number)] for number in (directory / "type.raw").read_text().split()]
     frame = {name: np.load(directory / "set.000" / f"{name}.npy")[index].astype(np.float64) for name in COLUMNS}
@@ -135,7 +135,7 @@ def read_frame(directory: Path, index: int) -> tuple[Atoms, dict[str, np.ndarray
 
 
 def check_labels(directory: Path, index: int, make_calculator: Callable[[], object]) -> None:
-    """Compare the stored labels of one frame with finite differences of the energy; raise if they disagree."""
+    """Compare the stored labels of one frame with finite differences of the energy; exit if they disagree."""
 
     def energy(position: np.ndarray, deformation: np.ndarray) -> float:
         moved = Atoms(atoms.symbols, position @ deformation, cell=atoms.cell.array @ deformation, pbc=True)
@@ -167,7 +167,7 @@ def check_labels(directory: Path, index: int, make_calculator: Callable[[], obje
 
 
 def describe(directory: Path, rcut: float) -> list[int]:
-    """Print the ranges of a system; return for each type the largest number of neighbors within ``rcut`` (Å)."""
+    """Print the properties of a system; return the largest number of neighbors of each type within ``rcut`` (Å)."""
     columns = {name: np.load(directory / "set.000" / f"{name}.npy") for name in COLUMNS}
     names = (directory / "type_map.raw").read_text().split()
     most = np.zeros(len(names), dtype=int)
