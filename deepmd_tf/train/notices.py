@@ -21,8 +21,8 @@ def warn_of_settings(config: Config) -> None:
     """Warn of settings that are allowed but do not have the effect that one expects."""
     if config.optimizer is None:
         log.info(
-            "the input has no section optimizer: training uses Adam. {\"type\": \"SOAP\"} with a start_lr of 0.01 reaches "
-            "the same error in far fewer steps (docs/training.md)"
+            "the input has no section optimizer, so training uses Adam; the optimizer SOAP with a start_lr of 0.01 "
+            "reaches the same error in far fewer steps (docs/training.md)"
         )
     model = config.model
     if model.fitting_net.atom_ener and not model.descriptor.zero_when_isolated:

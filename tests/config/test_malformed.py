@@ -109,7 +109,6 @@ LATER = {
     "data_dict": ("training.data_dict", {}),
     "warmup": ("learning_rate.warmup_steps", 100),
     "layer_name": ("model.fitting_net.layer_name", ["a"]),
-    "optimizer": ("optimizer", {"type": "LKF"}),
     "nvnmd": ("nvnmd", {"enable": True}),
     "descriptor se_atten": ("model.descriptor.type", "se_atten"),
     "descriptor dpa1": ("model.descriptor.type", "dpa1"),
@@ -155,6 +154,28 @@ def test_not_supported_yet(changed, path, value):
     assert f"{path}: " in message
     assert "not supported yet" in message
     assert "\n" not in message
+
+
+@pytest.mark.parametrize("name", ["LKF", "AdaMuon", "HybridMuon"])
+def test_optimizers_that_are_not_supported_yet(changed, name):
+    message = message_of(changed("optimizer", {"type": name}))
+    assert f"optimizer.type: optimizer '{name}' is not supported yet; expected one of Adam, AdamW, SOAP" in message
+
+
+@pytest.mark.parametrize(
+    ("section", "words"),
+    [
+        ({"type": "Soap"}, ["optimizer.type", "did you mean 'SOAP'?"]),
+        ({"type": "Adam", "adam_beta2": 1.0}, ["optimizer.adam_beta2", "less than 1", "got 1"]),
+        ({"type": "SOAP", "soap_beta": 1.5}, ["optimizer.soap_beta", "less than 1", "got 1.5"]),
+        ({"type": "Adam", "weight_decay": 0.1}, ["optimizer.weight_decay", "not supported yet"]),
+        ({"type": "SOAP", "refresh_freq": 0}, ["optimizer.refresh_freq", "positive", "got 0"]),
+        ({"type": "Adam", "refresh_freq": 5}, ["optimizer.refresh_freq", "unknown key"]),
+    ],
+)
+def test_bad_optimizers(changed, section, words):
+    message = message_of(changed("optimizer", section))
+    assert all(word in message for word in words)
 
 
 @pytest.mark.parametrize("path", MISSING)

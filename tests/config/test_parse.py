@@ -156,6 +156,11 @@ def test_numbers_keep_their_meaning(changed):
         ("learning_rate.scale_by_worker", "linear"),
         ("learning_rate.decay_rate", 0.95),
         ("optimizer", {"type": "Adam"}),
+        ("optimizer", {"type": "Adam", "adam_beta1": 0.8, "adam_beta2": 0.99, "weight_decay": 0.0}),
+        ("optimizer", {"type": "AdamW", "weight_decay": 0.01}),
+        ("optimizer", {"type": "SOAP", "refresh_freq": 5, "soap_beta": 0.9, "weight_decay": 0.1}),
+        ("optimizer", {}),
+        ("optimizer", None),
         ("_comment", ["anything", {"at": "all"}]),
     ],
 )
