@@ -1,17 +1,17 @@
-"""Descriptors: what an atom's surroundings look like, in numbers that rotations and permutations leave alone.
+"""Descriptors: numbers that describe the surroundings of an atom and do not change under rotations and permutations.
 
-A descriptor is a file here that registers itself under the `type` of the input file. It is complete after `__init__`
+A descriptor is a module here that registers itself under the `type` of the input file. It is complete after `__init__`
 and offers
 
-``width``
-    Length of one atom's descriptor.
+``width``, ``axes``
+    Length of one atom's descriptor, and the axes of the tensors that it consists of.
+``members``
+    The descriptors of a hybrid, or the descriptor itself.
 ``environment(frames)``
     The geometry of a batch: `EdgeEnvironment` of `Frames`, or `PaddedEnvironment` of `PaddedFrames`. Energies are
-    differentiated by its ``differentiable``; its ``force`` and ``virial`` take the derivative.
-``__call__(environment, type_table)``
-    Descriptors ``[ncenters, width]``, and the error of the tabulated embedding.
-``panels``, ``tolerance``, ``refine(unresolved)``, ``resolve(type_table, shortest)``
-    How finely the embedding is tabulated (see `TabulatedDescriptor`).
+    differentiated with respect to its ``differentiable``; its ``force`` and ``virial`` take the derivative.
+``__call__(environment, type_table, tabulation)``
+    Descriptors ``[ncenters, width]``. `tabulation` has the panels of the embedding, see `tabulation`.
 """
 
 from deepmd_tf.descriptor import hybrid, se_e2_a, se_e2_r, se_e3  # noqa: F401  (they register themselves)

@@ -1,4 +1,4 @@
-"""One embedding net for all species, which is told them by their vectors.
+"""One embedding net for all species, with the species vectors as input.
 
 ``G(s, A_j)`` (one side) or ``G(s, A_j, A_i)`` (two sides) is a net of the normalized radial column s and of rows A of
 the type embedding, neighbor first (DeePMD-kit v2 paper, J. Chem. Phys. 159, 054801, 2023). Types are discrete, so the
@@ -23,11 +23,11 @@ class ConcatEmbedding(RadialEmbedding):
     parameters : Parameters
         The source of parameters (``{scope}/*``).
     scope : str
-        Prefix of their names.
+        Prefix of the names.
     neuron : sequence of int
         Widths of the layers.
     options : NetOptions
-        What the layers share.
+        Options of the layers.
     ntypes : int
         Number of types.
     type_width : int
@@ -78,7 +78,7 @@ class ConcatEmbedding(RadialEmbedding):
 
     @staticmethod
     def _concatenated(s: tf.Tensor, vectors: list[tf.Tensor]) -> tf.Tensor:
-        """Write out the net's input ``[..., n_in]``, which only a residual over the first layer needs."""
+        """Return the input of the net ``[..., n_in]``, which is needed only for a residual over the first layer."""
         leading = tf.shape(s)[:-1]
         parts = [tf.broadcast_to(each, tf.concat([leading, [each.shape[-1]]], axis=0)) for each in vectors]
         return tf.concat([s, *parts], axis=-1)

@@ -1,4 +1,4 @@
-"""The native geometry: the real neighbors of every center as edges, and what pulls back through them."""
+"""Edges: the real neighbors of every center, and the derivatives with respect to them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Frames(NamedTuple):
-    """Frames of any sizes and compositions, their atoms one after another in any order.
+    """Frames of any sizes and compositions, with concatenated atoms in any order.
 
     Attributes
     ----------
@@ -52,7 +52,7 @@ class Frames(NamedTuple):
 
 @dataclass(frozen=True)
 class Normalization:
-    """How environment rows are normalized, by the center's type.
+    """Normalization of environment rows by the type of the center.
 
     Attributes
     ----------
@@ -66,13 +66,13 @@ class Normalization:
 
     @property
     def at_cutoff(self) -> tf.Tensor:
-        """The normalized radial column where s is zero, the least there is, ``[ntypes]``."""
+        """Smallest normalized radial column, which is that at the cutoff, ``[ntypes]``."""
         return -self.avg / self.std_radial
 
 
 @dataclass(frozen=True)
 class EdgeEnvironment:
-    """Edges of every center, sorted by the neighbor's type, then distance.
+    """Edges of every center, sorted by the type of the neighbor, then by distance.
 
     Attributes
     ----------
@@ -81,13 +81,13 @@ class EdgeEnvironment:
     edge_splits : Tensor
         int64 ``[natoms + 1]``: the edges of each center.
     neighbor : Tensor
-        int32 ``[nedge]``, the neighbor's number in the batch.
+        Index of the neighbor in the batch, int32 ``[nedge]``.
     rows : Tensor
         Normalized environment rows, float64 ``[nedge, 4]``.
     max_neighbors : Tensor
-        int32 ``[ntypes]``, the largest number of neighbors of each type that a center of the batch has.
+        Largest number of neighbors of each type of any center, int32 ``[ntypes]``.
     frames : Frames
-        Where it came from.
+        The batch.
     """
 
     edge_vec: tf.Tensor
@@ -135,12 +135,12 @@ class EdgeEnvironment:
 
     @property
     def center_frame(self) -> tf.Tensor:
-        """The frame of every center, int32 ``[ncenters]``."""
+        """Frame index of every center, int32 ``[ncenters]``."""
         return tf.repeat(tf.range(self.nframes), self.frames.splits[1:] - self.frames.splits[:-1])
 
     @property
     def edge_center(self) -> tf.Tensor:
-        """The center of every edge, int64 ``[nedge]``."""
+        """Center of every edge, int64 ``[nedge]``."""
         count = self.edge_splits[1:] - self.edge_splits[:-1]
         return tf.repeat(tf.range(tf.size(count, tf.int64)), count)
 
@@ -155,7 +155,7 @@ class EdgeEnvironment:
         return self.frames.aparam
 
     def frame_sum(self, values: tf.Tensor) -> tf.Tensor:
-        """Sum what centers have ``[ncenters]`` over each frame ``[nframes]``."""
+        """Sum values of the centers ``[ncenters]`` over each frame ``[nframes]``."""
         return tf.math.unsorted_segment_sum(values, self.center_frame, self.nframes)
 
     def force(self, edge_grad: tf.Tensor) -> tf.Tensor:
@@ -177,11 +177,11 @@ def edge_environment(
     frames : Frames
         The batch.
     normalization : Normalization
-        Of the rows.
+        Normalization of the rows.
     ntypes : int
         Number of types.
     rcut, rcut_smth : float
-        Cutoff and where smoothing begins (Å).
+        Cutoff, and begin of the smoothing (Å).
     """
     edge_splits, neighbor, edge_vec, max_neighbors = ops.neighbor_edges(
         frames.coord, frames.type, frames.splits, frames.box, frames.periodic, rcut, ntypes=ntypes

@@ -1,4 +1,4 @@
-"""Which embedding a descriptor has: that of its section, with or without type embedding."""
+"""Choice of the embedding of a descriptor, with or without type embedding."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from deepmd_tf.nn.dense import NetOptions
 from deepmd_tf.nn.parameters import Parameters
 
 SCOPE = "filter_type"
-"""How the names of the parameters of all embeddings begin."""
+"""Prefix of the names of all parameters of embeddings."""
 
 
 def make_embedding(config, *, type_width: int | None, ntypes: int, parameters: Parameters) -> RadialEmbedding:

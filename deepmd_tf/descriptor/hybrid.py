@@ -1,7 +1,7 @@
-"""Several descriptors one behind the other, ``hybrid``.
+"""Concatenation of several descriptors, ``hybrid``.
 
 ``D = (D_0, D_1, ...)``, each with its own cutoff, slots and normalization (DeePMD-kit v2 paper, J. Chem. Phys. 159,
-054801, 2023). Parameters of the k-th have ``_{k}`` behind the first part of their names, as in
+054801, 2023). Parameters of the k-th have ``_{k}`` appended to the first part of their names, as in
 ``filter_type_all_1/matrix_1``.
 """
 
@@ -27,14 +27,14 @@ class JoinedEnvironment:
     Attributes
     ----------
     members : tuple of EdgeEnvironment or of PaddedEnvironment
-        One for each.
+        One environment for each member.
     """
 
     members: tuple[EdgeEnvironment, ...] | tuple[PaddedEnvironment, ...]
 
     @property
     def differentiable(self) -> list[tf.Tensor]:
-        """What energies are differentiated by; `force` and `virial` take the derivatives."""
+        """Tensors with respect to which energies are differentiated; `force` and `virial` take the derivatives."""
         return [member.differentiable for member in self.members]
 
     @property
@@ -69,7 +69,7 @@ class JoinedEnvironment:
         return self.members[0].aparam
 
     def frame_sum(self, values: tf.Tensor) -> tf.Tensor:
-        """Sum what centers have ``[ncenters]`` over each frame ``[nframes]``."""
+        """Sum values of the centers ``[ncenters]`` over each frame ``[nframes]``."""
         return self.members[0].frame_sum(values)
 
     def force(self, *gradients: tf.Tensor) -> tf.Tensor:

@@ -1,4 +1,4 @@
-"""The padded geometry of the portable graph: environment rows in fixed slots, and what pulls back through them."""
+"""Padded geometry of the portable graph: environment rows in fixed slots, and the derivatives with respect to them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class PaddedFrames(NamedTuple):
-    """Frames of one number of atoms, as other programs feed them.
+    """Frames with equal numbers of atoms, as other programs feed them.
 
     Attributes
     ----------
@@ -45,7 +45,7 @@ class PaddedFrames(NamedTuple):
     aparam: tf.Tensor | None = None
 
     def flat(self) -> Frames:
-        """The same frames as `Frames`; they must have no ghosts."""
+        """Return the frames as `Frames`; they must have no ghost atoms."""
         splits, periodic = ops.flat_frames(self.coord, self.type, self.natoms, self.box, self.mesh)
         return Frames(
             tf.reshape(self.coord, [-1, 3]),
@@ -141,7 +141,7 @@ class PaddedEnvironment:
         return tf.cast(tf.where(held)[:, 0], tf.int32)
 
     def frame_sum(self, values: tf.Tensor) -> tf.Tensor:
-        """Sum what centers have ``[ncenters]`` over each frame ``[nframes]``."""
+        """Sum values of the centers ``[ncenters]`` over each frame ``[nframes]``."""
         return tf.reduce_sum(tf.reshape(values, tf.stack([self.nframes, -1])), axis=1)
 
     def force(self, rows_grad: tf.Tensor) -> tf.Tensor:
@@ -179,7 +179,7 @@ def padded_environment(
     sel : tuple of int
         Slots per neighbor type.
     rcut, rcut_smth : float
-        Cutoff and where smoothing begins (Å).
+        Cutoff, and begin of the smoothing (Å).
     columns : int
         4 for whole rows, 1 for their radial column alone.
     """

@@ -25,16 +25,16 @@ SCOPE = "filter_type_all"
 
 
 class PairEmbedding(tf.Module):
-    """What the embeddings of pairs have in common.
+    """Base class of the embeddings of pairs of neighbors.
 
     Parameters
     ----------
     name : str
-        Of the module.
+        Name of the module.
     neuron : sequence of int
         Widths of the layers of its nets.
     options : NetOptions
-        What they share.
+        Options of the nets.
     ntypes : int
         Number of types.
 
@@ -52,7 +52,7 @@ class PairEmbedding(tf.Module):
 
     @abstractmethod
     def __call__(self, theta: tf.Tensor, code: tf.Tensor, type_table: tf.Tensor | None) -> tf.Tensor:
-        """What a pair (j, k) of neighbors of types ``t_j <= t_k`` adds to the descriptor, over theta.
+        """Return the contribution of a pair (j, k) with types ``t_j <= t_k`` to the descriptor, divided by theta.
 
         Parameters
         ----------
@@ -66,25 +66,26 @@ class PairEmbedding(tf.Module):
         Returns
         -------
         Tensor
-            ``[..., width]``: G with the factor by which pairs of these types count.
+            G times the weight of pairs of these types ``[..., width]``.
         """
 
     def tabulated(self, cells: PairCells, type_table: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor]:
-        """Chebyshev coefficients of the embedding on cells.
+        """Return Chebyshev coefficients of the embedding on cells, and an estimate of their truncation error.
 
         Parameters
         ----------
         cells : PairCells
-            Of which codes and places are read.
+            The cells; only their codes and intervals are read.
         type_table : Tensor or None
             The type embedding ``[ntypes, type_width]``.
 
         Returns
         -------
         tuple of Tensor
-            Coefficients, float64 ``[ncell, TERMS, width]`` whatever the precision of the nets; and the largest of the
-            last two of a series over the largest of it or, where those are larger, of the series around theta = 0: by
-            which to tell whether the cells are small enough. G may grow with theta, and so may its error.
+            Coefficients, float64 ``[ncell, TERMS, width]`` for any precision of the nets. Estimate of the relative
+            truncation error: the larger of the last two coefficients of a series, divided by its largest coefficient or
+            by that of the series around theta = 0 if that is larger; the maximum over all series. G may grow with
+            theta, and then its absolute error may, too.
         """
         points, to_coefficients = chebyshev(TERMS)
         theta = cells.cell_start[:, None] + cells.cell_width[:, None] * (points + 1) / 2
@@ -106,14 +107,14 @@ class SpeciesPairEmbedding(PairEmbedding):
     Parameters
     ----------
     parameters : Parameters
-        The source of parameters: ``filter_type_all/matrix_{k}_{t}_{u}`` of layer k and types t <= u; so ``bias``,
-        ``idt``.
+        The source of parameters: ``filter_type_all/matrix_{k}_{t}_{u}`` of layer k and types t <= u; likewise
+        ``bias`` and ``idt``.
     neuron : sequence of int
         Widths of the layers.
     options : NetOptions
-        What the nets share.
+        Options of the nets.
     sel : tuple of int
-        Slots per type; pairs of a type without slots count nothing.
+        Slots per type; pairs of a type without slots have weight 0.
     trainable : bool
         Whether training changes the nets.
     """
@@ -130,7 +131,7 @@ class SpeciesPairEmbedding(PairEmbedding):
         self.weight = np.array([1 / (sel[t] * sel[u]) if sel[t] * sel[u] else 0.0 for t, u in pairs])
 
     def __call__(self, theta: tf.Tensor, code: tf.Tensor, type_table: tf.Tensor | None = None) -> tf.Tensor:
-        """Evaluate the nets, each where its code is; see `PairEmbedding`."""
+        """Evaluate each net at the pairs of its code; see `PairEmbedding`."""
         number = tf.gather(self.net_of_code, code)
         weight = tf.gather(tf.constant(self.weight, theta.dtype), number)
         return weight[..., None] * by_code(self.nets, number, theta)
@@ -149,7 +150,7 @@ class TypePairEmbedding(PairEmbedding):
     neuron : sequence of int
         Widths of the layers.
     options : NetOptions
-        What the layers share.
+        Options of the layers.
     sel : tuple of int
         Slots per type.
     type_width : int

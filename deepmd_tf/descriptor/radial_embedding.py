@@ -2,10 +2,10 @@
 
 For each code (a neighbor's type, or a pair of types) an embedding ``G(s, code)`` is a smooth function of one number,
 the normalized radial column s. `tabulated` writes it on every cell, an interval of s of one code, as the Chebyshev
-series through its values at Chebyshev points: so many terms that those left out are round-off, which the size of the
-last ones shows (J. P. Boyd, Chebyshev and Fourier Spectral Methods, 2001, section 2.12). Values, derivatives by s and
-derivatives by the parameters are then those of the embedding itself, while its nets are evaluated at a few points of
-each cell instead of at every neighbor.
+series through its values at Chebyshev points. The series has so many terms that the truncation error is round-off; the
+size of its last coefficients estimates the error (J. P. Boyd, Chebyshev and Fourier Spectral Methods, 2001, section
+2.12). Values and derivatives with respect to s and to the parameters are then those of the embedding itself, while its
+nets are evaluated at a few points of each cell instead of at every neighbor.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ RESOLVED = {"float64": 1e-13, "float32": 1e-8}
 """Largest relative error of a tabulated embedding that counts as round-off, by the precision of the model."""
 
 SMOOTH = frozenset({"tanh", "gelu", "gelu_tf", "softplus", "sigmoid", "silu", "linear", "none"})
-"""Activation functions without kinks, which a polynomial can follow."""
+"""Activation functions without kinks, which polynomials can approximate."""
 
 
 class RadialEmbedding(tf.Module):
-    """What the embeddings of a descriptor have in common.
+    """Base class of the embeddings of two-body descriptors.
 
     Parameters
     ----------
     name : str
-        Of the module.
+        Name of the module.
     neuron : sequence of int
         Widths of the layers of its nets.
     options : NetOptions
-        What they share.
+        Options of the nets.
     ntypes : int
         Number of types.
     one_side : bool
@@ -81,7 +81,7 @@ class RadialEmbedding(tf.Module):
 
     @property
     def empty_type(self) -> int | None:
-        """The type that stands for what is in an empty slot; None where that is the type the slot is for."""
+        """Type of the atom in an empty slot; None for the type of the slot."""
         return None
 
     @property
@@ -90,24 +90,24 @@ class RadialEmbedding(tf.Module):
         return self.ntypes if self.one_side else self.ntypes**2
 
     def types_of(self, code: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Types of neighbor and center of a code."""
+        """Return the types of neighbor and center of a code."""
         return (code, code) if self.one_side else (code % self.ntypes, code // self.ntypes)
 
     def tabulated(self, cells: RadialCells, type_table: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor]:
-        """Chebyshev coefficients of the embedding on cells.
+        """Return Chebyshev coefficients of the embedding on cells, and an estimate of their truncation error.
 
         Parameters
         ----------
         cells : RadialCells
-            Of which codes and places are read.
+            The cells; only their codes and intervals are read.
         type_table : Tensor or None
             The type embedding ``[ntypes, type_width]``.
 
         Returns
         -------
         tuple of Tensor
-            Coefficients, float64 ``[ncell, TERMS, width]`` whatever the precision of the nets; and the largest of the
-            last two of a series over the largest of all, by which to tell whether the cells are small enough.
+            Coefficients, float64 ``[ncell, TERMS, width]`` for any precision of the nets. Estimate of the relative
+            truncation error: the largest of the last two coefficients of all series, divided by the largest of all.
         """
         points, to_coefficients = chebyshev(TERMS)
         s = cells.cell_start[:, None] + cells.cell_width[:, None] * (points + 1) / 2
@@ -118,14 +118,15 @@ class RadialEmbedding(tf.Module):
         return table, tf.math.divide_no_nan(tf.stop_gradient(last), tf.stop_gradient(largest))
 
     def expanded(self, cells: RadialCells, type_table: tf.Tensor | None) -> tf.Tensor:
-        """Value and derivative of the embedding at the midpoints of cells, two terms of a series ``[ncell, 2, width]``.
+        """Return value and derivative of the embedding at the midpoints of cells, a series ``[ncell, 2, width]``.
 
-        For cells of width 2 around single edges this is the embedding itself at every edge: slow, but for any net.
+        For cells of width 2 around single edges this is the embedding itself at every edge. It is slow, but exact for
+        any net.
         """
         s = tf.stop_gradient(cells.cell_start + cells.cell_width / 2)[:, None]
         neighbor_type, center_type = self.types_of(cells.cell_code)
         value = self(s, neighbor_type, center_type, type_table)
-        # The derivative by s forwards, as the derivative of the derivative backwards, which is linear in `any_grad`.
+        # Forward-mode derivative: the derivative of the reverse-mode one, which is linear in `any_grad`.
         any_grad = tf.zeros_like(value)
         (backwards,) = tf.gradients(value, s, any_grad)
         (slope,) = tf.gradients(backwards, any_grad, tf.cast(cells.cell_width / 2, s.dtype)[:, None])
@@ -133,7 +134,7 @@ class RadialEmbedding(tf.Module):
 
 
 def chebyshev(terms: int) -> tuple[np.ndarray, np.ndarray]:
-    """Chebyshev points ``[terms]`` in (-1, 1), and the matrix from values there to coefficients ``[terms, terms]``."""
+    """Return Chebyshev points in (-1, 1) ``[terms]``, and the matrix from values to coefficients ``[terms, terms]``."""
     angle = np.pi * (np.arange(terms) + 0.5) / terms
     matrix = 2 / terms * np.cos(np.outer(np.arange(terms), angle))
     matrix[0] /= 2

@@ -4,7 +4,7 @@ For a center i with embedding ``G_ij`` of its neighbors,
 
     D = (1/(5 N_c)) sum_j G_ij              [M]
 
-Empty slots count; see `TwoBodyDescriptor`. The factor 1/5 is DeePMD-kit's, whose parameters are of this function.
+Empty slots count; see `TwoBodyDescriptor`. The factor 1/5 is part of DeePMD-kit's definition.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from deepmd_tf.descriptor.registry import DESCRIPTORS
 from deepmd_tf.descriptor.two_body import TwoBodyDescriptor
 
 SCALE = 0.2
-"""What the mean over slots is multiplied with."""
+"""Factor of the mean over slots."""
 
 
 @DESCRIPTORS.register("se_e2_r_tebd")
@@ -40,7 +40,7 @@ class SeE2R(TwoBodyDescriptor):
         return tf.ones_like(rows)
 
     def _contract(self, table: tf.Tensor, rows: tf.Tensor, cells: ops.RadialCells) -> tf.Tensor:
-        # Rows [s, 1, 0, 0]: the second row of their sum is that of G, and derivatives by s are derivatives of G alone.
+        # Rows [s, 1, 0, 0]: the second row of the sum is the sum of G, and depends on s through G alone.
         s = rows[:, :1]
         weights = tf.concat([s, tf.ones_like(s), tf.zeros_like(rows[:, 2:])], axis=1)
         return ops.contract_cells(table, weights, cells)[:, 1:2]

@@ -1,13 +1,13 @@
 """The smooth three-body descriptor, ``se_e3``, and the same with type embedding, ``se_e3_tebd``.
 
-For a center i whose neighbors j have normalized environment rows ``R~_ij``, and ``theta_jk`` the product of the
-angular columns of two of them (DeePMD-kit v2 paper, J. Chem. Phys. 159, 054801, 2023),
+For a center i whose neighbors j have normalized environment rows ``R~_ij``, and ``theta_jk`` the scalar product of
+the angular columns of two of them (DeePMD-kit v2 paper, J. Chem. Phys. 159, 054801, 2023),
 
     D = sum_{t <= u} 1/(sel_t sel_u) sum_{j of t, k of u} theta_jk G_tu(theta_jk)     se_e3
     D = 1/N_c^2 sum_jk theta_jk G(theta_jk, A_j, A_k)                                 se_e3_tebd
 
-over ordered pairs of neighbors, j = k among them, in se_e3 those of different types in one order only. Angular columns
-of an empty slot are zero, so it adds nothing.
+over ordered pairs of neighbors, including j = k; se_e3 has pairs of different types in one order only. The angular
+columns of an empty slot are zero, so that it does not contribute.
 
 There are two forms with the same numbers: over the edges of a center, with the embedding tabulated and pairs never
 stored (`_sum_cells`; `_sum_listed` for embeddings that cannot be tabulated), and over pairs of padded slots with
@@ -98,7 +98,7 @@ class SeE3(TabulatedDescriptor):
         return max(float(self.embedding.tabulated(cells, type_table)[1]) for cells in every)
 
     def _interacting_rows(self, environment: EdgeEnvironment) -> tf.Tensor:
-        """Rows of the edges ``[nedge, 4]``, those of excluded pairs of types zero."""
+        """Return the rows of the edges ``[nedge, 4]``, with zeros for excluded pairs of types."""
         if not self.config.exclude_types:
             return environment.rows
         of_pairs = tf.reshape(self.interacting(tf.float64), [-1])
@@ -129,7 +129,7 @@ class SeE3(TabulatedDescriptor):
         return d, error
 
     def _sum_listed(self, rows: tf.Tensor, environment: EdgeEnvironment, type_table: tf.Tensor | None) -> tf.Tensor:
-        """``D [ncenters, M]`` with the nets evaluated at every pair: slow and large, but for any net."""
+        """Return ``D [ncenters, M]`` with the nets evaluated at every pair; slow and large, but exact for any net."""
         j, k = self._list_pairs(environment)
         angular = rows[:, 1:]
         theta = tf.reduce_sum(tf.gather(angular, j) * tf.gather(angular, k), axis=1, keepdims=True)
@@ -144,7 +144,7 @@ class SeE3(TabulatedDescriptor):
 
     @staticmethod
     def _list_pairs(environment: EdgeEnvironment) -> tuple[tf.Tensor, tf.Tensor]:
-        """Ordered pairs of edges of one center with ``type_j <= type_k``, int64 ``[npairs]`` each."""
+        """Return ordered pairs of edges of a center with ``type_j <= type_k``, int64 ``[npairs]`` each."""
         splits, center = environment.edge_splits, environment.edge_center
         partners = tf.gather(splits[1:] - splits[:-1], center)
         j = tf.repeat(tf.range(tf.size(partners, tf.int64)), partners)

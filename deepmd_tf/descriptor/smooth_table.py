@@ -1,8 +1,8 @@
-"""Tables of an embedding whose second derivative is continuous, of no more terms than an accuracy needs.
+"""Compact tables of an embedding with continuous second derivatives, for a given accuracy.
 
-On every panel ``G(s, code)`` is a polynomial written as a Chebyshev series. It takes value, first and second derivative
-of the embedding at both ends of the panel, as neighboring panels do too, and its value at Chebyshev points between:
-Hermite interpolation, of degree five with no points between.
+On every panel ``G(s, code)`` is a polynomial written as a Chebyshev series. It interpolates value, first and second
+derivative of the embedding at both ends of the panel, which neighboring panels share, and its value at Chebyshev points
+in between. Without such points it is the quintic Hermite interpolation.
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ class PanelGrid:
 
 
 class TableErrors:
-    """Differences of a table from the embedding at places between those that it takes.
+    """Differences between a table and the embedding, at points between the interpolated ones.
 
     Attributes
     ----------
     value, slope : float
-        Largest difference of a component of G, and of its derivative by s.
+        Largest difference of a component of G, and of its derivative with respect to s.
     scale : float
         Largest component of G.
     """
@@ -59,19 +59,19 @@ class TableErrors:
         self.value = self.slope = self.scale = 0.0
 
     def add(self, value: np.ndarray, slope: np.ndarray, exact: np.ndarray, exact_slope: np.ndarray) -> None:
-        """Look at more places."""
+        """Include more points."""
         self.value = max(self.value, float(np.abs(value - exact).max()))
         self.slope = max(self.slope, float(np.abs(slope - exact_slope).max()))
         self.scale = max(self.scale, float(np.abs(exact).max()))
 
     @property
     def relative(self) -> float:
-        """The error of the value over the largest component."""
+        """Error of the value divided by the largest component."""
         return self.value / self.scale if self.scale else 0.0
 
 
 class EmbeddingCurves:
-    """An embedding as functions of s alone, one for each code, with their derivatives.
+    """An embedding as functions of s, one for each code, with their derivatives.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ class EmbeddingCurves:
             neighbor_type, center_type = embedding.types_of(codes[:, None])
             values = [embedding(s, neighbor_type, center_type, type_table)]
             for _ in range(2):
-                # A derivative forwards, as the derivative of that backwards, which is linear in `any_grad`.
+                # Forward-mode derivative: the derivative of the reverse-mode one, which is linear in `any_grad`.
                 any_grad = tf.zeros_like(values[-1])
                 (backwards,) = tf.gradients(values[-1], s, any_grad)
                 values += tf.gradients(backwards, any_grad, tf.ones_like(s))
@@ -98,13 +98,13 @@ class EmbeddingCurves:
         self._evaluate = tf.function(evaluate, input_signature=signature, autograph=False)
 
     def __call__(self, s: np.ndarray, codes: np.ndarray) -> list[np.ndarray]:
-        """Value, first and second derivative at ``s [npoints]`` for each of ``codes [n]``: ``[n, npoints, width]``."""
+        """Return value, first and second derivative at ``s [npoints]`` for ``codes [n]``: ``[n, npoints, width]`` each."""
         points = np.broadcast_to(s[None, :, None], (len(codes), len(s), 1))
         return [each.numpy() for each in self._evaluate(tf.constant(points), tf.constant(codes, tf.int32))]
 
 
 def _conditions(terms: int) -> tuple[np.ndarray, np.ndarray]:
-    """What determines the series on a panel.
+    """Return the interpolation conditions of the series on a panel.
 
     Returns
     -------
@@ -132,12 +132,12 @@ def _chunks(ncodes: int, places: int) -> Iterator[np.ndarray]:
 
 
 def smooth_table(curves: EmbeddingCurves, grid: PanelGrid, terms: int) -> np.ndarray:
-    """Chebyshev coefficients of the embedding on all panels of all codes ``[ncodes, npanels, terms, width]``, float64.
+    """Return Chebyshev coefficients of the embedding, float64 ``[ncodes, npanels, terms, width]``.
 
     Parameters
     ----------
     curves : EmbeddingCurves
-        What is tabulated.
+        The embedding.
     grid : PanelGrid
         The panels.
     terms : int
@@ -164,20 +164,20 @@ def table_errors(
     until: float = np.inf,
     checks: int = 33,
 ) -> TableErrors:
-    """Compare a table with the embedding, at `checks` places of every panel.
+    """Compare a table with the embedding at `checks` points of every panel.
 
     Parameters
     ----------
     curves : EmbeddingCurves
-        What was tabulated.
+        The embedding.
     grid : PanelGrid
         The panels.
     table : ndarray
         From `smooth_table`.
     until : float
-        Panels that begin beyond this s are left out.
+        Panels that begin beyond this s are omitted.
     checks : int
-        Places of a panel, evenly from end to end.
+        Number of evenly spaced points of a panel, including its ends.
     """
     edges = grid.edges
     edges = edges[: max(2, int(np.searchsorted(edges, until)) + 1)]

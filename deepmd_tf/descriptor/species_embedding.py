@@ -1,4 +1,4 @@
-"""The classic embedding, without type embedding: every species, or every pair of species, has a net of its own.
+"""The classic embedding, with a separate net for every species or every pair of species.
 
 ``G(s, t_j) = N_{t_j}(s)`` (one side) or ``N_{t_i, t_j}(s)`` (two sides), nets of the one number s (DeepPot-SE, arXiv
 1805.09003).
@@ -23,13 +23,13 @@ class SpeciesEmbedding(RadialEmbedding):
     ----------
     parameters : Parameters
         The source of parameters: ``{scope}_all/matrix_{k}_{j}`` (one side) or ``{scope}_{i}/matrix_{k}_{j}`` (two
-        sides) of layer k, center type i and neighbor type j; so ``bias`` and ``idt``.
+        sides) of layer k, center type i and neighbor type j; likewise ``bias`` and ``idt``.
     scope : str
         Prefix of the names.
     neuron : sequence of int
         Widths of the layers.
     options : NetOptions
-        What the nets share.
+        Options of the nets.
     ntypes : int
         Number of types.
     one_side : bool
@@ -58,7 +58,7 @@ class SpeciesEmbedding(RadialEmbedding):
         ]
 
     def __call__(self, s: tf.Tensor, neighbor_type: tf.Tensor, center_type: tf.Tensor, type_table=None) -> tf.Tensor:
-        """Evaluate the nets, each where its code is; see `RadialEmbedding`."""
+        """Evaluate each net at the edges of its code; see `RadialEmbedding`."""
         code = neighbor_type if self.one_side else center_type * self.ntypes + neighbor_type
         return by_code(self.nets, code, s)
 
@@ -69,7 +69,7 @@ def by_code(nets: Sequence[EmbeddingNet], code: tf.Tensor, x: tf.Tensor) -> tf.T
     Parameters
     ----------
     nets : sequence of EmbeddingNet
-        Of one number, by code.
+        Nets of one number, by code.
     code : Tensor
         int32, of a shape that broadcasts to that of `x` without its last axis.
     x : Tensor

@@ -16,19 +16,19 @@ from deepmd_tf.nn.parameters import Parameters
 
 
 class StripEmbedding(RadialEmbedding):
-    """A net of the distance times one of the types.
+    """A net of the distance times a net of the types.
 
     Parameters
     ----------
     parameters : Parameters
         The source of parameters: ``{scope}/matrix_{k}`` of the net of the distance, ``{scope}/matrix_{k}_one_side_ebd``
-        or ``_two_side_ebd`` of that of the types; so ``bias`` and ``idt``.
+        or ``_two_side_ebd`` of the net of the types; likewise ``bias`` and ``idt``.
     scope : str
-        Prefix of their names.
+        Prefix of the names.
     neuron : sequence of int
         Widths of the layers.
     options : NetOptions
-        What the nets share.
+        Options of the nets.
     ntypes : int
         Number of types.
     type_width : int
@@ -60,7 +60,7 @@ class StripEmbedding(RadialEmbedding):
 
     @property
     def empty_type(self) -> int:
-        """The type of what is in an empty slot: one behind those of the atoms."""
+        """Type of an empty slot, which follows the types of the atoms."""
         return self.ntypes
 
     def __call__(
@@ -73,7 +73,7 @@ class StripEmbedding(RadialEmbedding):
         return radial * tf.gather(self._of_types(tf.cast(type_table, s.dtype)), code)
 
     def _of_types(self, type_table: tf.Tensor) -> tf.Tensor:
-        """``1 + G_t`` for the types of the neighbor and that of empty slots, for every type of the center."""
+        """Return ``1 + G_t`` for every type of the center, and of the neighbor or an empty slot."""
         neighbor = tf.pad(type_table, [[0, 1], [0, 0]])
         if self.one_side:
             return 1.0 + self.type_net(neighbor)

@@ -1,12 +1,12 @@
-"""What descriptors have in common that sum an embedding of each neighbor over the neighbors.
+"""Base class of descriptors that sum an embedding over the neighbors of an atom.
 
 With weights ``W_ij`` and embeddings ``G_ij`` of the neighbors of a center i, functions of their environment rows and
 of the types,
 
     T = (1/N_c) sum_j W_ij (x) G_ij        [columns, M]
 
-The sum runs over ``N_c = sum(sel)`` slots, and an empty slot counts: it holds ``s~ = s0 = -avg/std`` of its center.
-What empty slots add is a constant of the types times their number.
+The sum runs over ``N_c = sum(sel)`` slots. Empty slots contribute, with ``s~ = s0 = -avg/std`` of their center: a
+constant for each pair of types, times the number of empty slots.
 
 There are two forms with the same numbers: over edges, with the embedding tabulated (`_sum_edges`), and over padded
 slots with standard operations (`_sum_slots`), which other programs can run.
@@ -30,7 +30,7 @@ from deepmd_tf.nn.parameters import Parameters
 from deepmd_tf.statistics import EnvironmentStatistics
 
 _MAX_BYTES = 2**26
-"""Size of the table of codes that are looked at together to find out how fine panels must be."""
+"""Size of the largest table for which the truncation error is computed at once."""
 
 UNIT = 4.0
 """Width of the first octave of s, which has deviation one (see `ops.radial_cells`)."""
@@ -46,7 +46,7 @@ class EmbeddingTable(NamedTuple):
     table : Tensor
         Chebyshev coefficients ``[ncodes, npanels, TERMS, M]`` in the precision of the descriptor.
     empty : Tensor
-        What an empty slot adds to the radial row ``[ntypes, ntypes, M]``, by the types of center and neighbor.
+        Contribution of an empty slot to the radial row by the types of center and neighbor ``[ntypes, ntypes, M]``.
     error : Tensor
         Relative error of the table (see `RadialEmbedding.tabulated`).
     """
@@ -63,7 +63,7 @@ class EmbeddingTable(NamedTuple):
 
 
 class TwoBodyDescriptor(TabulatedDescriptor):
-    """A descriptor made of T; subclasses say what weights W are, and what is made of T.
+    """A descriptor computed from T; subclasses define the weights W and the function of T.
 
     Parameters
     ----------
@@ -106,11 +106,11 @@ class TwoBodyDescriptor(TabulatedDescriptor):
 
     @abstractmethod
     def _weights(self, rows: tf.Tensor) -> tf.Tensor:
-        """What multiplies the embedding of a neighbor: W of environment rows ``[..., columns]``, of their shape."""
+        """Return the weights W of environment rows ``[..., columns]``, which multiply the embedding."""
 
     @abstractmethod
     def _contract(self, table: tf.Tensor, rows: tf.Tensor, cells: ops.RadialCells) -> tf.Tensor:
-        """Sum ``W (x) G`` over the edges of every center.
+        """Return the sum of ``W (x) G`` over the edges of every center.
 
         Parameters
         ----------
@@ -119,7 +119,7 @@ class TwoBodyDescriptor(TabulatedDescriptor):
         rows : Tensor
             Whole environment rows of the edges, float64 ``[nedge, 4]``.
         cells : RadialCells
-            Of the rows.
+            Cells of the rows.
 
         Returns
         -------
@@ -129,7 +129,7 @@ class TwoBodyDescriptor(TabulatedDescriptor):
 
     @abstractmethod
     def _of_means(self, t: tf.Tensor) -> tf.Tensor:
-        """Make descriptors ``[ncenters, width]`` of ``T [ncenters, columns, M]``."""
+        """Return the descriptors ``[ncenters, width]`` for ``T [ncenters, columns, M]``."""
 
     def over_edges(
         self, environment: EdgeEnvironment, type_table: tf.Tensor | None, panels: ops.Panels | None
@@ -180,11 +180,11 @@ class TwoBodyDescriptor(TabulatedDescriptor):
 
     @property
     def lowest(self) -> float:
-        """The least normalized radial column, where the panels begin; for a model of constants."""
+        """Smallest normalized radial column, where the panels begin; for constant parameters."""
         return float(self._lowest)
 
     def highest(self, shortest: float) -> float:
-        """The largest normalized radial column of atoms at least `shortest` (Å) apart; for a model of constants."""
+        """Return the largest normalized radial column at distances from `shortest` (Å) on; for constant parameters."""
         normalization = self.normalization
         return float(tf.reduce_max((1.0 / shortest - normalization.avg) / normalization.std_radial))
 
@@ -199,7 +199,7 @@ class TwoBodyDescriptor(TabulatedDescriptor):
 
     @property
     def _lowest(self) -> tf.Tensor:
-        """The least normalized radial column, where the panels begin."""
+        """Smallest normalized radial column, where the panels begin."""
         return tf.reduce_min(self.normalization.at_cutoff)
 
     def _sum_edges(
@@ -233,10 +233,9 @@ class TwoBodyDescriptor(TabulatedDescriptor):
         return t + tf.pad(radial[:, None, :], [[0, 0], [0, self.columns - 1], [0, 0]]), error
 
     def _sum_slots(self, environment: PaddedEnvironment, type_table: tf.Tensor | None) -> tf.Tensor:
-        """``T N_c [ncenters, columns, M]`` from padded slots, in the precision of the net.
+        """Return ``T N_c [ncenters, columns, M]`` from padded slots, in the precision of the net.
 
-        Slots that are empty around every center of the batch are not computed one by one but added as the constant that
-        they are.
+        Slots that are empty around every center of the batch are added as a constant.
         """
         precision = self.config.precision
         center_type = environment.center_type
@@ -260,7 +259,7 @@ class TwoBodyDescriptor(TabulatedDescriptor):
         return tf.concat([radial, t[:, 1:]], axis=1)
 
     def _empty_slot(self, type_table: tf.Tensor | None, precision) -> tf.Tensor:
-        """What an empty slot adds to the first row of T; types of center and neighbor ``[ntypes, ntypes, M]``."""
+        """Return the contribution of an empty slot to the first row of T, by types of center and neighbor."""
         types = tf.range(self.ntypes)
         s0 = tf.cast(self.normalization.at_cutoff, precision)[:, None, None] * tf.ones([1, self.ntypes, 1], precision)
         weights = self._weights(s0)

@@ -10,20 +10,20 @@ import tensorflow as tf
 from deepmd_tf.errors import InputError
 
 BIAS = "fitting_attr/t_bias_atom_e"
-"""The constant of a graph, and the parameter of a checkpoint."""
+"""Name of the constant in graphs and of the parameter in checkpoints."""
 
 
 def shift_graph(graph: tf.compat.v1.GraphDef, shift: np.ndarray, path: str) -> tf.compat.v1.GraphDef:
-    """Return a graph whose atoms of each type have so much more energy.
+    """Return a graph with shifted energies per type.
 
     Parameters
     ----------
     graph : GraphDef
-        Ours, native (compressed too) or portable, or DeePMD-kit's.
+        A native (also compressed), composed or portable graph, of this program or DeePMD-kit.
     shift : ndarray
-        eV ``[ntypes]``.
+        Shift of the energies (eV) ``[ntypes]``.
     path : str
-        Its file, for messages.
+        File of the graph, for messages.
     """
     result = tf.compat.v1.GraphDef()
     result.CopyFrom(graph)

@@ -1,4 +1,4 @@
-"""`dp compress`: the native graph of a frozen model with a smaller table of its embedding, as accurate as asked.
+"""`dp compress`: the native graph of a frozen model with a smaller table of its embedding, for a given accuracy.
 
 The embedding is tabulated as it was trained, type embedding included: for every code it is a function of one variable
 (see `RadialEmbedding`). `dp freeze` already writes a native graph with a table, exact to rounding and reaching to
@@ -35,7 +35,7 @@ from deepmd_tf.ops import Panels
 from deepmd_tf.transfer.start import Start
 
 ACCURACY = 1e-10
-"""Error of a component of G over the largest of them that is allowed by default."""
+"""Default for the largest error of a component of G divided by the largest component."""
 
 MAX_BYTES = 2**30
 """Largest table that is written."""
@@ -45,19 +45,19 @@ _MAX_PER_OCTAVE = 64
 
 @dataclass(frozen=True)
 class CompressOptions:
-    """What the table shall be like.
+    """Requirements on the table.
 
     Attributes
     ----------
     accuracy : float, optional
-        Largest error of a component of G over the largest of them; `ACCURACY` unless `step` is given.
+        Largest error of a component of G divided by the largest component; `ACCURACY` unless `step` is given.
     step : float, optional
         Width of the panels in the first octave of the normalized radial column; without `accuracy` the table is then a
         quintic.
     extrapolate : float
         The table reaches down to the shortest distance of the training data divided by this.
     fitting_precision : str, optional
-        In which the fitting net is evaluated, ``"float64"`` or ``"float32"``; as trained by default.
+        Precision of the fitting net, ``"float64"`` or ``"float32"``; as trained by default.
     """
 
     accuracy: float | None = None
@@ -68,7 +68,7 @@ class CompressOptions:
 
 @dataclass(frozen=True)
 class Compressed:
-    """A compressed graph and what is known of its table.
+    """A compressed graph and the properties of its table.
 
     Attributes
     ----------
@@ -81,9 +81,9 @@ class Compressed:
     nbytes : int
         Size of the table.
     shortest, reach : float
-        Shortest distance in the training data, and how near the table reaches (Å).
+        Shortest distance in the training data, and smallest distance in the table (Å).
     within, beyond : TableErrors
-        Errors of the table as far as the training data reaches, and everywhere.
+        Errors of the table down to the shortest distance of the training data, and everywhere.
     """
 
     graph: GraphDef
@@ -102,11 +102,11 @@ def compress_graph(path: str | Path, options: CompressOptions, shortest: float |
     Parameters
     ----------
     path : str or Path
-        The graph; it must hold the weights of its nets.
+        The graph, with the weights of its nets.
     options : CompressOptions
-        What the table shall be like.
+        Requirements on the table.
     shortest : float, optional
-        Shortest distance in the training data (Å), for a graph that does not tell.
+        Shortest distance in the training data (Å), for a graph that does not store it.
 
     Raises
     ------
@@ -130,13 +130,13 @@ def compress_graph(path: str | Path, options: CompressOptions, shortest: float |
 
 
 def _config_of(start: Start, options: CompressOptions) -> Config:
-    """The configuration that the graph was trained with, as far as it makes the model."""
+    """Return the configuration of the model of a graph."""
     script = {**start.script, "model": start.model}
     try:
         config = parse_config(script, source=f"{start.origin}: train_attr/training_script")
         config = start.adopt(config)
     except InputError as error:
-        raise InputError(f"{start.origin}: its model cannot be made again to be tabulated: {error}") from error
+        raise InputError(f"{start.origin}: its model cannot be rebuilt: {error}") from error
     if options.fitting_precision is None:
         return config
     fitting = dataclasses.replace(config.model.fitting_net, precision=options.fitting_precision)
@@ -148,7 +148,7 @@ def _shortest(start: Start, given: float | None) -> float:
     shortest = stored if math.isfinite(stored) and stored > 0 else given
     if shortest is None or not math.isfinite(shortest):
         raise InputError(
-            f"{start.origin}: the graph does not tell the shortest distance in its training data "
+            f"{start.origin}: the graph does not store the shortest distance in its training data "
             "(train_attr/min_nbor_dist), to which the table must reach; name the data with --system"
         )
     return float(shortest)
@@ -172,7 +172,7 @@ def _check_smooth(descriptor, config: Config, path: str | Path) -> None:
 def _smallest(
     curves: EmbeddingCurves, descriptor: SeE2A, reach: float, options: CompressOptions
 ) -> tuple[PanelGrid, int, np.ndarray]:
-    """The smallest table that is accurate enough."""
+    """Return the smallest table with the required accuracy."""
     lowest, highest = descriptor.lowest, descriptor.highest(reach)
 
     def grid_of(per_octave):

@@ -1,4 +1,4 @@
-"""What a frozen graph's constants say of its model, checked before anything relies on it."""
+"""Facts about the model of a frozen graph, read from its constants and checked."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ class GraphFacts:
     rcut : float
         Cutoff (Å).
     sel : tuple of tuple of int
-        Slots per neighbor type, of each member of the descriptor; from the training input where no constant says them
-        (DeePMD-kit writes none for some descriptors); empty when the graph does not tell.
+        Slots per neighbor type of each member of the descriptor; from the training input if there is no constant
+        (DeePMD-kit writes none for some descriptors); empty if the graph stores neither.
     numb_fparam, numb_aparam : int
         Numbers of frame and atomic parameters.
     min_distance : float
-        Shortest distance in the training data (Å), inf when the graph does not tell.
+        Shortest distance in the training data (Å); inf if the graph does not store it.
     script : dict
-        The training input; empty when the graph carries none.
+        The training input; empty if the graph stores none.
     """
 
     type_map: tuple[str, ...]
@@ -44,12 +44,12 @@ class GraphFacts:
 
 
 def graph_facts(values: Mapping[str, np.ndarray], path: str | Path) -> GraphFacts:
-    """Read the facts out of a graph's constants.
+    """Read the facts from the constants of a graph.
 
     Raises
     ------
     InputError
-        Naming the constant that is missing or not of the expected kind.
+        When a constant is missing or not of the expected kind; the message names it.
     """
 
     def read(name, convert, default=None):
@@ -84,7 +84,7 @@ def graph_facts(values: Mapping[str, np.ndarray], path: str | Path) -> GraphFact
 
 
 def _stored_sel(script: dict) -> tuple[tuple[int, ...], ...]:
-    """Slots as the training input gives them."""
+    """Return the slots in the training input."""
     model = script.get("model")
     sel = [member.get("sel") for member in members_of(model if isinstance(model, dict) else {})]
     whole = all(isinstance(of_member, list) and all(isinstance(n, int) for n in of_member) for of_member in sel)

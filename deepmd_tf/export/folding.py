@@ -1,4 +1,4 @@
-"""Numbers of a model written out where operations would compute them anew from other constants."""
+"""Constant folding: results of operations on constants are stored as constants."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import tensorflow as tf
 
 
 def fold_inputs(graph: tf.compat.v1.GraphDef, op: str) -> None:
-    """Turn what nodes `op` take, and no placeholder has a part in, into constants of the graph.
+    """Replace the inputs of nodes `op` that do not depend on placeholders by constants.
 
-    A program that has no TensorFlow can then read these nodes. Constants that are constants already stay what they are.
+    A program without TensorFlow can then read these nodes. Inputs that are constants already do not change.
 
     Parameters
     ----------
     graph : GraphDef
-        Changed in place.
+        The graph; changed in place.
     op : str
         The operation.
     """
@@ -46,7 +46,7 @@ def _node_of(name: str) -> str:
 
 
 def _values(graph: tf.compat.v1.GraphDef, names: list[str]) -> list:
-    """Compute outputs of nodes that depend on no placeholder."""
+    """Return outputs of nodes that depend on no placeholder."""
     if not names:
         return []
     with tf.Graph().as_default():

@@ -117,12 +117,12 @@ def constants(graph: GraphDef, path: str | Path = "graph") -> dict[str, np.ndarr
 
 
 def _claimed(tensor: tf.compat.v1.TensorProto) -> int:
-    """Number of elements that the shape of a constant says it has; zero lengths count as one, for they hide others."""
+    """Return the number of elements according to the shape of a constant; zero lengths, which hide others, count as 1."""
     return math.prod(max(dim.size, 1) for dim in tensor.tensor_shape.dim)
 
 
 def with_counts(graph: GraphDef) -> GraphDef:
-    """Let the environment ops also report neighbor counts (a further output, the others unchanged)."""
+    """Return the graph with environment ops that also count neighbors, as one more output."""
     result = GraphDef()
     result.CopyFrom(graph)
     for node in result.node:

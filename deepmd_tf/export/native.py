@@ -1,8 +1,8 @@
-"""The native graph: the whole model as one compiled op, with the nodes of the contract around it.
+"""The native graph: the whole model as one compiled op, with the usual input and output nodes.
 
-The embedding is tabulated when the graph is written, down to `NEAREST`, so finely that only rounding tells the table
-from the net. Models without a table (an activation function with kinks, very many pairs of species) and those of
-descriptors that the op does not know evaluate their embedding as training does.
+The embedding is tabulated when the graph is written, down to the distance `NEAREST` and exact to rounding. Models
+without a table (activation functions with kinks, very many pairs of species) and descriptors that the op does not
+support give a composed graph instead, which consists of the operations of training.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from deepmd_tf.statistics import ModelStatistics
 log = logging.getLogger("deepmd_tf")
 
 NEAREST = 0.02
-"""Distance (Å) down to which the embedding is tabulated; atoms that are nearer are refused."""
+"""Distance (Å) down to which the embedding is tabulated; closer atoms are an error."""
 
 _MAX_BYTES = 2**28
 
@@ -36,7 +36,7 @@ def native_graph(config: Config, values: Mapping[str, np.ndarray], min_distance:
     Parameters
     ----------
     config : Config
-        The run that made the model; stored in the graph as provenance.
+        Configuration of the run that trained the model; stored in the graph.
     values : mapping of str to ndarray
         All parameters by name.
     min_distance : float
@@ -45,7 +45,8 @@ def native_graph(config: Config, values: Mapping[str, np.ndarray], min_distance:
     Returns
     -------
     GraphDef
-        With the placeholders and outputs of the portable graph, and its numbers; neighbors beyond `sel` count too.
+        The graph. It has the placeholders and outputs of the portable graph and gives the same numbers, but includes
+        neighbors beyond `sel`.
     """
     model = eager_model(config, values)
     resolution = Resolution.reaching(model.descriptor.members, model.type_table(), NEAREST)
@@ -53,7 +54,7 @@ def native_graph(config: Config, values: Mapping[str, np.ndarray], min_distance:
 
 
 def eager_model(config: Config, values: Mapping[str, np.ndarray]) -> EnergyModel:
-    """The model of these parameters, on constants of the default graph."""
+    """Return the model with constant parameters in the default graph."""
     statistics = ModelStatistics.blank(config.model)
     return EnergyModel(config.model, statistics=statistics, parameters=FrozenParameters(values))
 
@@ -76,7 +77,7 @@ def write_graph(
     resolution : Resolution, optional
         Panels on which a composed graph tabulates the embedding in every evaluation; not used with a table.
     model_type : str
-        What the graph says of itself.
+        Value of the constant ``model_type``.
     """
     fitting = config.model.fitting_net
     with tf.Graph().as_default() as graph:

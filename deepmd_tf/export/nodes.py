@@ -1,4 +1,4 @@
-"""The nodes by which programs of the field feed a frozen graph and read it (CONTRACT, section 3)."""
+"""Nodes of a frozen graph that programs feed and read, with DeePMD-kit's names."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PROGRAM = "train_attr/program"
 
 
 def placeholders(ntypes: int, numb_fparam: int, numb_aparam: int) -> PaddedFrames:
-    """What a graph is fed with."""
+    """Create the placeholders of a graph and return the frames that they feed."""
 
     def placeholder(dtype, name, shape=(None,)):
         return tf.compat.v1.placeholder(dtype, shape, name)
@@ -43,12 +43,12 @@ def placeholders(ntypes: int, numb_fparam: int, numb_aparam: int) -> PaddedFrame
 
 
 def attributes(config: Config, min_distance: float, model_type: str = "original_model") -> None:
-    """Write what a graph says of its model as constants.
+    """Write the facts about a model as constants.
 
     Parameters
     ----------
     config : Config
-        The run that made the model; stored in the graph as provenance.
+        Configuration of the run that trained the model; stored in the graph.
     min_distance : float
         Shortest distance between two atoms of the training data (Å).
     model_type : str
@@ -74,7 +74,7 @@ def attributes(config: Config, min_distance: float, model_type: str = "original_
 
 
 def _slots(descriptor) -> dict[str, np.ndarray]:
-    """Constants that say the slots, of each member of a descriptor."""
+    """Return the constants with the slots of each member of a descriptor."""
     hybrid = descriptor.members != (descriptor,)
     return {
         f"descrpt_attr{f'_{k}' * hybrid}/{name}": np.array(member.sel, np.int32)
@@ -84,7 +84,7 @@ def _slots(descriptor) -> dict[str, np.ndarray]:
 
 
 def outputs(prediction: Prediction, frames: PaddedFrames) -> None:
-    """Name what a graph computes."""
+    """Create the outputs of a graph."""
     nloc, nall = frames.natoms[0], frames.natoms[1]
     results = {
         "o_energy": (prediction.energy, [-1]),

@@ -1,4 +1,4 @@
-"""The portable graph: contract ops and standard TensorFlow ops, with the node names that the field's programs read."""
+"""The portable graph: DeePMD-kit's ops and standard TensorFlow ops, with DeePMD-kit's node names."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from deepmd_tf.statistics import ModelStatistics
 
 
 def portable_graph(config: Config, values: Mapping[str, np.ndarray], min_distance: float) -> tf.compat.v1.GraphDef:
-    """Write a model as a frozen graph (CONTRACT, section 3).
+    """Write a model as a frozen graph that DeePMD-kit can load.
 
     Parameters
     ----------
     config : Config
-        The run that made the model; stored in the graph as provenance.
+        Configuration of the run that trained the model; stored in the graph.
     values : mapping of str to ndarray
         All parameters by name.
     min_distance : float
@@ -29,7 +29,7 @@ def portable_graph(config: Config, values: Mapping[str, np.ndarray], min_distanc
     Returns
     -------
     GraphDef
-        Loadable here and by DeePMD-kit's Python, C++ and LAMMPS interfaces.
+        The graph.
     """
     model_config = config.model
     fitting = model_config.fitting_net

@@ -1,4 +1,4 @@
-"""Training that begins with the parameters of a frozen graph."""
+"""Parameters of a frozen graph to begin training with."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _PARAMETERS = re.compile(r"type_embed_net/|filter_type_|layer_|final_layer|descr
 
 
 def start_from_graph(path: str | Path) -> Start:
-    """Read parameters and statistics out of a frozen graph, ours or DeePMD-kit's, by their names in the contract.
+    """Read parameters and statistics from a frozen graph of this program or DeePMD-kit, by their names.
 
     Raises
     ------
     InputError
-        When it is refused, or lacks what training needs.
+        When the graph is refused, or data that training needs are missing from it.
     """
     values = constants(read_graph_def(path), path)
     facts = graph_facts(values, path)

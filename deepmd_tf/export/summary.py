@@ -1,4 +1,4 @@
-"""What a frozen graph says of itself."""
+"""Summary of a frozen graph, for `dp show`."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from deepmd_tf.export.graph_def import constants, read_graph_def
 
 
 def stored_input(path: str | Path) -> dict:
-    """Return the training input that a graph carries.
+    """Return the training input that a graph stores.
 
     Raises
     ------
     InputError
-        When the graph is refused or carries none.
+        When the graph is refused or stores none.
     """
     script = graph_facts(constants(read_graph_def(path), path), path).script
     if not script:
-        raise InputError(f"{path}: the graph carries no training input (constant train_attr/training_script)")
+        raise InputError(f"{path}: the graph stores no training input (constant train_attr/training_script)")
     return script
 
 
 def graph_summary(path: str | Path) -> dict:
-    """Collect a graph's facts for `dp show`, in the order of their interest."""
+    """Return the facts of a graph for `dp show`, the most interesting ones first."""
     graph = read_graph_def(path)
     values = constants(graph, path)
     facts = graph_facts(values, path)
@@ -65,16 +65,16 @@ def graph_summary(path: str | Path) -> dict:
 
 
 def _form(operations: set[str], ours: bool) -> str:
-    """Say which programs can run a graph of these operations, and how."""
+    """Describe which programs can run a graph with these operations."""
     if "EvaluateModel" in operations:
         return "native: one operation of deepmd_tf, with the embedding tabulated"
     if not any(name.startswith("ProdEnvMat") for name in operations):
-        return "native: the operations that deepmd_tf trains with"
+        return "composed: the operations that deepmd_tf trains with"
     return f"portable: {'also for DeePMD-kit' if ours else 'written by DeePMD-kit'}"
 
 
 def _descriptor(script: dict) -> str | None:
-    """Name the descriptor, and the members of a hybrid."""
+    """Return the name of the descriptor, with the members of a hybrid."""
     name = _key(script, "model", "descriptor", "type")
     members = [str(_key(member, "type")) for member in members_of(_key(script, "model") or {})]
     return f"{name} of {', '.join(members)}" if name == "hybrid" else name

@@ -20,7 +20,7 @@ from deepmd_tf.statistics import ModelStatistics
 
 
 class Prediction(NamedTuple):
-    """What a model says of a batch of frames (float64); atoms and centers of all frames stand one after another.
+    """Prediction for a batch of frames, float64, with concatenated atoms and centers.
 
     Attributes
     ----------
@@ -89,7 +89,7 @@ class EnergyModel(tf.Module):
         )
 
     def type_table(self) -> tf.Tensor | None:
-        """The type embedding ``[ntypes, type_width]``; None in a model without."""
+        """Return the type embedding ``[ntypes, type_width]``; None in a model without one."""
         return None if self.type_embedding is None else self.type_embedding()
 
     def parameter_blocks(self) -> dict[str, tuple[Block, ...]]:

@@ -55,21 +55,21 @@ class TypeEmbedding(tf.Module):
         }
 
     def __call__(self) -> tf.Tensor:
-        """The table ``[ntypes, width]``, float64."""
+        """Return the table ``[ntypes, width]``, float64."""
         return tf.cast(self.net(tf.constant(self.inputs, dtype=self.precision)), tf.float64)
 
 
 DRAWS = 8
-"""How many initial type embeddings are drawn to choose from."""
+"""Number of initial type embeddings among which the best is chosen."""
 
 
 def with_distinct_types(config, type_map: Sequence[str]):
-    """Choose the seed of the initial type embedding so that no two species begin nearly alike.
+    """Choose the seed of the initial type embedding so that all species have distinct vectors.
 
-    The nets are small, and with some seeds two species start with almost the same vector. Until the vectors have moved
-    apart the model cannot tell the species from each other and learns next to nothing of the forces, while the learning
-    rate already falls. So `DRAWS` embeddings are drawn, from seeds that follow from the given one, and the one is taken
-    whose closest two species are farthest apart.
+    The nets are small, and with some seeds two species start with almost the same vector. The model can then hardly
+    distinguish them until their vectors have separated, and learns little about the forces while the learning rate
+    already decays. Therefore `DRAWS` embeddings are drawn, with seeds derived from the given one, and the one with the
+    largest distance between its two closest species is taken.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def with_distinct_types(config, type_map: Sequence[str]):
     Returns
     -------
     TypeEmbeddingConfig
-        The same with another `seed`.
+        The configuration with another `seed`.
     """
     seeds = np.random.SeedSequence(config.seed).generate_state(DRAWS)
     drawn = [dataclasses.replace(config, seed=int(seed)) for seed in seeds]
@@ -95,6 +95,6 @@ def with_distinct_types(config, type_map: Sequence[str]):
 
 
 def smallest_distance(table: np.ndarray) -> float:
-    """Return how far the vectors of the two most alike species are apart, of a table ``[ntypes, width]``."""
+    """Return the smallest distance between two rows of a table ``[ntypes, width]``."""
     distances = np.linalg.norm(table[:, None] - table[None], axis=-1)
     return float(distances[~np.eye(len(table), dtype=bool)].min(initial=np.inf))

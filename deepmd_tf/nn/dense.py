@@ -1,4 +1,4 @@
-"""Dense layers as the field writes them, and how each begins."""
+"""Dense layers of Deep Potential networks and their initial values."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from deepmd_tf.nn.activation import ACTIVATIONS
 from deepmd_tf.nn.parameters import Fixed, Normal, Parameters
 
 Product = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
-"""How two matrices are multiplied."""
+"""Function that returns the product of two matrices."""
 
 
 @dataclass(frozen=True)
 class NetOptions:
-    """What all layers of one net share.
+    """Options of all layers of a net.
 
     Attributes
     ----------
@@ -52,7 +52,7 @@ class Dense(tf.Module):
     n_in, n_out : int
         Widths.
     options : NetOptions
-        Of the net.
+        Options of the net.
     trainable : bool
         Whether training changes the layer.
     use_bias : bool
@@ -91,15 +91,15 @@ class Dense(tf.Module):
         self.idt = None if idt_mean is None else make(idt_name, (n_out,), Normal(0.001, mean=idt_mean, seed=seed))
 
     def activate(self, pre: tf.Tensor) -> tf.Tensor:
-        """``idt * phi(pre)`` for ``pre [..., n_out]`` that already holds the bias."""
+        """Return ``idt * phi(pre)`` for ``pre [..., n_out]``, which includes the bias."""
         y = self.activation(pre)
         return y if self.idt is None else y * tf.cast(self.idt, y.dtype)
 
     def pre_activation(self, x: tf.Tensor, product: Product = tf.matmul) -> tf.Tensor:
-        """``x W + b`` for ``x [n, n_in]``, in the precision of x."""
+        """Return ``x W + b`` for ``x [n, n_in]``, in the precision of x."""
         y = product(x, tf.cast(self.matrix, x.dtype))
         return y if self.bias is None else y + tf.cast(self.bias, x.dtype)
 
     def __call__(self, x: tf.Tensor, product: Product = tf.matmul) -> tf.Tensor:
-        """``idt * phi(x W + b)`` for ``x [n, n_in]``."""
+        """Return ``idt * phi(x W + b)`` for ``x [n, n_in]``."""
         return self.activate(self.pre_activation(x, product))

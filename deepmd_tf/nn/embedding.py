@@ -1,4 +1,4 @@
-"""Embedding nets: dense layers with the residual rule of the field.
+"""Embedding nets: dense layers with residual connections.
 
 ``y = phi(x W + b)``; when the width is unchanged ``idt * y + x``, when it doubles ``idt * y + (x, x)``, with the
 trainable factor `idt` only when ``resnet_dt`` (DeePMD-kit v2 paper, J. Chem. Phys. 159, 054801, 2023).
@@ -18,7 +18,7 @@ IDT_MEAN = 1.0
 
 
 def residual_copies(n_in: int, n_out: int) -> int:
-    """How many copies of the input the residual rule adds: 1 for equal widths, 2 when the width doubles, else 0."""
+    """Return the copies of the input in the residual rule: 1 for equal widths, 2 when the width doubles, else 0."""
     return n_out // n_in if n_out in (n_in, 2 * n_in) else 0
 
 
@@ -30,7 +30,7 @@ def add_residual(y: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
         return y
     if copies == 1:
         return y + x
-    # (x, x) is never written out: its copies and their gradients would cost as much as a layer's products
+    # (x, x) is never stored: its copies and their gradients would cost as much as the products of a layer
     doubled = tf.reshape(y, [-1, 2, n_in]) + tf.reshape(x, [-1, 1, n_in])
     return tf.reshape(doubled, tf.shape(y))
 
@@ -49,7 +49,7 @@ class EmbeddingNet(tf.Module):
     neuron : sequence of int
         Widths of the layers.
     options : NetOptions
-        What the layers share.
+        Options of the layers.
     trainable : bool
         Whether training changes the net.
     use_bias : bool

@@ -1,4 +1,4 @@
-"""Where a module's parameters come from: variables while training, named constants in a frozen graph.
+"""Sources of parameters: variables in training, named constants in a frozen graph.
 
 A module asks for each parameter by the name that the frozen graph gives it (``filter_type_all/matrix_1``). Training,
 checkpoints, frozen graphs and ``--init-frz-model`` therefore share one set of names, and a module is written once.
@@ -24,9 +24,9 @@ class Normal:
     Parameters
     ----------
     std, mean : float
-        Of the distribution.
+        Standard deviation and mean.
     seed : int or None
-        None draws fresh entropy.
+        None for a random seed.
     """
 
     std: float
@@ -34,7 +34,7 @@ class Normal:
     seed: int | None = None
 
     def __call__(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
-        """Values of `shape`, float64."""
+        """Return values of `shape`, float64."""
         entropy = None if self.seed is None else [self.seed, zlib.crc32(name.encode())]
         return np.random.default_rng(entropy).normal(self.mean, self.std, shape)
 
@@ -58,14 +58,14 @@ class Parameters(Protocol):
 
 
 class NumberedParameters:
-    """Parameters of one of several like modules: ``scope/name`` is asked for as ``scope_{number}/name``.
+    """Parameters of one of several equal modules: ``scope/name`` is asked for as ``scope_{number}/name``.
 
     Parameters
     ----------
     parameters : Parameters
         The source.
     number : int
-        Of the module.
+        Number of the module.
     """
 
     def __init__(self, parameters: Parameters, number: int):

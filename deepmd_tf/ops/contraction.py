@@ -27,7 +27,7 @@ def contract_cells(table, rows, cells: RadialCells) -> "Tensor":
     rows
         [nedge, 4] float64.
     cells
-        Of the same rows.
+        Cells of the same rows.
 
     Returns
     -------
@@ -52,9 +52,9 @@ def contract_cells(table, rows, cells: RadialCells) -> "Tensor":
 def register(module: ModuleType) -> None:
     """Register the gradients.
 
-    The derivative by the rows has itself derivatives, by t_grad (the tangent of t) and by the table, so that energies
-    differentiated once by the rows train the table. There is no second derivative by the rows: coordinates are
-    constants in training.
+    The derivative with respect to the rows has itself derivatives with respect to t_grad (the tangent of t) and to the
+    table, so that forces train the table. There is no second derivative with respect to the rows, because coordinates
+    are constants in training.
     """
     import tensorflow as tf
 

@@ -1,4 +1,4 @@
-"""``FlatFrames``: frames of one number of atoms as a batch whose atoms stand one after another."""
+"""``FlatFrames``: frames with equal numbers of atoms as a batch of concatenated atoms."""
 
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class FrameSplits(NamedTuple):
-    """Where frames begin, and their boundaries.
+    """Atoms and boundary conditions of the frames.
 
     Attributes
     ----------
@@ -24,7 +24,7 @@ class FrameSplits(NamedTuple):
 
 
 def flat_frames(coord, type, natoms, box, mesh) -> FrameSplits:
-    """Read what `prod_env_mat_a` takes, without ghost atoms.
+    """Return the frames in the inputs of `prod_env_mat_a`, which must have no ghost atoms.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def flat_frames(coord, type, natoms, box, mesh) -> FrameSplits:
     Returns
     -------
     FrameSplits
-        Shapes that do not fit, ghost atoms, and a mesh of another length than 6 (periodic), 0 or 1 (open) are an
-        InvalidArgumentError.
+        The frames. Inconsistent shapes, ghost atoms, and a mesh of a length other than 6 (periodic), 0 or 1 (open)
+        raise InvalidArgumentError.
     """
     return FrameSplits(*load().flat_frames(coord, type, natoms, box, mesh))

@@ -1,6 +1,6 @@
-"""``DenseProduct``: the product of two matrices by kernels for the processor's own instruction set.
+"""``DenseProduct``: the product of two matrices, compiled for several instruction sets.
 
-TensorFlow's MatMul takes float64 products at about half of what the processor can do.
+TensorFlow's MatMul reaches about half of the processor's peak in float64.
 """
 
 from types import ModuleType

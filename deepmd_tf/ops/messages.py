@@ -1,4 +1,4 @@
-"""What the compiled ops say of their inputs, without TensorFlow's surroundings."""
+"""Messages of the compiled ops without TensorFlow's additions."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ if TYPE_CHECKING:
 
 
 def op_message(error: tf.errors.OpError) -> str:
-    """Return what an op says of its input, without the trace before and the nodes around it."""
+    """Return the message of an op about its input, without TensorFlow's trace and node names."""
     lines = [line.strip() for line in without_nodes(error.message).splitlines()]
     return next(filter(None, reversed(lines)), type(error).__name__)

@@ -100,7 +100,7 @@ def pair_moments(edges: PairEdges, cells: PairCells, *, ntypes: int, terms: int)
     edges
         The edges.
     cells
-        Of the same edges.
+        Cells of the same edges.
     ntypes
         Number of types.
     terms
@@ -118,8 +118,8 @@ def pair_moments(edges: PairEdges, cells: PairCells, *, ntypes: int, terms: int)
 def register(module: ModuleType) -> None:
     """Register the gradients.
 
-    The derivative by the rows is linear in the derivative by the moments, and has itself a derivative by that. There is
-    no second derivative by the rows: coordinates are constants in training.
+    The derivative with respect to the rows is linear in that with respect to the moments, and is differentiable with
+    respect to it. There is no second derivative with respect to the rows, because coordinates are constants in training.
     """
     import tensorflow as tf
 

@@ -1,4 +1,4 @@
-"""What an optimizer needs to know about the processes that train together."""
+"""Interface of an optimizer to the processes that train together."""
 
 from __future__ import annotations
 
