@@ -131,7 +131,7 @@ def test_missing_constants(tmp_path, graph):
     assert_refused(path, "lacks the constant descrpt_attr/sel", [start_from_graph])
     assert graph_summary(path)["sel"] == []
     write(path, without(graph, "train_attr/training_script"))
-    assert_refused(path, "carries no training input", [stored_input])
+    assert_refused(path, "stores no training input", [stored_input])
     assert graph_summary(path)["sel"] == [12, 16]
     write(path, without(without(graph, "descrpt_attr/sel"), "train_attr/training_script"))
     assert_refused(path, "lacks the constant descrpt_attr/sel", [start_from_graph])

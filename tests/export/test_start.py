@@ -138,7 +138,7 @@ def test_summary_names_the_form(tmp_path):
         path.write_bytes(native_graph(variant_config(name), variant_values(name), 0.9).SerializeToString())
         summary[name] = graph_summary(path)
     assert summary["one_side"]["form"] == native
-    assert summary["relu"]["form"] == "native: the operations that deepmd_tf trains with"
+    assert summary["relu"]["form"] == "composed: the operations that deepmd_tf trains with"
     own = graph_summary(graph_file("one_side"))
     assert own["form"] == "portable: also for DeePMD-kit"
     assert own["written by"] == summary["relu"]["written by"] == f"deepmd_tf {deepmd_tf.__version__}"
