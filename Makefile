@@ -15,7 +15,7 @@ SOURCES := pyproject.toml CMakeLists.txt deepmd_tf/export/allowed_ops.py $(shell
 COMMA := ,
 INSTALLED := $(VENV)/.installed
 PEER_INSTALLED := $(PEER)/.installed
-CXX_FILES = $(shell find source benchmarks -name '*.cc' -o -name '*.h' -o -name '*.cu' -o -name '*.cuh')
+CXX_FILES = $(shell find source benchmarks tests -name '*.cc' -o -name '*.h' -o -name '*.cu' -o -name '*.cuh')
 
 .PHONY: help install demo test test-all lint format bench bench-kernels interop sanitize test-gpu bench-gpu fuzz faults docs clean
 
@@ -129,8 +129,8 @@ fuzz: $(INSTALLED)
 	$(BIN)/python -m tests.fuzz --runs $(FUZZ_RUNS) --seconds $(FUZZ_SECONDS)
 	$(call SANITIZE,build-fuzz,address$(COMMA)undefined -DDEEPMD_BUILD_PYTHON=OFF -DDEEPMD_BUILD_LAMMPS=OFF \
 	  -DDEEPMD_BUILD_FUZZERS=ON) --target fuzz_neighbors fuzz_graph_file
-	ASAN_OPTIONS=detect_leaks=0 build-fuzz/source/fuzz/fuzz_neighbors tests/fuzz/corpus/neighbors $(FUZZ_RUNS) $(FUZZ_SECONDS)
-	ASAN_OPTIONS=detect_leaks=0 build-fuzz/source/fuzz/fuzz_graph_file tests/fuzz/corpus/graph $(FUZZ_RUNS) $(FUZZ_SECONDS)
+	ASAN_OPTIONS=detect_leaks=0 build-fuzz/tests/fuzz/cpp/fuzz_neighbors tests/fuzz/corpus/neighbors $(FUZZ_RUNS) $(FUZZ_SECONDS)
+	ASAN_OPTIONS=detect_leaks=0 build-fuzz/tests/fuzz/cpp/fuzz_graph_file tests/fuzz/corpus/graph $(FUZZ_RUNS) $(FUZZ_SECONDS)
 
 faults: $(INSTALLED)
 	$(BIN)/python -m tests.faults

@@ -98,7 +98,7 @@ class EmbeddingCurves:
         self._evaluate = tf.function(evaluate, input_signature=signature, autograph=False)
 
     def __call__(self, s: np.ndarray, codes: np.ndarray) -> list[np.ndarray]:
-        """Return value, first and second derivative at ``s [npoints]`` for ``codes [n]``: ``[n, npoints, width]`` each."""
+        """Return value, first and second derivative at ``s [npoints]`` for ``codes [n]``, ``[n, npoints, width]``."""
         points = np.broadcast_to(s[None, :, None], (len(codes), len(s), 1))
         return [each.numpy() for each in self._evaluate(tf.constant(points), tf.constant(codes, tf.int32))]
 

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from deepmd_tf.errors import InputError
+from deepmd_tf.ops.evaluate import node_inputs
 
 BIAS = "fitting_attr/t_bias_atom_e"
 """Name of the constant in graphs and of the parameter in checkpoints."""
@@ -32,8 +33,9 @@ def shift_graph(graph: tf.compat.v1.GraphDef, shift: np.ndarray, path: str) -> t
         raise InputError(f"{path}: the graph lacks the constant {BIAS}, so its energies per species cannot be changed")
     _add(nodes[BIAS], shift)
     for node in result.node:
-        if node.op == "EvaluateModel":  # its last input is energies per species, with the last layer's bias
-            _add(_constant(nodes, node.input[-1], path), shift)
+        if node.op == "EvaluateModel":
+            (atom_bias,) = node_inputs(node)["atom_bias"]
+            _add(_constant(nodes, atom_bias, path), shift)
     return result
 
 

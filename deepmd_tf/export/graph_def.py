@@ -117,7 +117,7 @@ def constants(graph: GraphDef, path: str | Path = "graph") -> dict[str, np.ndarr
 
 
 def _claimed(tensor: tf.compat.v1.TensorProto) -> int:
-    """Return the number of elements according to the shape of a constant; zero lengths, which hide others, count as 1."""
+    """Return the number of elements according to the shape of a constant, with zero lengths counted as 1."""
     return math.prod(max(dim.size, 1) for dim in tensor.tensor_shape.dim)
 
 

@@ -152,30 +152,34 @@ class EnergyModel(tf.Module):
         tabulation = self.tabulation(Resolution((table.panels.per_octave,)))
         descriptor = self.descriptor(environment, type_table, tabulation)
         of_centers = (environment.fparam, environment.aparam)
-        config, normalization = self.descriptor.config, self.descriptor.normalization
+        config, normalization, panels = self.descriptor.config, self.descriptor.normalization, table.panels
         atom_energy, force, virial, atom_virial, max_neighbors = ops.evaluate_model(
-            frames.coord,
-            frames.type,
-            frames.splits,
-            frames.box,
-            frames.periodic,
-            self.fitting.extra(*of_centers, environment.natoms),
-            normalization.avg,
-            normalization.std_radial,
-            normalization.std_angular,
-            config.rcut,
-            config.rcut_smth,
-            config.sel,
-            table.panels.lowest,
-            table.panels.unit,
-            table.panels.per_octave,
-            table.table,
-            table.empty,
-            *self.fitting.weights(type_table),
-            one_side=config.type_one_side,
-            exclude_types=config.exclude_types,
-            axis_neuron=config.axis_neuron,
-            activation=self.fitting.config.activation_function,
+            ops.FrameInputs(
+                coord=frames.coord,
+                type=frames.type,
+                frame_splits=frames.splits,
+                box=frames.box,
+                periodic=frames.periodic,
+                extra=self.fitting.extra(*of_centers, environment.natoms),
+            ),
+            ops.WholeModel(
+                ops.DescriptorInputs(
+                    avg=normalization.avg,
+                    std_radial=normalization.std_radial,
+                    std_angular=normalization.std_angular,
+                    rcut=config.rcut,
+                    rcut_smth=config.rcut_smth,
+                    sel=config.sel,
+                ),
+                ops.TableInputs(panels.lowest, panels.unit, panels.per_octave, table.table, table.empty),
+                ops.FittingInputs(**self.fitting.weights(type_table)._asdict()),
+                ops.ModelOptions(
+                    one_side=config.type_one_side,
+                    exclude_types=config.exclude_types,
+                    axis_neuron=config.axis_neuron,
+                    activation=self.fitting.config.activation_function,
+                ),
+            ),
         )
         anchor = self.fitting.anchor(type_table, frames.type, *of_centers)
         if anchor is not None:

@@ -8,7 +8,6 @@
 ``prod_*_r``                these four for the radial column of the environment matrix alone
 ``flat_frames``             what is fed to a frozen graph -> (frame_splits, periodic)
 ``neighbor_edges``          frames of any size -> edges (edge_splits, neighbor, edge_vec, max_neighbors)
-``listed_edges``            atoms and a neighbor list from outside -> the same
 ``edge_rows``               edges -> normalized environment rows
 ``edge_force``              derivative of the energy with respect to the edges -> forces
 ``edge_virial``             the same -> (virial, atomic virial)
@@ -24,9 +23,18 @@ Each op's file states its shapes and its gradient.
 """
 
 from deepmd_tf.ops.contraction import contract_cells
-from deepmd_tf.ops.edges import edge_force, edge_rows, edge_virial, listed_edges, neighbor_edges
+from deepmd_tf.ops.edges import edge_force, edge_rows, edge_virial, neighbor_edges
 from deepmd_tf.ops.env_mat import prod_env_mat_a, prod_env_mat_a_counted, prod_env_mat_r, prod_env_mat_r_counted
-from deepmd_tf.ops.evaluate import Evaluation, evaluate_model
+from deepmd_tf.ops.evaluate import (
+    DescriptorInputs,
+    Evaluation,
+    FittingInputs,
+    FrameInputs,
+    ModelOptions,
+    TableInputs,
+    WholeModel,
+    evaluate_model,
+)
 from deepmd_tf.ops.feeds import flat_frames
 from deepmd_tf.ops.force import prod_force_se_a, prod_force_se_r
 from deepmd_tf.ops.gemm import dense_product
@@ -38,11 +46,17 @@ from deepmd_tf.ops.radial_cells import RadialCells, every_cell, radial_cells
 from deepmd_tf.ops.virial import prod_virial_se_a, prod_virial_se_r
 
 __all__ = [
+    "DescriptorInputs",
     "Evaluation",
+    "FittingInputs",
+    "FrameInputs",
+    "ModelOptions",
     "PairCells",
     "PairEdges",
     "Panels",
     "RadialCells",
+    "TableInputs",
+    "WholeModel",
     "contract_cells",
     "dense_product",
     "edge_force",
@@ -52,7 +66,6 @@ __all__ = [
     "every_cell",
     "every_pair_cell",
     "flat_frames",
-    "listed_edges",
     "load",
     "neighbor_edges",
     "op_message",

@@ -79,29 +79,6 @@ def neighbor_edges(coord, type, frame_splits, box, periodic, rcut, ntypes: int, 
     return Edges(*load().neighbor_edges(coord, type, frame_splits, box, periodic, rcut, ntypes=ntypes, name=name))
 
 
-def listed_edges(coord, type, list_splits, list_neighbor, rcut, ntypes: int, name=None) -> Edges:
-    """Take the neighbors at r < rcut of the first atoms from a list; the others are ghosts, neighbors only.
-
-    Parameters
-    ----------
-    coord
-        [nall, 3] float64 in Å.
-    type
-        [nall] int32 in [0, ntypes).
-    list_splits
-        [nloc + 1] int64; who may be within the cutoff of center i is ``list_splits[i] : list_splits[i + 1]``.
-    list_neighbor
-        [list_length] int32 in [0, nall), in any order; a pair of centers is in the lists of both.
-    rcut
-        Scalar float64, Å.
-    ntypes
-        Number of types.
-    name
-        Of the op in a graph.
-    """
-    return Edges(*load().listed_edges(coord, type, list_splits, list_neighbor, rcut, ntypes=ntypes, name=name))
-
-
 def edge_rows(edge_vec, edge_splits, type, avg, std_radial, std_angular, rcut, rcut_smth, name=None) -> "Tensor":
     """Compute the normalized environment rows ``[(s - avg) / std_radial, s x/r / std_angular, ...]`` of edges.
 
@@ -178,11 +155,10 @@ def edge_virial(edge_grad, edge_vec, edge_splits, neighbor, frame_splits, name=N
 
 @on_load
 def register(module: ModuleType) -> None:
-    """Register the gradients of the ops on edges; the searches have none."""
+    """Register the gradients of the ops on edges; the search has none."""
     import tensorflow as tf
 
-    for name in ("NeighborEdges", "ListedEdges"):
-        tf.no_gradient(name)
+    tf.no_gradient("NeighborEdges")
     _register_rows(module)
     _register_force(module)
     _register_virial(module)

@@ -119,7 +119,7 @@ def register(module: ModuleType) -> None:
     """Register the gradients.
 
     The derivative with respect to the rows is linear in that with respect to the moments, and is differentiable with
-    respect to it. There is no second derivative with respect to the rows, because coordinates are constants in training.
+    respect to it. There is no second derivative with respect to the rows: coordinates are constants in training.
     """
     import tensorflow as tf
 

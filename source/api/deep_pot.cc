@@ -13,7 +13,7 @@ namespace {
 
 constexpr int kMaxThreads = 1024;
 
-/// Numbers as float64: themselves, or copies.
+/// Numbers in float64: the array itself, or a copy.
 template <typename T>
 const double* as_double(const T* values, int64_t count, std::vector<double>& copy) {
   if (values == nullptr) return nullptr;
@@ -25,7 +25,7 @@ const double* as_double(const T* values, int64_t count, std::vector<double>& cop
   }
 }
 
-/// Vectors of a prediction in float64: its own, or others that are copied there.
+/// The vectors of a prediction in float64: its own, or temporary ones that are copied to it.
 template <typename T>
 struct Results {
   explicit Results(Prediction<T>& prediction) : prediction(prediction) {}
@@ -44,17 +44,22 @@ struct Results {
     const int64_t sizes[4] = {ncenters, 3 * natoms, 9 * nframes, 9 * natoms};
     for (int k = 0; k < 4; ++k) all[k]->resize(size_t(sizes[k]));
     prediction.max_neighbors.resize(size_t(ntypes));
-    return {all[0]->data(), all[1]->data(), all[2]->data(), all[3]->data(), prediction.max_neighbors.data()};
+    Evaluation result{};
+    result.atom_energy = all[0]->data();
+    result.force = all[1]->data();
+    result.virial = all[2]->data();
+    result.atom_virial = all[3]->data();
+    result.max_neighbors = prediction.max_neighbors.data();
+    return result;
   }
 
-  /// Everything zero, where there are no centers.
-  void clear(const Evaluation& view) {
+  /// Sets everything to zero, for frames without centers.
+  void clear() {
     std::fill(prediction.max_neighbors.begin(), prediction.max_neighbors.end(), 0);
     for (std::vector<T>* each : {&prediction.force, &prediction.virial, &prediction.atom_virial}) {
       std::fill(each->begin(), each->end(), T(0));
     }
     for (std::vector<double>& each : copies) std::fill(each.begin(), each.end(), 0.0);
-    (void)view;
   }
 
   void finish(int64_t nframes) {
@@ -84,7 +89,7 @@ void check_types(const int* type, int64_t count, const std::vector<std::string>&
 }
 
 void check_given(const char* name, const void* values, int64_t count) {
-  if (count > 0 && values == nullptr) throw InputError(std::string(name) + ": needed, but null was given");
+  if (count > 0 && values == nullptr) throw InputError(std::string(name) + ": expected an array, got null");
 }
 
 void check_box(const double* box, int64_t nframes) {
@@ -93,8 +98,8 @@ void check_box(const double* box, int64_t nframes) {
     const double volume =
         b[0] * (b[4] * b[8] - b[5] * b[7]) - b[1] * (b[3] * b[8] - b[5] * b[6]) + b[2] * (b[3] * b[7] - b[4] * b[6]);
     if (!(std::abs(volume) > 1e-8)) {
-      throw InputError("box: frame " + std::to_string(f) + " has the volume " + std::to_string(volume) +
-                       " Å^3; null stands for open boundaries");
+      throw InputError("box: frame " + std::to_string(f) + ": expected a cell with a volume, got " +
+                       std::to_string(volume) + " Å^3; give null for open boundaries");
     }
   }
 }
@@ -139,7 +144,8 @@ void DeepPot::evaluate(const Frames<T>& frames, Prediction<T>& prediction) const
   const int64_t nframes = frames.nframes, natoms = frames.natoms, total = nframes * natoms;
   if (nframes < 0 || natoms < 0 || nframes > std::numeric_limits<int>::max() ||
       (natoms > 0 && nframes > std::numeric_limits<int>::max() / natoms)) {
-    throw InputError("frames: " + std::to_string(nframes) + " of " + std::to_string(natoms) + " atoms");
+    throw InputError("frames: expected at most 2147483647 atoms in all frames, got " + std::to_string(nframes) +
+                     " frames of " + std::to_string(natoms) + " atoms");
   }
   check_given("coord", frames.coord, total);
   check_given("type", frames.type, total);
@@ -155,12 +161,18 @@ void DeepPot::evaluate(const Frames<T>& frames, Prediction<T>& prediction) const
   for (int64_t k = 0; k < total; ++k) types[size_t(k)] = frames.type[k % natoms];
   const std::unique_ptr<bool[]> periodic(new bool[size_t(nframes) + 1]);
   std::fill_n(periodic.get(), nframes, cells != nullptr);
-  const FrameBatch batch{int(nframes),   splits.data(), as_double(frames.coord, 3 * total, coord), types.data(), cells,
-                         periodic.get(), facts.ntypes()};
+  FrameBatch batch{};
+  batch.nframes = int(nframes);
+  batch.frame_splits = splits.data();
+  batch.coord = as_double(frames.coord, 3 * total, coord);
+  batch.type = types.data();
+  batch.cells = cells;
+  batch.periodic = periodic.get();
+  batch.ntypes = facts.ntypes();
   Results<T> results(prediction);
   const Evaluation out = results.view(nframes, total, total, facts.ntypes());
   if (total == 0) {
-    results.clear(out);
+    results.clear();
   } else {
     impl_->backend->evaluate(batch,
                              {as_double(frames.fparam, nframes * facts.numb_fparam, fparam),
@@ -186,19 +198,20 @@ void DeepPot::evaluate(const Domain<T>& domain, Prediction<T>& prediction) const
   Results<T> results(prediction);
   const Evaluation out = results.view(1, nloc, nall, facts.ntypes());
   if (nloc == 0) {
-    results.clear(out);
+    results.clear();
   } else {
     std::vector<double> coord, fparam, aparam;
     const int64_t length = domain.list_splits[nloc];
     check_given("neighbor", domain.neighbor, length);
-    const NeighborList list{nloc,
-                            nall,
-                            as_double(domain.coord, 3 * nall, coord),
-                            domain.type,
-                            domain.list_splits,
-                            domain.neighbor,
-                            length,
-                            facts.ntypes()};
+    NeighborList list{};
+    list.nloc = nloc;
+    list.nall = nall;
+    list.coord = as_double(domain.coord, 3 * nall, coord);
+    list.type = domain.type;
+    list.list_splits = domain.list_splits;
+    list.neighbor = domain.neighbor;
+    list.list_length = length;
+    list.ntypes = facts.ntypes();
     impl_->backend->evaluate(list,
                              {as_double(domain.fparam, facts.numb_fparam, fparam),
                               as_double(domain.aparam, nloc * facts.numb_aparam, aparam)},

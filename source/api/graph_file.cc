@@ -17,7 +17,7 @@ namespace deepmd {
 namespace {
 
 constexpr int64_t kMaxBytes = 2147483647;  // of a protobuf message
-constexpr int kLongestChain = 64;           // of nodes that only pass something on
+constexpr int kLongestChain = 64;          // of nodes that only pass something on
 constexpr size_t kMaxNodes = 1 << 20;
 constexpr int64_t kMaxElements = int64_t(1) << 28;  // of all constants that are read
 

@@ -14,4 +14,7 @@ lines = [
     "};",
     "}  // namespace deepmd",
 ]
-Path(sys.argv[2]).write_text("\n".join(lines) + "\n", encoding="utf-8")
+text, header = "\n".join(lines) + "\n", Path(sys.argv[2])
+# An unchanged header keeps its time stamp, so that nothing is compiled again.
+if not header.exists() or header.read_text(encoding="utf-8") != text:
+    header.write_text(text, encoding="utf-8")

@@ -3,7 +3,7 @@
 #include <cstring>
 #include <type_traits>
 
-#include "deepmd/error.h"
+#include "deepmd/checks.h"
 #include "wire.h"
 
 namespace deepmd {
@@ -95,12 +95,6 @@ void read_values(std::string_view message, std::string_view content, int64_t cou
 }
 
 }  // namespace
-
-std::string shape_text(const std::vector<int64_t>& shape) {
-  std::string text;
-  for (const int64_t size : shape) text += (text.empty() ? "" : ",") + std::to_string(size);
-  return "[" + text + "]";
-}
 
 Tensor read_tensor(std::string_view message) {
   Tensor tensor;

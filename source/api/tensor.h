@@ -21,9 +21,6 @@ struct Tensor {
       values;
 };
 
-/// "[2,3]"
-std::string shape_text(const std::vector<int64_t>& shape);
-
 /// Decodes the message TensorProto; throws InputError where its values do not fit its shape.
 Tensor read_tensor(std::string_view message);
 

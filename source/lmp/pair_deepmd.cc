@@ -221,12 +221,12 @@ void PairDeepMD::add_to_lammps() {
 
 void PairDeepMD::warn_of_sel() {
   const deepmd::DeepPot& model = (*models_)[0];
-  const std::vector<int>& most = predictions_[0].max_neighbors;
-  if (warned_ || model.counts_all_neighbors() || model.sel().size() != most.size()) return;
-  for (size_t t = 0; t < most.size(); ++t) {
-    if (most[t] <= model.sel()[t]) continue;
+  const std::vector<int>& max_neighbors = predictions_[0].max_neighbors;
+  if (warned_ || model.counts_all_neighbors() || model.sel().size() != max_neighbors.size()) return;
+  for (size_t t = 0; t < max_neighbors.size(); ++t) {
+    if (max_neighbors[t] <= model.sel()[t]) continue;
     warned_ = true;
-    error->warning(FLERR, "pair_style deepmd: an atom has " + std::to_string(most[t]) + " neighbors " +
+    error->warning(FLERR, "pair_style deepmd: an atom has " + std::to_string(max_neighbors[t]) + " neighbors " +
                               model.type_map()[t] + " but this portable graph takes " + std::to_string(model.sel()[t]) +
                               " and leaves out the farthest; a native graph does not");
   }
@@ -250,14 +250,14 @@ void PairDeepMD::write_deviation() {
   const deepmd::Deviation here = deepmd::summary(deviation.data(), nlocal);
   const double largest[2] = {nlocal > 0 ? here.max : -HUGE_VAL, nlocal > 0 ? -here.min : -HUGE_VAL};
   const double sum = here.mean * double(nlocal);
-  double most[2], total;
-  MPI_Reduce(largest, most, 2, MPI_DOUBLE, MPI_MAX, 0, world);
+  double extremes[2], total;
+  MPI_Reduce(largest, extremes, 2, MPI_DOUBLE, MPI_MAX, 0, world);
   MPI_Reduce(&sum, &total, 1, MPI_DOUBLE, MPI_SUM, 0, world);
   const std::vector<double> atoms = settings_.atomic ? sorted_by_tag(deviation) : std::vector<double>();
   if (!deviation_file_) return;
   try {
     deviation_file_->write(update->ntimestep, deepmd::virial_deviation(virials, atom->natoms, settings_.relative_v),
-                           {most[0], -most[1], total / double(atom->natoms)}, atoms);
+                           {extremes[0], -extremes[1], total / double(atom->natoms)}, atoms);
   } catch (const InputError& problem) {
     error->one(FLERR, "pair_style deepmd: " + std::string(problem.what()));
   }

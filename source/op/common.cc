@@ -31,28 +31,14 @@ GpuDevice make_device<GpuDevice>(tf::OpKernelContext* context) {
   });
 }
 
-void check_shape(const char* name, const tf::Tensor& tensor, std::initializer_list<int64_t> expected) {
-  bool same = tensor.dims() == int(expected.size());
-  int k = 0;
-  std::string text;
-  for (const int64_t size : expected) {
-    same = same && (size < 0 || tensor.dim_size(k) == size);
-    text += (k++ ? "," : "") + (size < 0 ? std::string("?") : std::to_string(size));
-  }
-  if (!same) {
-    throw InputError(std::string(name) + ": expected shape [" + text + "], got " + tensor.shape().DebugString());
-  }
+std::vector<int64_t> shape_of(const tf::Tensor& tensor) {
+  std::vector<int64_t> result;
+  for (int k = 0; k < tensor.dims(); ++k) result.push_back(tensor.dim_size(k));
+  return result;
 }
 
-void check_splits(const char* name, const tf::Tensor& splits, int64_t end) {
-  check_shape(name, splits, {-1});
-  const auto values = splits.vec<int64_t>();
-  const int64_t size = splits.dim_size(0);
-  bool valid = size > 0 && values(0) == 0 && values(size - 1) == end;
-  for (int64_t k = 1; valid && k < size; ++k) valid = values(k) >= values(k - 1);
-  if (!valid) {
-    throw InputError(std::string(name) + ": expected numbers that rise from 0 to " + std::to_string(end));
-  }
+void check_shape(const char* name, const tf::Tensor& tensor, std::initializer_list<int64_t> expected) {
+  deepmd::check_shape(name, shape_of(tensor), expected);
 }
 
 int64_t count_rows(const char* name, const tf::Tensor& splits) {

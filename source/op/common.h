@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "deepmd/checks.h"
 #include "deepmd/device.h"
 #include "deepmd/error.h"
 #include "deepmd/gpu_device.h"
@@ -18,8 +19,9 @@
 
 namespace deepmd::op {
 
-/// The device of a kernel: TensorFlow's own thread pool; or TensorFlow's stream, with memory to work in from TensorFlow
-/// that remains as long as the GpuDevice or a copy of it: its allocator hands memory on in the order of the stream.
+/// The device of a kernel: TensorFlow's thread pool; or TensorFlow's stream, with temporary memory from TensorFlow. The
+/// memory remains as long as the GpuDevice or a copy of it, because TensorFlow reuses memory in the order of the
+/// stream.
 template <typename Device>
 Device make_device(tensorflow::OpKernelContext* context);
 template <>
@@ -27,12 +29,12 @@ CpuDevice make_device<CpuDevice>(tensorflow::OpKernelContext* context);
 template <>
 GpuDevice make_device<GpuDevice>(tensorflow::OpKernelContext* context);
 
-/// Whether all inputs are in memory of the processor, so that they are checked before the kernel runs. Those of a GPU
-/// look after themselves; of shapes and of inputs under HostMemory nothing is left unchecked.
+/// Whether all inputs are in memory of the processor and the op checks their values before the kernel runs. On a GPU
+/// the kernels treat unusable values themselves; the op checks shapes and the inputs under HostMemory.
 template <typename Device>
 constexpr bool kOnHost = std::is_same_v<Device, CpuDevice>;
 
-/// TensorFlow refused something; the op fails with its status.
+/// A call of TensorFlow failed; the op fails with its status.
 class StatusError : public std::exception {
  public:
   explicit StatusError(absl::Status status) : status_(std::move(status)) {}
@@ -42,17 +44,15 @@ class StatusError : public std::exception {
   absl::Status status_;
 };
 
-/// Throws InputError unless the tensor has this shape; -1 stands for any length.
+std::vector<int64_t> shape_of(const tensorflow::Tensor& tensor);
+
+/// Throws InputError unless the tensor has this shape; -1 is any length.
 void check_shape(const char* name, const tensorflow::Tensor& tensor, std::initializer_list<int64_t> expected);
 
-/// Throws InputError unless the tensor is the int64 splits of rows of compressed storage: from 0, never falling, to
-/// `end`.
-void check_splits(const char* name, const tensorflow::Tensor& splits, int64_t end);
-
-/// The number of rows that splits [rows + 1] divide something into, by their shape.
+/// Number of rows of compressed storage, by the shape of their splits [nrows + 1].
 int64_t count_rows(const char* name, const tensorflow::Tensor& splits);
 
-/// What natoms [ntypes + 2] says: nloc, nall, then the number of atoms of each type.
+/// Contents of natoms [ntypes + 2]: nloc, nall, then the number of atoms of each type.
 struct Sizes {
   int nloc;
   int nall;
@@ -60,12 +60,12 @@ struct Sizes {
 };
 Sizes read_natoms(const tensorflow::Tensor& natoms);
 
-/// What the length of `mesh` stands for in graphs of this format.
+/// Boundary conditions, which graphs of this format encode in the length of `mesh`.
 enum class Boundary { kOpen, kPeriodic };
 Boundary read_mesh(const tensorflow::Tensor& mesh);
 
-/// The attribute `name` as slots per neighbor type, or InvalidArgument; nnei is their sum. `Context` is one of an op's
-/// construction or of shape inference.
+/// Reads the attribute `name`, the slots per neighbor type, and their sum nnei; returns InvalidArgument if they are not
+/// usable. `Context` is that of an op's construction or of shape inference.
 absl::Status check_sel(const char* name, const std::vector<int>& sel, int* nnei);
 template <typename Context>
 absl::Status read_sel(Context* context, const char* name, std::vector<int>* sel, int* nnei) {
@@ -73,23 +73,31 @@ absl::Status read_sel(Context* context, const char* name, std::vector<int>* sel,
   return check_sel(name, *sel, nnei);
 }
 
-/// Runs the body of an op; an InputError becomes InvalidArgument, a GpuError Internal.
+/// Runs the body and returns its error, if any: an InputError is InvalidArgument, a GpuError Internal.
 template <typename Body>
-void run(tensorflow::OpKernelContext* context, const Body& body) {
+absl::Status status_of(const Body& body) {
   try {
     body();
   } catch (const InputError& error) {
-    context->CtxFailure(absl::Status(absl::StatusCode::kInvalidArgument, error.what()));
+    return absl::Status(absl::StatusCode::kInvalidArgument, error.what());
   } catch (const GpuError& error) {
-    context->CtxFailure(absl::Status(absl::StatusCode::kInternal, error.what()));
+    return absl::Status(absl::StatusCode::kInternal, error.what());
   } catch (const StatusError& error) {
-    context->CtxFailure(error.status());
+    return error.status();
   } catch (const std::bad_alloc&) {
-    context->CtxFailure(absl::Status(absl::StatusCode::kResourceExhausted, "out of memory"));
+    return absl::Status(absl::StatusCode::kResourceExhausted, "out of memory");
   }
+  return absl::Status();
 }
 
-/// Allocates an output, or throws StatusError where TensorFlow cannot hold it.
+/// Runs the body of an op, which fails with the body's error.
+template <typename Body>
+void run(tensorflow::OpKernelContext* context, const Body& body) {
+  const absl::Status status = status_of(body);
+  if (!status.ok()) context->CtxFailure(status);
+}
+
+/// Allocates an output; throws StatusError if TensorFlow cannot.
 tensorflow::Tensor* allocate(tensorflow::OpKernelContext* context, int index, std::initializer_list<int64_t> shape);
 
 template <typename T>
@@ -97,13 +105,13 @@ T* make(tensorflow::OpKernelContext* context, int index, std::initializer_list<i
   return allocate(context, index, shape)->flat<T>().data();
 }
 
-/// An output [n] with these values, for the processor.
+/// Writes an output [n] with these values in memory of the processor.
 template <typename T>
 void give(tensorflow::OpKernelContext* context, int index, const std::vector<T>& values) {
   std::copy(values.begin(), values.end(), make<T>(context, index, {int64_t(values.size())}));
 }
 
-/// A dimension known when natoms is a constant: natoms[index] * factor.
+/// The dimension natoms[index] * factor; unknown unless natoms is a constant.
 tensorflow::shape_inference::DimensionHandle natoms_dim(tensorflow::shape_inference::InferenceContext* context,
                                                         int natoms_input, int index, int64_t factor);
 

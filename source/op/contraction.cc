@@ -1,5 +1,5 @@
-// ContractCells: environment rows contracted with an embedding that is a polynomial on every cell; its derivatives by
-// the rows and by the polynomials, and the derivatives of the former, which training on forces needs.
+// ContractCells: environment rows contracted with an embedding that is a polynomial on every cell; its derivatives with
+// respect to the rows and to the polynomials, and the derivatives of the former, which training on forces needs.
 #include "deepmd/contraction.h"
 
 #include "common.h"
@@ -10,7 +10,7 @@ namespace tf = tensorflow;
 
 namespace {
 
-// Every op takes what it maps (t_grad, v, table as it needs them) and then the same geometry.
+// Every op takes its own inputs (of t_grad, v, table) and then the same geometry.
 enum Geometry { kRows, kStart, kWidth, kRunSplits, kRunEdges, kRunCell, kRunCenter, kCellSplits, kCellRuns };
 
 void check_indices(const char* name, const tf::Tensor& tensor, int64_t end) {
@@ -49,27 +49,29 @@ Contraction read_geometry(tf::OpKernelContext* context, int first, int64_t terms
   check_shape("cell_splits", inputs[kCellSplits], {ncell + 1});
   const int64_t ncenters = count_rows("run_splits", inputs[kRunSplits]);
   if constexpr (kOnHost<Device>) {
-    check_splits("run_splits", inputs[kRunSplits], nrun);
-    check_splits("cell_splits", inputs[kCellSplits], nrun);
+    check_splits("run_splits", "runs", ncenters, inputs[kRunSplits].flat<int64_t>().data(), nrun);
+    check_splits("cell_splits", "runs", ncell, inputs[kCellSplits].flat<int64_t>().data(), nrun);
     check_run_edges(inputs[kRunEdges], nedge);
     check_indices("run_cell", inputs[kRunCell], ncell);
     check_indices("run_center", inputs[kRunCenter], ncenters);
     check_indices("cell_runs", inputs[kCellRuns], nrun);
   }
-  return {ncenters,
-          nedge,
-          inputs[kRows].flat<double>().data(),
-          ncell,
-          inputs[kStart].flat<double>().data(),
-          inputs[kWidth].flat<double>().data(),
-          inputs[kRunSplits].flat<int64_t>().data(),
-          inputs[kRunEdges].flat<int64_t>().data(),
-          inputs[kRunCell].flat<int>().data(),
-          inputs[kRunCenter].flat<int>().data(),
-          inputs[kCellSplits].flat<int64_t>().data(),
-          inputs[kCellRuns].flat<int>().data(),
-          int(std::min<int64_t>(terms, kMaxTerms + 1)),
-          columns};
+  Contraction shape{};
+  shape.ncenters = ncenters;
+  shape.nedge = nedge;
+  shape.rows = inputs[kRows].flat<double>().data();
+  shape.ncell = ncell;
+  shape.start = inputs[kStart].flat<double>().data();
+  shape.width = inputs[kWidth].flat<double>().data();
+  shape.run_splits = inputs[kRunSplits].flat<int64_t>().data();
+  shape.run_edges = inputs[kRunEdges].flat<int64_t>().data();
+  shape.run_cell = inputs[kRunCell].flat<int>().data();
+  shape.run_center = inputs[kRunCenter].flat<int>().data();
+  shape.cell_splits = inputs[kCellSplits].flat<int64_t>().data();
+  shape.cell_runs = inputs[kCellRuns].flat<int>().data();
+  shape.terms = int(std::min<int64_t>(terms, kMaxTerms + 1));
+  shape.columns = columns;
+  return shape;
 }
 
 /// table -> t, or, with a change v of the rows before the table, its tangent.
@@ -222,7 +224,7 @@ REGISTER_OP("ContractCellsGradRows")
     .Input("table: T")
     .DEEPMD_GEOMETRY.Output("rows_grad: double")
     .SetShapeFn(infer_rows)
-    .Doc("Derivative of ContractCells by the rows.");
+    .Doc("Derivative of ContractCells with respect to the rows.");
 
 REGISTER_OP("ContractCellsGradTable")
     .Attr("T: {float, double}")
@@ -230,7 +232,7 @@ REGISTER_OP("ContractCellsGradTable")
     .Input("t_grad: T")
     .DEEPMD_GEOMETRY.Output("table_grad: T")
     .SetShapeFn(infer_table<1>)
-    .Doc("Derivative of ContractCells by the table.");
+    .Doc("Derivative of ContractCells with respect to the table.");
 
 REGISTER_OP("ContractCellsTangentGradTable")
     .Attr("T: {float, double}")
@@ -239,7 +241,7 @@ REGISTER_OP("ContractCellsTangentGradTable")
     .Input("v: double")
     .DEEPMD_GEOMETRY.Output("table_grad: T")
     .SetShapeFn(infer_table<2>)
-    .Doc("Derivative of ContractCellsTangent by the table.");
+    .Doc("Derivative of ContractCellsTangent with respect to the table.");
 
 #define DEEPMD_KERNEL(NAME, T, ...) DEEPMD_REGISTER(Name(NAME).TypeConstraint<T>("T"), __VA_ARGS__)
 #define DEEPMD_KERNELS(T)                                                              \

@@ -10,7 +10,7 @@
 
 namespace deepmd::op {
 
-/// InvalidArgument unless the inputs have these ranks.
+/// Returns InvalidArgument unless the first inputs have these ranks.
 inline absl::Status check_ranks(tensorflow::shape_inference::InferenceContext* context,
                                 std::initializer_list<int> ranks) {
   int input = 0;
@@ -35,6 +35,27 @@ inline FrameSplits read_frames(const tensorflow::Tensor& splits, int64_t natoms)
   return {nframes, values};
 }
 
+/// The frames of a batch from the first inputs of an op: coord, type, frame_splits, box and periodic, checked.
+inline FrameBatch read_batch(tensorflow::OpKernelContext* context, int ntypes) {
+  const tensorflow::Tensor &coord = context->input(0), &type = context->input(1), &box = context->input(3);
+  const tensorflow::Tensor& periodic = context->input(4);
+  check_shape("type", type, {-1});
+  const int64_t natoms = type.dim_size(0);
+  check_shape("coord", coord, {natoms, 3});
+  const FrameSplits frames = read_frames(context->input(2), natoms);
+  check_shape("box", box, {frames.nframes, 9});
+  check_shape("periodic", periodic, {frames.nframes});
+  FrameBatch batch{};
+  batch.nframes = frames.nframes;
+  batch.frame_splits = frames.splits;
+  batch.coord = coord.flat<double>().data();
+  batch.type = type.flat<int>().data();
+  batch.cells = box.flat<double>().data();
+  batch.periodic = periodic.flat<bool>().data();
+  batch.ntypes = ntypes;
+  return batch;
+}
+
 /// Edges from edge_splits [ncenters + 1] and neighbor [nedge]; the neighbors have not been checked.
 template <typename Device>
 EdgeList read_edges(const tensorflow::Tensor& edge_splits, const tensorflow::Tensor& neighbor, int64_t natoms) {
@@ -47,41 +68,22 @@ EdgeList read_edges(const tensorflow::Tensor& edge_splits, const tensorflow::Ten
   return edges;
 }
 
-inline void check_types_of(const tensorflow::Tensor& type, int ntypes) {
-  const auto types = type.vec<int>();
-  for (int64_t i = 0; i < types.size(); ++i) {
-    if (types(i) < 0 || types(i) >= ntypes) {
-      throw InputError("atom " + std::to_string(i) + ": expected a type in [0, " + std::to_string(ntypes) + "), got " +
-                       std::to_string(types(i)));
-    }
-  }
-}
-
-inline void check_neighbors_in(const tensorflow::Tensor& neighbor, int64_t nall) {
-  const auto neighbors = neighbor.vec<int>();
-  for (int64_t e = 0; e < neighbors.size(); ++e) {
-    if (neighbors(e) < 0 || neighbors(e) >= nall) {
-      throw InputError("edge " + std::to_string(e) + ": expected a neighbor in [0, " + std::to_string(nall) +
-                       "), got " + std::to_string(neighbors(e)));
-    }
-  }
-}
-
 /// Edges and the types of their ends, checked; type [nall], of which centers are the first.
 template <typename Device>
 EdgeTypes read_edge_types(const tensorflow::Tensor& splits, const tensorflow::Tensor& neighbor,
                           const tensorflow::Tensor& type, int ntypes) {
-  check_shape("neighbor", neighbor, {-1});
   check_shape("type", type, {-1});
   const int64_t ncenters = count_rows("edge_splits", splits), nall = type.dim_size(0);
-  if (ncenters > nall) throw InputError("type: expected at least one for every center");
-  if constexpr (kOnHost<Device>) {
-    check_splits("edge_splits", splits, neighbor.dim_size(0));
-    check_types_of(type, ntypes);
-    check_neighbors_in(neighbor, nall);
+  if (ncenters > nall) {
+    throw InputError("type: expected at least one for each of the " + std::to_string(ncenters) + " centers, got " +
+                     std::to_string(nall));
   }
-  return {ncenters, neighbor.dim_size(0), splits.flat<int64_t>().data(), neighbor.flat<int>().data(),
-          type.flat<int>().data()};
+  const EdgeList edges = read_edges<Device>(splits, neighbor, nall);
+  if constexpr (kOnHost<Device>) {
+    check_types(nall, type.flat<int>().data(), ntypes);
+    check_edge_neighbors(CpuDevice(), edges);
+  }
+  return {ncenters, edges.nedge, edges.edge_splits, edges.neighbor, type.flat<int>().data()};
 }
 
 }  // namespace deepmd::op

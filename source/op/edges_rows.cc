@@ -52,16 +52,18 @@ EdgeRows read_rows(tf::OpKernelContext* context, int first) {
   check_shape("std_angular", context->input(first + 5), {ntypes});
   const double rcut = read_scalar<double>("rcut", context->input(first + 6));
   const double rcut_smth = read_scalar<double>("rcut_smth", context->input(first + 7));
-  return {ncenters,
-          edge_vec.dim_size(0),
-          edge_splits.flat<int64_t>().data(),
-          type.flat<int>().data(),
-          edge_vec.flat<double>().data(),
-          int(ntypes),
-          avg.flat<double>().data(),
-          context->input(first + 4).flat<double>().data(),
-          context->input(first + 5).flat<double>().data(),
-          {rcut_smth, rcut}};
+  EdgeRows edges{};
+  edges.ncenters = ncenters;
+  edges.nedge = edge_vec.dim_size(0);
+  edges.edge_splits = edge_splits.flat<int64_t>().data();
+  edges.type = type.flat<int>().data();
+  edges.edge_vec = edge_vec.flat<double>().data();
+  edges.ntypes = int(ntypes);
+  edges.avg = avg.flat<double>().data();
+  edges.std_radial = context->input(first + 4).flat<double>().data();
+  edges.std_angular = context->input(first + 5).flat<double>().data();
+  edges.cutoff = {rcut_smth, rcut};
+  return edges;
 }
 
 template <typename Device, const RowsOp& kOp>

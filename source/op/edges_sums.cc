@@ -36,7 +36,22 @@ absl::Status infer_virial_grad(tf::shape_inference::InferenceContext* context) {
   return absl::Status();
 }
 
-template <typename Device>
+/// Edges from the inputs number `first` and the next, checked.
+template <typename Device, typename... Frames>
+EdgeList read_checked(tf::OpKernelContext* context, const Device& device, int first, int64_t natoms,
+                      const Frames&... frames) {
+  const EdgeList edges = read_edges<Device>(context->input(first), context->input(first + 1), natoms);
+  if constexpr (kOnHost<Device>) check_edge_neighbors(device, edges, frames...);
+  return edges;
+}
+
+const double* read(tf::OpKernelContext* context, int index, const char* name, std::initializer_list<int64_t> shape) {
+  check_shape(name, context->input(index), shape);
+  return context->input(index).flat<double>().data();
+}
+
+/// EdgeForce, or its transpose.
+template <typename Device, bool kTransposed>
 class EdgeForce : public tf::OpKernel {
  public:
   using OpKernel::OpKernel;
@@ -45,40 +60,25 @@ class EdgeForce : public tf::OpKernel {
     run(context, [&] {
       const Device device = make_device<Device>(context);
       const int natoms = read_scalar<int>("natoms", context->input(3));
-      const EdgeList edges = read_edges<Device>(context->input(1), context->input(2), natoms);
-      if constexpr (kOnHost<Device>) check_edge_neighbors(device, edges);
-      check_shape("edge_grad", context->input(0), {edges.nedge, 3});
-      double* force = allocate(context, 0, {natoms, 3})->flat<double>().data();
-      edge_force(device, edges, context->input(0).flat<double>().data(), force);
+      const EdgeList edges = read_checked(context, device, 1, natoms);
+      if constexpr (kTransposed) {
+        const double* grad = read(context, 0, "grad", {natoms, 3});
+        edge_force_grad(device, edges, grad, make<double>(context, 0, {edges.nedge, 3}));
+      } else {
+        const double* edge_grad = read(context, 0, "edge_grad", {edges.nedge, 3});
+        edge_force(device, edges, edge_grad, make<double>(context, 0, {natoms, 3}));
+      }
     });
   }
 };
 
-template <typename Device>
-class EdgeForceGrad : public tf::OpKernel {
- public:
-  using OpKernel::OpKernel;
-
-  void Compute(tf::OpKernelContext* context) override {
-    run(context, [&] {
-      const Device device = make_device<Device>(context);
-      const int natoms = read_scalar<int>("natoms", context->input(3));
-      const EdgeList edges = read_edges<Device>(context->input(1), context->input(2), natoms);
-      if constexpr (kOnHost<Device>) check_edge_neighbors(device, edges);
-      check_shape("grad", context->input(0), {natoms, 3});
-      double* edge_grad = allocate(context, 0, {edges.nedge, 3})->flat<double>().data();
-      edge_force_grad(device, edges, context->input(0).flat<double>().data(), edge_grad);
-    });
-  }
-};
-
-/// The frames of a batch from frame_splits, which says by itself how many atoms there are.
+/// The frames of a batch from frame_splits; its last entry is the number of atoms.
 FrameSplits read_all_frames(const tf::Tensor& splits) {
   const int64_t nframes = count_rows("frame_splits", splits);
   return read_frames(splits, splits.flat<int>().data()[nframes]);
 }
 
-/// The frames, which the op reads, where the kernel reads them.
+/// The frames in memory of the device.
 template <typename Device>
 FrameSplits frames_on(const Device& device, const FrameSplits& frames) {
   if constexpr (kOnHost<Device>) {
@@ -88,46 +88,31 @@ FrameSplits frames_on(const Device& device, const FrameSplits& frames) {
   }
 }
 
-template <typename Device>
+/// EdgeVirial, or its transpose.
+template <typename Device, bool kTransposed>
 class EdgeVirial : public tf::OpKernel {
  public:
   using OpKernel::OpKernel;
 
   void Compute(tf::OpKernelContext* context) override {
     run(context, [&] {
+      constexpr int kVec = kTransposed ? 2 : 1;  // edge_vec, then the edges, then the frames
       const Device device = make_device<Device>(context);
-      const FrameSplits frames = read_all_frames(context->input(4));
+      const FrameSplits frames = read_all_frames(context->input(kVec + 3));
       const int64_t natoms = frames.splits[frames.nframes];
-      const EdgeList edges = read_edges<Device>(context->input(2), context->input(3), natoms);
-      if constexpr (kOnHost<Device>) check_edge_neighbors(device, edges, frames);
-      check_shape("edge_grad", context->input(0), {edges.nedge, 3});
-      check_shape("edge_vec", context->input(1), {edges.nedge, 3});
-      double* virial = allocate(context, 0, {frames.nframes, 9})->flat<double>().data();
-      double* atom_virial = allocate(context, 1, {natoms, 9})->flat<double>().data();
-      edge_virial(device, edges, frames_on(device, frames), context->input(0).flat<double>().data(),
-                  context->input(1).flat<double>().data(), virial, atom_virial);
-    });
-  }
-};
-
-template <typename Device>
-class EdgeVirialGrad : public tf::OpKernel {
- public:
-  using OpKernel::OpKernel;
-
-  void Compute(tf::OpKernelContext* context) override {
-    run(context, [&] {
-      const Device device = make_device<Device>(context);
-      const FrameSplits frames = read_all_frames(context->input(5));
-      const int64_t natoms = frames.splits[frames.nframes];
-      const EdgeList edges = read_edges<Device>(context->input(3), context->input(4), natoms);
-      if constexpr (kOnHost<Device>) check_edge_neighbors(device, edges, frames);
-      check_shape("grad", context->input(0), {frames.nframes, 9});
-      check_shape("grad_atom", context->input(1), {natoms, 9});
-      check_shape("edge_vec", context->input(2), {edges.nedge, 3});
-      double* edge_grad = allocate(context, 0, {edges.nedge, 3})->flat<double>().data();
-      edge_virial_grad(device, edges, frames_on(device, frames), context->input(0).flat<double>().data(),
-                       context->input(1).flat<double>().data(), context->input(2).flat<double>().data(), edge_grad);
+      const EdgeList edges = read_checked(context, device, kVec + 1, natoms, frames);
+      const double* edge_vec = read(context, kVec, "edge_vec", {edges.nedge, 3});
+      if constexpr (kTransposed) {
+        const double* grad = read(context, 0, "grad", {frames.nframes, 9});
+        const double* grad_atom = read(context, 1, "grad_atom", {natoms, 9});
+        double* edge_grad = make<double>(context, 0, {edges.nedge, 3});
+        edge_virial_grad(device, edges, frames_on(device, frames), grad, grad_atom, edge_vec, edge_grad);
+      } else {
+        const double* edge_grad = read(context, 0, "edge_grad", {edges.nedge, 3});
+        double* virial = make<double>(context, 0, {frames.nframes, 9});
+        double* atom_virial = make<double>(context, 1, {natoms, 9});
+        edge_virial(device, edges, frames_on(device, frames), edge_grad, edge_vec, virial, atom_virial);
+      }
     });
   }
 };
@@ -174,9 +159,9 @@ REGISTER_OP("EdgeVirialGrad")
     .SetShapeFn(infer_virial_grad)
     .Doc("The transpose of EdgeVirial as a linear map of edge_grad.");
 
-DEEPMD_REGISTER(Name("EdgeForce").HostMemory("natoms"), EdgeForce<Device>)
-DEEPMD_REGISTER(Name("EdgeForceGrad").HostMemory("natoms"), EdgeForceGrad<Device>)
-DEEPMD_REGISTER(Name("EdgeVirial").HostMemory("frame_splits"), EdgeVirial<Device>)
-DEEPMD_REGISTER(Name("EdgeVirialGrad").HostMemory("frame_splits"), EdgeVirialGrad<Device>)
+DEEPMD_REGISTER(Name("EdgeForce").HostMemory("natoms"), EdgeForce<Device, false>)
+DEEPMD_REGISTER(Name("EdgeForceGrad").HostMemory("natoms"), EdgeForce<Device, true>)
+DEEPMD_REGISTER(Name("EdgeVirial").HostMemory("frame_splits"), EdgeVirial<Device, false>)
+DEEPMD_REGISTER(Name("EdgeVirialGrad").HostMemory("frame_splits"), EdgeVirial<Device, true>)
 
 }  // namespace deepmd::op

@@ -85,10 +85,11 @@ class ProdEnvMat : public tf::OpKernel {
         boundary == Boundary::kPeriodic ? to_double(box.flat<T>()) : std::vector<double>();
     const Cells cells{vectors.data(), {true, true, true}};
     const Atoms atoms{int(coord.dim_size(0)), sizes.nloc, sizes.nall, nullptr, context->input(1).flat<int>().data()};
-    const auto most = fill(context, make_device<Device>(context), atoms,
-                           boundary == Boundary::kPeriodic ? &cells : nullptr, sizes.ntypes);
+    const auto max_neighbors = fill(context, make_device<Device>(context), atoms,
+                                    boundary == Boundary::kPeriodic ? &cells : nullptr, sizes.ntypes);
     if constexpr (kCounted) {
-      std::copy(most.begin(), most.end(), allocate(context, 4, {sizes.ntypes})->template flat<int>().data());
+      std::copy(max_neighbors.begin(), max_neighbors.end(),
+                allocate(context, 4, {sizes.ntypes})->template flat<int>().data());
     }
   }
 
@@ -107,12 +108,12 @@ class ProdEnvMat : public tf::OpKernel {
   std::vector<int> fill(tf::OpKernelContext* context, const GpuDevice& device, Atoms atoms, const Cells* cells,
                         int ntypes) const {
     atoms.coord = on_device(device, context->input(0).flat<T>().size(), context->input(0).flat<T>().data());
-    std::vector<int> most;
-    const DeviceNeighbors neighbors = cells != nullptr
-                                          ? periodic_neighbors(device, atoms, *cells, cutoff_.rcut, ntypes, most)
-                                          : open_neighbors(device, atoms, cutoff_.rcut, ntypes, most);
+    std::vector<int> max_neighbors;
+    const DeviceNeighbors neighbors =
+        cells != nullptr ? periodic_neighbors(device, atoms, *cells, cutoff_.rcut, ntypes, max_neighbors)
+                         : open_neighbors(device, atoms, cutoff_.rcut, ntypes, max_neighbors);
     env_mat<T, kColumns>(device, atoms, neighbors, spec(context), outputs(context, atoms));
-    return most;
+    return max_neighbors;
   }
 
   static const double* on_device(const GpuDevice&, int64_t, const double* values) { return values; }

@@ -10,58 +10,39 @@ namespace tf = tensorflow;
 
 namespace {
 
-absl::Status check_ranks(tf::shape_inference::InferenceContext* context) {
-  tf::shape_inference::ShapeHandle shape;
-  for (int k = 0; k < 3; ++k) TF_RETURN_IF_ERROR(context->WithRank(context->input(k), 2, &shape));
-  return context->WithRank(context->input(3), 1, &shape);
-}
-
 absl::Status infer_force(tf::shape_inference::InferenceContext* context) {
-  TF_RETURN_IF_ERROR(check_ranks(context));
+  TF_RETURN_IF_ERROR(check_slot_ranks(context, 3));
   context->set_output(0, context->Matrix(context->Dim(context->input(2), 0), natoms_dim(context, 3, 1, 3)));
   return absl::Status();
 }
 
 template <int kColumns>
 absl::Status infer_force_grad(tf::shape_inference::InferenceContext* context) {
-  TF_RETURN_IF_ERROR(check_ranks(context));
+  TF_RETURN_IF_ERROR(check_slot_ranks(context, 3));
   return set_slots_shape(context, 2, kColumns);
 }
 
-template <typename Device, typename T, int kColumns>
+/// ProdForceSeA and ProdForceSeR, or their transposes.
+template <typename Device, typename T, int kColumns, bool kTransposed>
 class ProdForce : public SlotOp<Device, kColumns> {
  public:
   using SlotOp<Device, kColumns>::SlotOp;
 
   void Compute(tf::OpKernelContext* context) override {
     run(context, [&] {
-      const tf::Tensor &net_deriv = context->input(0), &in_deriv = context->input(1), &nlist = context->input(2);
+      const tf::Tensor& nlist = context->input(2);
       const SlotShape shape = this->read_slots(nlist, context->input(3));
-      const int64_t slots = int64_t(shape.nloc) * shape.nnei;
-      check_shape("net_deriv", net_deriv, {shape.nframes, slots * kColumns});
-      check_shape("in_deriv", in_deriv, {shape.nframes, slots * kColumns * 3});
-      tf::Tensor* force = allocate(context, 0, {shape.nframes, int64_t(shape.nall) * 3});
-      slot_force<T, kColumns>(make_device<Device>(context), shape, net_deriv.flat<T>().data(),
-                              in_deriv.flat<T>().data(), nlist.flat<int>().data(), force->flat<T>().data());
-    });
-  }
-};
-
-template <typename Device, typename T, int kColumns>
-class ProdForceGrad : public SlotOp<Device, kColumns> {
- public:
-  using SlotOp<Device, kColumns>::SlotOp;
-
-  void Compute(tf::OpKernelContext* context) override {
-    run(context, [&] {
-      const tf::Tensor &grad = context->input(0), &in_deriv = context->input(1), &nlist = context->input(2);
-      const SlotShape shape = this->read_slots(nlist, context->input(3));
-      const int64_t slots = int64_t(shape.nloc) * shape.nnei;
-      check_shape("grad", grad, {shape.nframes, int64_t(shape.nall) * 3});
-      check_shape("in_deriv", in_deriv, {shape.nframes, slots * kColumns * 3});
-      tf::Tensor* grad_net = allocate(context, 0, {shape.nframes, slots * kColumns});
-      slot_force_grad<T, kColumns>(make_device<Device>(context), shape, grad.flat<T>().data(),
-                                   in_deriv.flat<T>().data(), nlist.flat<int>().data(), grad_net->flat<T>().data());
+      const T* in_deriv = read_slot_values<T>("in_deriv", context->input(1), shape, 3 * kColumns);
+      const Device device = make_device<Device>(context);
+      if constexpr (kTransposed) {
+        const T* grad = read_atom_values<T>("grad", context->input(0), shape, 3);
+        T* grad_net = make<T>(context, 0, {shape.nframes, int64_t(shape.nloc) * shape.nnei * kColumns});
+        slot_force_grad<T, kColumns>(device, shape, grad, in_deriv, nlist.flat<int>().data(), grad_net);
+      } else {
+        const T* net_deriv = read_slot_values<T>("net_deriv", context->input(0), shape, kColumns);
+        T* force = make<T>(context, 0, {shape.nframes, int64_t(shape.nall) * 3});
+        slot_force<T, kColumns>(device, shape, net_deriv, in_deriv, nlist.flat<int>().data(), force);
+      }
     });
   }
 };
@@ -98,13 +79,13 @@ DEEPMD_FORCE_GRAD_OP("ProdForceSeAGrad", kFullRow)
     .Doc("The transpose of ProdForceSeA as a linear map of net_deriv.");
 DEEPMD_FORCE_GRAD_OP("ProdForceSeRGrad", kRadialRow).Doc("The transpose of ProdForceSeR as a linear map of net_deriv.");
 
-#define DEEPMD_FORCE_KERNEL(NAME, CLASS, T, COLUMNS) \
-  DEEPMD_REGISTER(Name(NAME).TypeConstraint<T>("T").HostMemory("natoms"), CLASS<Device, T, COLUMNS>)
-#define DEEPMD_FORCE_KERNELS(T)                                       \
-  DEEPMD_FORCE_KERNEL("ProdForceSeA", ProdForce, T, kFullRow)         \
-  DEEPMD_FORCE_KERNEL("ProdForceSeR", ProdForce, T, kRadialRow)       \
-  DEEPMD_FORCE_KERNEL("ProdForceSeAGrad", ProdForceGrad, T, kFullRow) \
-  DEEPMD_FORCE_KERNEL("ProdForceSeRGrad", ProdForceGrad, T, kRadialRow)
+#define DEEPMD_FORCE_KERNEL(NAME, T, COLUMNS, TRANSPOSED) \
+  DEEPMD_REGISTER(Name(NAME).TypeConstraint<T>("T").HostMemory("natoms"), ProdForce<Device, T, COLUMNS, TRANSPOSED>)
+#define DEEPMD_FORCE_KERNELS(T)                              \
+  DEEPMD_FORCE_KERNEL("ProdForceSeA", T, kFullRow, false)    \
+  DEEPMD_FORCE_KERNEL("ProdForceSeR", T, kRadialRow, false)  \
+  DEEPMD_FORCE_KERNEL("ProdForceSeAGrad", T, kFullRow, true) \
+  DEEPMD_FORCE_KERNEL("ProdForceSeRGrad", T, kRadialRow, true)
 DEEPMD_FORCE_KERNELS(float)
 DEEPMD_FORCE_KERNELS(double)
 

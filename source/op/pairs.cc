@@ -1,5 +1,5 @@
-// PairCells: the cells of type and angle that pairs of neighbors lie in. PairMoments: moments of the pairs in them;
-// the derivative by the rows, and the derivative of that, which training on forces needs.
+// PairCells: the cells of type and angle that hold pairs of neighbors. PairMoments: moments of the pairs in them; their
+// derivative with respect to the rows, and the derivative of that, which training on forces needs.
 #include "deepmd/pair_moments.h"
 
 #include "edges_common.h"
@@ -13,14 +13,12 @@ namespace {
 using InferenceContext = tf::shape_inference::InferenceContext;
 using ShapeHandle = tf::shape_inference::ShapeHandle;
 
-// The ops take what they map, then the same geometry, then cells where they have any.
+// Every op takes its own input, if any, then the same geometry, and then cells, if any.
 enum Geometry { kRows, kEdgeSplits, kNeighbor, kType, kUnit, kPerOctave, kCellCode, kCellPanel };
 
 absl::Status read_ntypes(tf::OpKernelConstruction* context, int* ntypes) {
-  constexpr int kMaxTypes = 1 << 12;
   TF_RETURN_IF_ERROR(context->GetAttr("ntypes", ntypes));
-  if (*ntypes > 0 && *ntypes <= kMaxTypes) return absl::Status();
-  return absl::Status(absl::StatusCode::kInvalidArgument, "ntypes: expected a positive number of types");
+  return status_of([&] { check_ntypes(*ntypes); });
 }
 
 PairPanels read_panels(tf::OpKernelContext* context, int first) {
@@ -36,20 +34,22 @@ EdgeTypes read_geometry(tf::OpKernelContext* context, int first, int ntypes) {
   return edges;
 }
 
-/// What is in the inputs from number `first` on.
+/// Geometry and cells from the inputs, beginning with number `first`.
 template <typename Device>
 PairMoments read_shape(tf::OpKernelContext* context, int first, int ntypes, int64_t terms) {
   const tf::Tensor &code = context->input(first + kCellCode), &panel = context->input(first + kCellPanel);
   check_shape("cell_code", code, {-1});
   check_shape("cell_panel", panel, {code.dim_size(0)});
-  return {read_geometry<Device>(context, first, ntypes),
-          context->input(first + kRows).flat<double>().data(),
-          ntypes,
-          read_panels(context, first),
-          code.dim_size(0),
-          code.flat<int>().data(),
-          panel.flat<int>().data(),
-          int(std::min<int64_t>(std::max<int64_t>(terms, 0), kMaxTerms + 1))};
+  PairMoments shape{};
+  shape.edges = read_geometry<Device>(context, first, ntypes);
+  shape.rows = context->input(first + kRows).flat<double>().data();
+  shape.ntypes = ntypes;
+  shape.panels = read_panels(context, first);
+  shape.ncell = code.dim_size(0);
+  shape.cell_code = code.flat<int>().data();
+  shape.cell_panel = panel.flat<int>().data();
+  shape.terms = int(std::min<int64_t>(std::max<int64_t>(terms, 0), kMaxTerms + 1));
+  return shape;
 }
 
 template <typename Device>
@@ -83,7 +83,7 @@ class PairCellsOp : public tf::OpKernel {
   int ntypes_ = 0;
 };
 
-/// -> moments, or, with a change v of the rows before the rest, their change.
+/// -> moments; or, if the first input is a change v of the rows, the change of the moments.
 template <typename Device, bool Tangent>
 class PairMomentsOp : public tf::OpKernel {
  public:
@@ -198,7 +198,7 @@ REGISTER_OP("PairMomentsGradRows")
     .Input("moments_grad: double")
     .DEEPMD_CELLS.Output("rows_grad: double")
     .SetShapeFn(infer_rows)
-    .Doc("Derivative of PairMoments by the rows.");
+    .Doc("Derivative of PairMoments with respect to the rows.");
 
 #define DEEPMD_KERNEL(NAME, ...) DEEPMD_REGISTER(Name(NAME).HostMemory("unit").HostMemory("per_octave"), __VA_ARGS__)
 DEEPMD_KERNEL("PairCells", PairCellsOp<Device>)

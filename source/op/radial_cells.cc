@@ -69,22 +69,14 @@ template <typename Device>
 class RadialCellsOp : public tf::OpKernel {
  public:
   explicit RadialCellsOp(tf::OpKernelConstruction* context) : OpKernel(context) {
-    std::vector<int> pairs;
+    std::vector<int64_t> exclude_types;
     OP_REQUIRES_OK(context, context->GetAttr("ntypes", &ntypes_));
     OP_REQUIRES_OK(context, context->GetAttr("one_side", &one_side_));
-    OP_REQUIRES_OK(context, context->GetAttr("exclude_types", &pairs));
-    constexpr int kMaxTypes = 1 << 12;
-    OP_REQUIRES(context, ntypes_ > 0 && ntypes_ <= kMaxTypes,
-                absl::Status(absl::StatusCode::kInvalidArgument, "ntypes: expected a positive number of types"));
-    bool inside = pairs.size() % 2 == 0;
-    for (const int type : pairs) inside = inside && type >= 0 && type < ntypes_;
-    OP_REQUIRES(context, inside,
-                absl::Status(absl::StatusCode::kInvalidArgument, "exclude_types: expected pairs of types"));
-    interacting_.reset(new bool[size_t(ntypes_) * ntypes_]);
-    std::fill_n(interacting_.get(), size_t(ntypes_) * ntypes_, true);
-    for (size_t k = 0; k < pairs.size(); k += 2) {
-      interacting_[pairs[k] * ntypes_ + pairs[k + 1]] = interacting_[pairs[k + 1] * ntypes_ + pairs[k]] = false;
-    }
+    OP_REQUIRES_OK(context, context->GetAttr("exclude_types", &exclude_types));
+    OP_REQUIRES_OK(context, status_of([&] {
+                     check_ntypes(ntypes_);
+                     interacting_ = interacting_matrix(ntypes_, exclude_types);
+                   }));
   }
 
   void Compute(tf::OpKernelContext* context) override {

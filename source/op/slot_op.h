@@ -6,8 +6,8 @@
 
 namespace deepmd::op {
 
-/// An op on the slots of an environment (see deepmd/env_mat.h). How many there are to a center, ops on whole rows are
-/// told by the attributes n_a_sel and n_r_sel; ops on the radial column see it from nlist.
+/// An op on the slots of an environment (see deepmd/env_mat.h). Ops on whole rows read the number of slots of a center
+/// from the attributes n_a_sel and n_r_sel; ops on the radial column derive it from the shape of nlist.
 template <typename Device, int kColumns>
 class SlotOp : public tensorflow::OpKernel {
  public:
@@ -46,7 +46,28 @@ class SlotOp : public tensorflow::OpKernel {
   int nnei_ = 0;
 };
 
-/// The shape of what has `columns` numbers for each slot of nlist.
+/// A tensor [nframes, nloc * nnei * width] of numbers for each slot, checked.
+template <typename T>
+const T* read_slot_values(const char* name, const tensorflow::Tensor& tensor, const SlotShape& shape, int width) {
+  check_shape(name, tensor, {shape.nframes, int64_t(shape.nloc) * shape.nnei * width});
+  return tensor.flat<T>().data();
+}
+
+/// A tensor [nframes, nall * width] of numbers for each atom, checked.
+template <typename T>
+const T* read_atom_values(const char* name, const tensorflow::Tensor& tensor, const SlotShape& shape, int width) {
+  check_shape(name, tensor, {shape.nframes, int64_t(shape.nall) * width});
+  return tensor.flat<T>().data();
+}
+
+/// Returns InvalidArgument unless the inputs are matrices, the last of them nlist, and then natoms.
+inline absl::Status check_slot_ranks(tensorflow::shape_inference::InferenceContext* context, int matrices) {
+  tensorflow::shape_inference::ShapeHandle shape;
+  for (int k = 0; k < matrices; ++k) TF_RETURN_IF_ERROR(context->WithRank(context->input(k), 2, &shape));
+  return context->WithRank(context->input(matrices), 1, &shape);
+}
+
+/// Sets the shape of an output with `columns` numbers for each slot of nlist.
 inline absl::Status set_slots_shape(tensorflow::shape_inference::InferenceContext* context, int nlist_input,
                                     int columns) {
   tensorflow::shape_inference::ShapeHandle nlist;

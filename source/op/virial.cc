@@ -10,15 +10,8 @@ namespace tf = tensorflow;
 
 namespace {
 
-/// Matrices, the last of them nlist, and then natoms.
-absl::Status check_ranks(tf::shape_inference::InferenceContext* context, int matrices) {
-  tf::shape_inference::ShapeHandle shape;
-  for (int k = 0; k < matrices; ++k) TF_RETURN_IF_ERROR(context->WithRank(context->input(k), 2, &shape));
-  return context->WithRank(context->input(matrices), 1, &shape);
-}
-
 absl::Status infer_virial(tf::shape_inference::InferenceContext* context) {
-  TF_RETURN_IF_ERROR(check_ranks(context, 4));
+  TF_RETURN_IF_ERROR(check_slot_ranks(context, 4));
   const auto frames = context->Dim(context->input(3), 0);
   context->set_output(0, context->Matrix(frames, context->MakeDim(9)));
   context->set_output(1, context->Matrix(frames, natoms_dim(context, 4, 1, 9)));
@@ -27,52 +20,37 @@ absl::Status infer_virial(tf::shape_inference::InferenceContext* context) {
 
 template <int kColumns>
 absl::Status infer_virial_grad(tf::shape_inference::InferenceContext* context) {
-  TF_RETURN_IF_ERROR(check_ranks(context, 5));
+  TF_RETURN_IF_ERROR(check_slot_ranks(context, 5));
   return set_slots_shape(context, 4, kColumns);
 }
 
-template <typename Device, typename T, int kColumns>
+/// ProdVirialSeA and ProdVirialSeR, or their transposes.
+template <typename Device, typename T, int kColumns, bool kTransposed>
 class ProdVirial : public SlotOp<Device, kColumns> {
  public:
   using SlotOp<Device, kColumns>::SlotOp;
 
   void Compute(tf::OpKernelContext* context) override {
     run(context, [&] {
-      const tf::Tensor &net_deriv = context->input(0), &in_deriv = context->input(1), &rij = context->input(2);
-      const tf::Tensor& nlist = context->input(3);
-      const SlotShape shape = this->read_slots(nlist, context->input(4));
-      const int64_t slots = int64_t(shape.nloc) * shape.nnei;
-      check_shape("net_deriv", net_deriv, {shape.nframes, slots * kColumns});
-      check_shape("in_deriv", in_deriv, {shape.nframes, slots * kColumns * 3});
-      check_shape("rij", rij, {shape.nframes, slots * 3});
-      tf::Tensor* virial = allocate(context, 0, {shape.nframes, 9});
-      tf::Tensor* atom_virial = allocate(context, 1, {shape.nframes, int64_t(shape.nall) * 9});
-      slot_virial<T, kColumns>(make_device<Device>(context), shape, net_deriv.flat<T>().data(),
-                               in_deriv.flat<T>().data(), rij.flat<T>().data(), nlist.flat<int>().data(),
-                               virial->flat<T>().data(), atom_virial->flat<T>().data());
-    });
-  }
-};
-
-template <typename Device, typename T, int kColumns>
-class ProdVirialGrad : public SlotOp<Device, kColumns> {
- public:
-  using SlotOp<Device, kColumns>::SlotOp;
-
-  void Compute(tf::OpKernelContext* context) override {
-    run(context, [&] {
-      const tf::Tensor &grad = context->input(0), &grad_atom = context->input(1), &in_deriv = context->input(2);
-      const tf::Tensor &rij = context->input(3), &nlist = context->input(4);
-      const SlotShape shape = this->read_slots(nlist, context->input(5));
-      const int64_t slots = int64_t(shape.nloc) * shape.nnei;
-      check_shape("grad", grad, {shape.nframes, 9});
-      check_shape("grad_atom", grad_atom, {shape.nframes, int64_t(shape.nall) * 9});
-      check_shape("in_deriv", in_deriv, {shape.nframes, slots * kColumns * 3});
-      check_shape("rij", rij, {shape.nframes, slots * 3});
-      tf::Tensor* grad_net = allocate(context, 0, {shape.nframes, slots * kColumns});
-      slot_virial_grad<T, kColumns>(make_device<Device>(context), shape, grad.flat<T>().data(),
-                                    grad_atom.flat<T>().data(), in_deriv.flat<T>().data(), rij.flat<T>().data(),
-                                    nlist.flat<int>().data(), grad_net->flat<T>().data());
+      constexpr int kGeometry = kTransposed ? 2 : 1;  // in_deriv, rij, nlist, natoms
+      const tf::Tensor& nlist = context->input(kGeometry + 2);
+      const SlotShape shape = this->read_slots(nlist, context->input(kGeometry + 3));
+      const T* in_deriv = read_slot_values<T>("in_deriv", context->input(kGeometry), shape, 3 * kColumns);
+      const T* rij = read_slot_values<T>("rij", context->input(kGeometry + 1), shape, 3);
+      const int* neighbor = nlist.flat<int>().data();
+      const Device device = make_device<Device>(context);
+      if constexpr (kTransposed) {
+        check_shape("grad", context->input(0), {shape.nframes, 9});
+        const T* grad_atom = read_atom_values<T>("grad_atom", context->input(1), shape, 9);
+        T* grad_net = make<T>(context, 0, {shape.nframes, int64_t(shape.nloc) * shape.nnei * kColumns});
+        slot_virial_grad<T, kColumns>(device, shape, context->input(0).flat<T>().data(), grad_atom, in_deriv, rij,
+                                      neighbor, grad_net);
+      } else {
+        const T* net_deriv = read_slot_values<T>("net_deriv", context->input(0), shape, kColumns);
+        T* virial = make<T>(context, 0, {shape.nframes, 9});
+        T* atom_virial = make<T>(context, 1, {shape.nframes, int64_t(shape.nall) * 9});
+        slot_virial<T, kColumns>(device, shape, net_deriv, in_deriv, rij, neighbor, virial, atom_virial);
+      }
     });
   }
 };
@@ -114,13 +92,13 @@ DEEPMD_VIRIAL_GRAD_OP("ProdVirialSeAGrad", kFullRow)
 DEEPMD_VIRIAL_GRAD_OP("ProdVirialSeRGrad", kRadialRow)
     .Doc("The transpose of ProdVirialSeR as a linear map of net_deriv.");
 
-#define DEEPMD_VIRIAL_KERNEL(NAME, CLASS, T, COLUMNS) \
-  DEEPMD_REGISTER(Name(NAME).TypeConstraint<T>("T").HostMemory("natoms"), CLASS<Device, T, COLUMNS>)
-#define DEEPMD_VIRIAL_KERNELS(T)                                         \
-  DEEPMD_VIRIAL_KERNEL("ProdVirialSeA", ProdVirial, T, kFullRow)         \
-  DEEPMD_VIRIAL_KERNEL("ProdVirialSeR", ProdVirial, T, kRadialRow)       \
-  DEEPMD_VIRIAL_KERNEL("ProdVirialSeAGrad", ProdVirialGrad, T, kFullRow) \
-  DEEPMD_VIRIAL_KERNEL("ProdVirialSeRGrad", ProdVirialGrad, T, kRadialRow)
+#define DEEPMD_VIRIAL_KERNEL(NAME, T, COLUMNS, TRANSPOSED) \
+  DEEPMD_REGISTER(Name(NAME).TypeConstraint<T>("T").HostMemory("natoms"), ProdVirial<Device, T, COLUMNS, TRANSPOSED>)
+#define DEEPMD_VIRIAL_KERNELS(T)                               \
+  DEEPMD_VIRIAL_KERNEL("ProdVirialSeA", T, kFullRow, false)    \
+  DEEPMD_VIRIAL_KERNEL("ProdVirialSeR", T, kRadialRow, false)  \
+  DEEPMD_VIRIAL_KERNEL("ProdVirialSeAGrad", T, kFullRow, true) \
+  DEEPMD_VIRIAL_KERNEL("ProdVirialSeRGrad", T, kRadialRow, true)
 DEEPMD_VIRIAL_KERNELS(float)
 DEEPMD_VIRIAL_KERNELS(double)
 

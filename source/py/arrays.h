@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "deepmd/checks.h"
 #include "deepmd/error.h"
 
 namespace deepmd::py {
@@ -19,19 +20,11 @@ namespace pb = pybind11;
 template <typename T>
 using Array = pb::array_t<T, pb::array::c_style>;
 
-/// Throws InputError unless the array has this shape; -1 stands for any length.
+/// Throws InputError unless the array has this shape; -1 is any length.
 template <typename T>
 void check_shape(const char* name, const Array<T>& array, const std::vector<pb::ssize_t>& expected) {
-  bool same = size_t(array.ndim()) == expected.size();
-  for (size_t k = 0; same && k < expected.size(); ++k) same = expected[k] < 0 || array.shape(k) == expected[k];
-  if (same) return;
-  std::string text = std::string(name) + ": expected shape [";
-  for (size_t k = 0; k < expected.size(); ++k) {
-    text += (k ? ", " : "") + (expected[k] < 0 ? std::string("*") : std::to_string(expected[k]));
-  }
-  text += "], got [";
-  for (pb::ssize_t k = 0; k < array.ndim(); ++k) text += (k ? ", " : "") + std::to_string(array.shape(k));
-  throw InputError(text + "]");
+  deepmd::check_shape(name, std::vector<int64_t>(array.shape(), array.shape() + array.ndim()),
+                      std::vector<int64_t>(expected.begin(), expected.end()));
 }
 
 /// Hands a vector's memory to NumPy without copying it.

@@ -6,6 +6,7 @@
 #include "deepmd/gemm.h"
 #include "deepmd/instruction_set.h"
 #include "deepmd/radial_cells.h"
+#include "frames.h"
 #include "session.h"
 
 namespace deepmd::py {
@@ -20,37 +21,29 @@ struct CellsOfRows {
   pb::ssize_t ncell() const { return pb::ssize_t(cells.code.size()); }
   /// As the device sees them.
   Contraction shape(Session& session, int64_t terms, int64_t columns) const {
-    return {ncenters(),
-            rows.shape(0),
-            session.in(rows),
-            ncell(),
-            session.in(cells.start),
-            session.in(cells.width),
-            session.in(cells.run_splits),
-            session.in(cells.run_edges),
-            session.in(cells.run_cell),
-            session.in(cells.run_center),
-            session.in(cells.cell_splits),
-            session.in(cells.cell_runs),
-            int(std::min<int64_t>(terms, kMaxTerms + 1)),
-            columns};
+    Contraction result{};
+    result.ncenters = ncenters();
+    result.nedge = rows.shape(0);
+    result.rows = session.in(rows);
+    result.ncell = ncell();
+    result.start = session.in(cells.start);
+    result.width = session.in(cells.width);
+    result.run_splits = session.in(cells.run_splits);
+    result.run_edges = session.in(cells.run_edges);
+    result.run_cell = session.in(cells.run_cell);
+    result.run_center = session.in(cells.run_center);
+    result.cell_splits = session.in(cells.cell_splits);
+    result.cell_runs = session.in(cells.cell_runs);
+    result.terms = int(std::min<int64_t>(terms, kMaxTerms + 1));
+    result.columns = columns;
+    return result;
   }
 };
 
 CellsOfRows find_cells(const Array<double>& rows, const Array<int64_t>& edge_splits, const Array<int32_t>& neighbor,
                        const Array<int32_t>& type, int ntypes, bool one_side, double lowest, double unit,
                        int per_octave, int threads) {
-  check_shape("rows", rows, {-1, 4});
-  check_shape("edge_splits", edge_splits, {-1});
-  check_shape("neighbor", neighbor, {rows.shape(0)});
-  const int64_t ncenters = int64_t(edge_splits.size()) - 1;
-  if (ncenters < 0 || ncenters > type.size()) throw InputError("edge_splits: expected at most one center per atom");
-  check_edge_splits(ncenters, edge_splits.data(), rows.shape(0));
-  check_edge_neighbors(CpuDevice(),
-                       EdgeList{ncenters, type.size(), neighbor.size(), edge_splits.data(), neighbor.data()});
-  for (pb::ssize_t i = 0; i < type.size(); ++i) {
-    if (type.data()[i] < 0 || type.data()[i] >= ntypes) throw InputError("type: expected entries in [0, ntypes)");
-  }
+  const int64_t ncenters = check_edges(rows, edge_splits, neighbor, type, ntypes);
   Session session(threads);
   const EdgeTypes edges{ncenters, neighbor.size(), session.in(edge_splits), session.in(neighbor), session.in(type)};
   const double* values = session.in(rows);

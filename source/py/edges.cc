@@ -18,18 +18,25 @@ EdgeRows make_rows(Session& session, const Array<double>& edge_vec, const Array<
   check_shape("type", type, {ncenters});
   check_shape("std_radial", std_radial, {avg.size()});
   check_shape("std_angular", std_angular, {avg.size()});
-  check_edge_rows({ncenters,
-                   edge_vec.shape(0),
-                   edge_splits.data(),
-                   type.data(),
-                   edge_vec.data(),
-                   int(avg.size()),
-                   avg.data(),
-                   std_radial.data(),
-                   std_angular.data(),
-                   {rcut_smth, rcut}});
-  return {ncenters,        edge_vec.shape(0), session.in(edge_splits), session.in(type),        session.in(edge_vec),
-          int(avg.size()), session.in(avg),   session.in(std_radial),  session.in(std_angular), {rcut_smth, rcut}};
+  EdgeRows edges{};
+  edges.ncenters = ncenters;
+  edges.nedge = edge_vec.shape(0);
+  edges.edge_splits = edge_splits.data();
+  edges.type = type.data();
+  edges.edge_vec = edge_vec.data();
+  edges.ntypes = int(avg.size());
+  edges.avg = avg.data();
+  edges.std_radial = std_radial.data();
+  edges.std_angular = std_angular.data();
+  edges.cutoff = {rcut_smth, rcut};
+  check_edge_rows(edges);
+  edges.edge_splits = session.in(edge_splits);
+  edges.type = session.in(type);
+  edges.edge_vec = session.in(edge_vec);
+  edges.avg = session.in(avg);
+  edges.std_radial = session.in(std_radial);
+  edges.std_angular = session.in(std_angular);
+  return edges;
 }
 
 /// The edges of a call, checked, as the device sees them.

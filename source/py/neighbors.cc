@@ -15,7 +15,7 @@ struct Found {
   std::vector<int64_t> edge_splits;
   std::vector<int32_t> neighbor;
   std::vector<double> edge_vec;
-  std::vector<int> most;
+  std::vector<int> max_neighbors;
 
   MakeRoom make_room(Session& session) {
     return [this, &session](int64_t nedge) {
@@ -30,7 +30,7 @@ struct Found {
     return pb::make_tuple(to_array(std::move(edge_splits), {rows}), to_array(std::move(neighbor), {nedge}),
                           to_array(std::move(edge_vec), {nedge, 3}));
   }
-  pb::tuple rows_and_most() { return rows() + pb::make_tuple(pb::cast(most)); }
+  pb::tuple rows_and_max() { return rows() + pb::make_tuple(pb::cast(max_neighbors)); }
 };
 
 /// Every frame of a batch, which is checked.
@@ -43,14 +43,14 @@ Found search_batch(FrameBatch batch, double rcut, int threads) {
   found.edge_splits.resize(natoms + 1);
   int64_t* edge_splits = session.out(found.edge_splits.data(), natoms + 1);
   const MakeRoom make_room = found.make_room(session);
-  session.run([&] { found.most = batch_neighbors(session.device(), batch, rcut, edge_splits, make_room); });
+  session.run([&] { found.max_neighbors = batch_neighbors(session.device(), batch, rcut, edge_splits, make_room); });
   return found;
 }
 
 pb::tuple neighbors_batch(const Array<double>& coord, const Array<int>& type, const Array<int>& frame_splits,
                           const Array<double>& cell, const Array<bool>& periodic, double rcut, int ntypes,
                           int threads) {
-  return search_batch(make_batch(coord, type, frame_splits, cell, periodic, ntypes), rcut, threads).rows_and_most();
+  return search_batch(make_batch(coord, type, frame_splits, cell, periodic, ntypes), rcut, threads).rows_and_max();
 }
 
 pb::tuple neighbors_of_frames(const Array<double>& coord, const Array<int>& type, const Array<int>& frame_splits,
@@ -59,8 +59,8 @@ pb::tuple neighbors_of_frames(const Array<double>& coord, const Array<int>& type
   const FrameBatch batch = make_batch(coord, type, frame_splits, cell, periodic, ntypes);
   check_types({1, int(type.size()), int(type.size()), nullptr, type.data()}, ntypes);
   Found found = search_batch(batch, rcut, threads);
-  const pb::ssize_t width = found.most.size();
-  return pb::make_tuple(found.rows(), to_array(std::move(found.most), {width}));
+  const pb::ssize_t width = found.max_neighbors.size();
+  return pb::make_tuple(found.rows(), to_array(std::move(found.max_neighbors), {width}));
 }
 
 pb::tuple neighbors_listed(const Array<double>& coord, const Array<int>& type, const Array<int64_t>& list_splits,
@@ -75,8 +75,8 @@ pb::tuple neighbors_listed(const Array<double>& coord, const Array<int>& type, c
   found.edge_splits.resize(list.nloc + 1);
   int64_t* edge_splits = session.out(found.edge_splits.data(), list.nloc + 1);
   const MakeRoom make_room = found.make_room(session);
-  session.run([&] { found.most = listed_neighbors(session.device(), list, rcut, edge_splits, make_room); });
-  return found.rows_and_most();
+  session.run([&] { found.max_neighbors = listed_neighbors(session.device(), list, rcut, edge_splits, make_room); });
+  return found.rows_and_max();
 }
 
 Atoms make_atoms(const Array<double>& coord, const Array<int>& type, int nloc) {
@@ -99,9 +99,9 @@ pb::tuple search_frames(Atoms atoms, const Cells* cells, double rcut, int thread
   Found found;
   session.run([&] {
     const int ntypes = int(types.size());
-    const DeviceNeighbors rows = cells != nullptr
-                                     ? periodic_neighbors(session.device(), atoms, *cells, rcut, ntypes, found.most)
-                                     : open_neighbors(session.device(), atoms, rcut, ntypes, found.most);
+    const DeviceNeighbors rows =
+        cells != nullptr ? periodic_neighbors(session.device(), atoms, *cells, rcut, ntypes, found.max_neighbors)
+                         : open_neighbors(session.device(), atoms, rcut, ntypes, found.max_neighbors);
     found.edge_splits.resize(int64_t(atoms.nframes) * atoms.nloc + 1);
     found.neighbor.resize(rows.nedge);
     found.edge_vec.resize(3 * rows.nedge);

@@ -2,6 +2,7 @@
 
 #include "deepmd/edges.h"
 #include "deepmd/pair_moments.h"
+#include "frames.h"
 #include "session.h"
 
 namespace deepmd::py {
@@ -41,17 +42,7 @@ Array<T> copy_of(const std::vector<T>& values) {
 
 CellsOfPairs find_cells(const Array<double>& rows, const Array<int64_t>& edge_splits, const Array<int32_t>& neighbor,
                         const Array<int32_t>& type, int ntypes, double unit, int per_octave, int threads) {
-  check_shape("rows", rows, {-1, 4});
-  check_shape("edge_splits", edge_splits, {-1});
-  check_shape("neighbor", neighbor, {rows.shape(0)});
-  const int64_t ncenters = int64_t(edge_splits.size()) - 1;
-  if (ncenters < 0 || ncenters > type.size()) throw InputError("edge_splits: expected at most one center per atom");
-  check_edge_splits(ncenters, edge_splits.data(), rows.shape(0));
-  check_edge_neighbors(CpuDevice(),
-                       EdgeList{ncenters, type.size(), neighbor.size(), edge_splits.data(), neighbor.data()});
-  for (pb::ssize_t i = 0; i < type.size(); ++i) {
-    if (type.data()[i] < 0 || type.data()[i] >= ntypes) throw InputError("type: expected entries in [0, ntypes)");
-  }
+  check_edges(rows, edge_splits, neighbor, type, ntypes);
   CellsOfPairs of{rows, edge_splits, neighbor, type, ntypes, {unit, per_octave}, {}};
   Session session(threads);
   const EdgeTypes edges = of.edges(session);

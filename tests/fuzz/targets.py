@@ -164,7 +164,7 @@ def read_lcurve(data: bytes, scratch: Path) -> None:
 
 
 def search_neighbors(data: bytes, scratch: Path) -> None:
-    """A box and coordinates as numbers; the same layout as in source/fuzz/neighbors.cc."""
+    """A box and coordinates as numbers; the same layout as in tests/fuzz/cpp/neighbors.cc."""
     if len(data) < 2:
         return
     numbers = np.frombuffer(data[2 : 2 + (len(data) - 2) // 8 * 8])

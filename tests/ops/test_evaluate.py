@@ -23,6 +23,16 @@ SHORTEST = 0.3
 INT, FLOAT = np.int32, np.float64
 
 
+def evaluate(inputs: dict[str, Any], attributes: dict[str, Any]) -> ops.Evaluation:
+    """Call the op with inputs and attributes by name."""
+
+    def part(kind, values=inputs):
+        return kind(**{name: values[name] for name in kind._fields})
+
+    parts = [part(kind) for kind in (ops.DescriptorInputs, ops.TableInputs, ops.FittingInputs)]
+    return ops.evaluate_model(part(ops.FrameInputs), ops.WholeModel(*parts, part(ops.ModelOptions, attributes)))
+
+
 @dataclass
 class Whole:
     """A model and frames as the op takes them, which a test may change."""
@@ -32,7 +42,7 @@ class Whole:
     attributes: dict[str, Any]
 
     def __call__(self, **changes):
-        return ops.evaluate_model(**{**self.inputs, **changes}, **self.attributes)
+        return evaluate({**self.inputs, **changes}, self.attributes)
 
     def expected(self, frames: Frames):
         """The same by the graph form."""
@@ -283,10 +293,10 @@ import sys
 import numpy as np
 import tensorflow as tf
 tf.config.threading.set_intra_op_parallelism_threads(int(sys.argv[1]))
-from deepmd_tf import ops
+from tests.ops.test_evaluate import evaluate
 with np.load(sys.argv[2], allow_pickle=True) as file:
     inputs, attributes = file["inputs"].item(), file["attributes"].item()
-np.savez(sys.argv[3], *[each.numpy() for each in ops.evaluate_model(**inputs, **attributes)])
+np.savez(sys.argv[3], *[each.numpy() for each in evaluate(inputs, attributes)])
 """
 
 

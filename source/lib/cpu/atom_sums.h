@@ -12,12 +12,12 @@ class AtomSums {
  public:
   static constexpr int kWidth = 12;  ///< for a = x, y, z: force_a, then virial_ab for b = x, y, z
 
-  /// Begins anew, for at most `most` atoms.
-  void clear(int64_t most) {
+  /// Starts a new sum for at most `max_atoms` atoms.
+  void clear(int64_t max_atoms) {
     atoms_.clear();
     values_.clear();
     size_t size = 16;
-    while (int64_t(size) < 2 * most) size *= 2;
+    while (int64_t(size) < 2 * max_atoms) size *= 2;
     place_.assign(size, -1);
   }
 

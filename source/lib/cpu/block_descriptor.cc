@@ -4,9 +4,9 @@
 #include <cmath>
 #include <string>
 
+#include "checks/too_near.h"
 #include "cpu/edge_scatter.h"
 #include "cpu/isa/loops.h"
-#include "cpu/too_near.h"
 #include "deepmd/error.h"
 #include "math/panels.h"
 
@@ -18,6 +18,18 @@ template <typename T>
   const int64_t own = edges.center[center], frame = frame_of(plan.frames, own), first = plan.frames.splits[frame];
   throw_too_near(plan.descriptor, plan.end, edges.type[own],
                  {frame, own - first, edges.rows.neighbor[edge] - first, &edges.rows.edge_vec[3 * edge]});
+}
+
+template <typename T>
+EdgeRows edge_rows_of(const DescriptorPlan<T>& plan, const BlockEdges& edges) {
+  EdgeRows result{};
+  result.ncenters = edges.ncenters;
+  result.nedge = edges.nedge();
+  result.edge_splits = edges.splits.data();
+  result.type = edges.center_type.data();
+  result.edge_vec = edges.rows.edge_vec.data();
+  set_normalization(plan.descriptor, result);
+  return result;
 }
 
 }  // namespace
@@ -51,12 +63,8 @@ DescriptorPlan<T>::DescriptorPlan(const TabulatedDescriptor<T>& descriptor, cons
 
 template <typename T>
 void BlockDescriptor<T>::find_rows(const DescriptorPlan<T>& plan, const BlockEdges& edges) {
-  const TabulatedDescriptor<T>& d = plan.descriptor;
   rows_.resize(4 * edges.nedge());
-  edge_rows(CpuDevice(),
-            {edges.ncenters, edges.nedge(), edges.splits.data(), edges.center_type.data(), edges.rows.edge_vec.data(),
-             d.codes.ntypes, d.avg, d.std_radial, d.std_angular, d.cutoff},
-            rows_.data());
+  edge_rows(CpuDevice(), edge_rows_of(plan, edges), rows_.data());
 }
 
 template <typename T>
@@ -171,10 +179,7 @@ void BlockDescriptor<T>::backward(const DescriptorPlan<T>& plan, const BlockEdge
   rows_grad_.assign(4 * edges.nedge(), 0.0);
   loops().contract<T>().to_rows(shape(plan, edges), by_cell_.data(), int64_t(by_cell_.size()), t_grad_.data(), d.table,
                                 rows_grad_.data());
-  edge_rows_grad(CpuDevice(),
-                 {edges.ncenters, edges.nedge(), edges.splits.data(), edges.center_type.data(),
-                  edges.rows.edge_vec.data(), d.codes.ntypes, d.avg, d.std_radial, d.std_angular, d.cutoff},
-                 rows_grad_.data(), edge_grad);
+  edge_rows_grad(CpuDevice(), edge_rows_of(plan, edges), rows_grad_.data(), edge_grad);
 }
 
 template struct DescriptorPlan<float>;

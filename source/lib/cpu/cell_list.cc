@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "cpu/search_errors.h"
+#include "checks/search.h"
 
 namespace deepmd {
 

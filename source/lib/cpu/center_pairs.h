@@ -72,8 +72,8 @@ class CenterPairs {
     flush(false);
   }
 
-  /// The most pairs that a chunk has.
-  int64_t most_pairs() const { return kChunk + size(); }
+  /// The largest number of pairs of a chunk.
+  int64_t max_pairs() const { return kChunk + size(); }
 
   /// Puts three columns of what edges have [nedge, 4], from the second on, into arrays in the neighbors' order, with
   /// zeros behind them.

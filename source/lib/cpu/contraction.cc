@@ -118,11 +118,6 @@ void to_table(const CpuDevice& device, const Contraction& shape, const double* v
 
 }  // namespace
 
-void check_terms(int terms) {
-  if (terms >= 2 && terms <= kMaxTerms) return;
-  throw InputError("expected 2 to " + std::to_string(kMaxTerms) + " terms in a cell, got " + std::to_string(terms));
-}
-
 template <typename T>
 int significant_terms(int terms, int64_t columns, const T* coefficients) {
   // A term is |c| in G and up to k^2 |c| in the derivative, of which round-off in c is as much.
@@ -133,9 +128,9 @@ int significant_terms(int terms, int64_t columns, const T* coefficients) {
   int kept = terms;
   while (kept > 1) {
     const T* c = coefficients + (kept - 1) * columns;
-    T most = 0;
-    for (int64_t m = 0; m < columns; ++m) most = std::max(most, std::abs(c[m]));
-    if (!(most * T((kept - 1) * (kept - 1)) <= kRoundOff * largest)) break;
+    T max = 0;
+    for (int64_t m = 0; m < columns; ++m) max = std::max(max, std::abs(c[m]));
+    if (!(max * T((kept - 1) * (kept - 1)) <= kRoundOff * largest)) break;
     --kept;
   }
   return std::min((kept + 3) / 4 * 4, terms);

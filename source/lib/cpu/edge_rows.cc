@@ -71,24 +71,6 @@ void for_tiles(const CpuDevice& device, const EdgeRows& edges, const Body& body)
 
 }  // namespace
 
-void check_edge_rows(const EdgeRows& edges) {
-  check_cutoff(edges.cutoff);
-  for (int t = 0; t < edges.ntypes; ++t) {
-    const double one = edges.std_radial[t], other = edges.std_angular[t];
-    if (one == 0 || other == 0 || !std::isfinite(one) || !std::isfinite(other) || !std::isfinite(edges.avg[t])) {
-      throw InputError("avg, std_radial and std_angular must be finite and the last two not zero, got " +
-                       std::to_string(edges.avg[t]) + ", " + std::to_string(one) + ", " + std::to_string(other) +
-                       " for type " + std::to_string(t));
-    }
-  }
-  for (int64_t c = 0; c < edges.ncenters; ++c) {
-    if (edges.type[c] < 0 || edges.type[c] >= edges.ntypes) {
-      throw InputError("type: expected numbers in [0, " + std::to_string(edges.ntypes) + "), got " +
-                       std::to_string(edges.type[c]) + " for atom " + std::to_string(c));
-    }
-  }
-}
-
 void edge_rows(const CpuDevice& device, const EdgeRows& edges, double* rows) {
   for_tiles(device, edges, [rows](const Tile& tile, const RowScale& scale) {
     double* out = rows + 4 * tile.first;

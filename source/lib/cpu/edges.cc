@@ -24,21 +24,6 @@ void check_row(const EdgeList& edges, int64_t center, int64_t first, int64_t las
 
 }  // namespace
 
-void check_edge_splits(int64_t ncenters, const int64_t* edge_splits, int64_t nedge) {
-  bool rising = edge_splits[0] == 0;
-  for (int64_t c = 0; c < ncenters; ++c) rising = rising && edge_splits[c] <= edge_splits[c + 1];
-  if (!rising || edge_splits[ncenters] != nedge) {
-    throw InputError("edge_splits: expected numbers that begin at 0, never fall and end at the number of edges, " +
-                     std::to_string(nedge));
-  }
-}
-
-void check_edge_natoms(const EdgeList& edges) {
-  if (edges.natoms >= edges.ncenters) return;
-  throw InputError("natoms: expected at least the number of centers, " + std::to_string(edges.ncenters) + ", got " +
-                   std::to_string(edges.natoms));
-}
-
 void check_edge_neighbors(const CpuDevice& device, const EdgeList& edges) {
   check_edge_natoms(edges);
   for_centers(device, edges.ncenters, edges.edge_splits, 1, [&](int64_t c) { check_row(edges, c, 0, edges.natoms); });

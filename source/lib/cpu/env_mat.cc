@@ -4,7 +4,7 @@
 #include <cmath>
 #include <string>
 
-#include "deepmd/error.h"
+#include "checks/search.h"
 #include "math/cell.h"
 #include "math/normalized_slot.h"
 
@@ -58,8 +58,7 @@ void fill_center(const Atoms& atoms, const Neighbors& neighbors, const EnvMatSpe
       const double* d = &neighbors.edge_vec[3 * e];
       const double r = std::sqrt(dot(d, d));
       if (r < kCoincident) {
-        throw InputError("frame " + std::to_string(frame) + ": atoms " + std::to_string(c % atoms.nloc) + " and " +
-                         std::to_string(neighbors.neighbor[e]) + " are at the same position");
+        throw_coincident(frame, c % atoms.nloc, neighbors.neighbor[e]);
       }
       if (slot < block_end) fill_slot(center, slot++, neighbors.neighbor[e], d, r, spec.cutoff);
     }
@@ -69,22 +68,6 @@ void fill_center(const Atoms& atoms, const Neighbors& neighbors, const EnvMatSpe
 }
 
 }  // namespace
-
-template <typename T>
-void check_env_mat(const EnvMatSpec<T>& spec, int columns) {
-  check_cutoff(spec.cutoff);
-  int64_t width = 0;
-  for (const int count : spec.sel) width += int64_t(count) * columns;
-  for (int64_t k = 0; k < int64_t(spec.sel.size()) * width; ++k) {
-    if (spec.dstd[k] == T(0) || !std::isfinite(spec.dstd[k]) || !std::isfinite(spec.davg[k])) {
-      throw InputError("davg and dstd must be finite and dstd not zero, got davg " + std::to_string(spec.davg[k]) +
-                       ", dstd " + std::to_string(spec.dstd[k]) + " for type " + std::to_string(k / width));
-    }
-  }
-}
-
-template void check_env_mat(const EnvMatSpec<float>&, int);
-template void check_env_mat(const EnvMatSpec<double>&, int);
 
 template <typename T, int kColumns>
 void env_mat(const CpuDevice& device, const Atoms& atoms, const Neighbors& neighbors, const EnvMatSpec<T>& spec,

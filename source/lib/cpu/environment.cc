@@ -9,13 +9,6 @@
 
 namespace deepmd {
 
-void check_cutoff(const Cutoff& cutoff) {
-  if (!(cutoff.rcut_smth >= 0) || !(cutoff.rcut > cutoff.rcut_smth) || !std::isfinite(cutoff.rcut)) {
-    throw InputError("expected 0 <= rcut_smth < rcut, got rcut_smth " + std::to_string(cutoff.rcut_smth) + ", rcut " +
-                     std::to_string(cutoff.rcut));
-  }
-}
-
 void environment_rows(const CpuDevice& device, int64_t nedge, const double* edge_vec, const Cutoff& cutoff,
                       double* rows, double* derivative) {
   check_cutoff(cutoff);

@@ -120,7 +120,7 @@ class Evaluator {
       const int64_t count = std::min(kBlocksPerWave, blocks.count() - first);
       device.parallel_for(count, cost, [&](int64_t begin, int64_t end) {
         std::unique_ptr<Scratch<T, F>> scratch = pool_.take();
-        scratch->search.most.resize(model_.descriptor.codes.ntypes, 0);
+        scratch->search.max_neighbors.resize(model_.descriptor.codes.ntypes, 0);
         for (int64_t b = begin; b < end; ++b) {
           evaluate_block(blocks.order.data(), blocks.splits[first + b], blocks.splits[first + b + 1], *scratch,
                          wave[b]);
@@ -133,7 +133,7 @@ class Evaluator {
     std::fill_n(out_.max_neighbors, model_.descriptor.codes.ntypes, 0);
     for (const auto& scratch : pool_.items()) {
       for (int t = 0; t < model_.descriptor.codes.ntypes; ++t) {
-        out_.max_neighbors[t] = std::max(out_.max_neighbors[t], scratch->search.most[t]);
+        out_.max_neighbors[t] = std::max(out_.max_neighbors[t], scratch->search.max_neighbors[t]);
       }
     }
   }

@@ -25,11 +25,11 @@ std::vector<int> collect_rows(const CpuDevice& device, const RowSource& source, 
   const int64_t centers = source.centers();
   const int64_t nblocks = (centers + kCentersPerBlock - 1) / kCentersPerBlock;
   std::vector<RowBlock> blocks(nblocks);
-  std::vector<int> most(ntypes, 0);
+  std::vector<int> max_neighbors(ntypes, 0);
   std::mutex mutex;
   device.parallel_for(nblocks, kCentersPerBlock * nanoseconds_per_center, [&](int64_t begin, int64_t end) {
     RowScratch scratch;
-    scratch.most.assign(ntypes, 0);
+    scratch.max_neighbors.assign(ntypes, 0);
     for (int64_t b = begin; b < end; ++b) {
       const int64_t last = std::min((b + 1) * kCentersPerBlock, centers);
       for (int64_t c = b * kCentersPerBlock; c < last; ++c) {
@@ -37,7 +37,7 @@ std::vector<int> collect_rows(const CpuDevice& device, const RowSource& source, 
       }
     }
     const std::lock_guard<std::mutex> lock(mutex);
-    for (int t = 0; t < ntypes; ++t) most[t] = std::max(most[t], scratch.most[t]);
+    for (int t = 0; t < ntypes; ++t) max_neighbors[t] = std::max(max_neighbors[t], scratch.max_neighbors[t]);
   });
 
   edge_splits[0] = 0;
@@ -52,7 +52,7 @@ std::vector<int> collect_rows(const CpuDevice& device, const RowSource& source, 
       blocks[b] = RowBlock();
     }
   });
-  return most;
+  return max_neighbors;
 }
 
 std::vector<int> run(const CpuDevice& device, const Search& search, int64_t* edge_splits, const MakeRoom& make_room) {
@@ -82,21 +82,6 @@ Neighbors run(const CpuDevice& device, const Atoms& atoms, const Cells* cells, d
 
 }  // namespace
 
-void check_types(const Atoms& atoms, int ntypes) {
-  for (int64_t k = 0; k < int64_t(atoms.nframes) * atoms.nall; ++k) {
-    check_type(atoms.type[k], ntypes, k / atoms.nall, k % atoms.nall);
-  }
-}
-
-void check_frame_splits(int nframes, const int* frame_splits, int64_t natoms) {
-  bool rising = nframes >= 0 && frame_splits[0] == 0;
-  for (int f = 0; f < nframes; ++f) rising = rising && frame_splits[f] <= frame_splits[f + 1];
-  if (!rising || frame_splits[nframes] != natoms) {
-    throw InputError("frame_splits: expected numbers that begin at 0, never fall and end at the number of atoms, " +
-                     std::to_string(natoms));
-  }
-}
-
 Neighbors periodic_neighbors(const CpuDevice& device, const Atoms& atoms, const Cells& cells, double rcut) {
   check_no_ghosts(atoms.nloc, atoms.nall);
   return run(device, atoms, &cells, rcut);
@@ -107,7 +92,7 @@ Neighbors open_neighbors(const CpuDevice& device, const Atoms& atoms, double rcu
 }
 
 std::vector<int> max_neighbors(const Atoms& atoms, const Neighbors& neighbors, int ntypes) {
-  std::vector<int> most(ntypes, 0);
+  std::vector<int> max_neighbors(ntypes, 0);
   std::vector<int> count(ntypes);
   const int64_t centers = int64_t(neighbors.edge_splits.size()) - 1;
   for (int64_t c = 0; c < centers; ++c) {
@@ -116,9 +101,9 @@ std::vector<int> max_neighbors(const Atoms& atoms, const Neighbors& neighbors, i
     for (int64_t e = neighbors.edge_splits[c]; e < neighbors.edge_splits[c + 1]; ++e) {
       ++count[type[neighbors.neighbor[e]]];
     }
-    for (int t = 0; t < ntypes; ++t) most[t] = std::max(most[t], count[t]);
+    for (int t = 0; t < ntypes; ++t) max_neighbors[t] = std::max(max_neighbors[t], count[t]);
   }
-  return most;
+  return max_neighbors;
 }
 
 std::vector<int> batch_neighbors(const CpuDevice& device, const FrameBatch& batch, double rcut, int64_t* edge_splits,

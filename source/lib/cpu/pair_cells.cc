@@ -1,5 +1,6 @@
 #include <mutex>
 
+#include "checks/panels.h"
 #include "cpu/center_pairs.h"
 #include "cpu/isa/loops.h"
 #include "deepmd/pair_moments.h"
@@ -54,8 +55,8 @@ class CellFinder {
   void add(int64_t center, Occupied& occupied) {
     pairs_.take(center);
     marks_.assign(pairs_.nbins(), 0);
-    theta_.resize(pairs_.most_pairs() + kPairSlack);
-    bin_.resize(pairs_.most_pairs() + kPairSlack);
+    theta_.resize(pairs_.max_pairs() + kPairSlack);
+    bin_.resize(pairs_.max_pairs() + kPairSlack);
     pairs_.for_chunks([&](const PairChunk& chunk, int64_t npairs, bool) {
       loops().pairs.angles(chunk, theta_.data(), bin_.data());
       for (int64_t p = 0; p < npairs; ++p) marks_[bin_[p]] = 1;

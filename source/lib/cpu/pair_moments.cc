@@ -3,6 +3,7 @@
 #include <numeric>
 #include <string>
 
+#include "checks/panels.h"
 #include "cpu/center_pairs.h"
 #include "cpu/isa/loops.h"
 #include "deepmd/error.h"
@@ -49,7 +50,7 @@ class SortedPairs {
 
   void take(int64_t center) {
     pairs.take(center);
-    const int64_t size = pairs.most_pairs() + kPairSlack;
+    const int64_t size = pairs.max_pairs() + kPairSlack;
     unsorted_.resize(size);
     bin_.resize(size);
     place_.resize(size);

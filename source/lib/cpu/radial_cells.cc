@@ -107,17 +107,6 @@ void sort_by_cell(RadialCells& result) {
 
 }  // namespace
 
-void check_panels(const Panels& panels, int least_per_octave) {
-  if (panels.unit > 0 && std::isfinite(panels.unit) && std::isfinite(panels.lowest) &&
-      panels.per_octave >= least_per_octave) {
-    return;
-  }
-  const std::string number =
-      least_per_octave > 0 ? "a positive number per octave" : "a number per octave that is not negative";
-  throw InputError("panels: expected a positive unit and " + number + ", got " + std::to_string(panels.unit) + " and " +
-                   std::to_string(panels.per_octave));
-}
-
 RadialCells radial_cells(const CpuDevice& device, const EdgeTypes& edges, const double* rows, const Codes& codes,
                          const Panels& panels) {
   check_panels(panels, 0);
@@ -148,6 +137,25 @@ RadialCells radial_cells(const CpuDevice& device, const EdgeTypes& edges, const 
     number_edges(blocks, rows, result);
   }
   sort_by_cell(result);
+  return result;
+}
+
+std::unique_ptr<bool[]> interacting_matrix(int ntypes, const std::vector<int64_t>& exclude_types) {
+  if (exclude_types.size() % 2 != 0) {
+    throw InputError("exclude_types: expected pairs of types, got " + std::to_string(exclude_types.size()) +
+                     " numbers");
+  }
+  const int64_t n = ntypes;
+  std::unique_ptr<bool[]> result(new bool[size_t(n * n)]);
+  std::fill_n(result.get(), n * n, true);
+  for (size_t k = 0; k < exclude_types.size(); k += 2) {
+    const int64_t a = exclude_types[k], b = exclude_types[k + 1];
+    if (a < 0 || a >= n || b < 0 || b >= n) {
+      throw InputError("exclude_types: expected types in [0, " + std::to_string(n) + "), got " + std::to_string(a) +
+                       " and " + std::to_string(b));
+    }
+    result[size_t(a * n + b)] = result[size_t(b * n + a)] = false;
+  }
   return result;
 }
 

@@ -34,7 +34,7 @@ struct RowBlock {
 struct RowScratch {
   Candidates found;
   RowOrder order;
-  std::vector<int> most;  ///< [ntypes], the largest number of neighbors of each type so far
+  std::vector<int> max_neighbors;  ///< [ntypes], the largest number of neighbors of each type so far
 };
 
 }  // namespace deepmd

@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "deepmd/checks.h"
 #include "deepmd/error.h"
 
 namespace deepmd {
@@ -16,9 +17,7 @@ void check_list(const NeighborList& list) {
   check_counts(list.nloc, list.nall);
   check_coordinates(list.nall, list.coord);
   for (int64_t i = 0; i < list.nall; ++i) check_type(list.type[i], list.ntypes, 0, i);
-  bool rising = list.list_splits[0] == 0;
-  for (int64_t i = 0; i < list.nloc; ++i) rising = rising && list.list_splits[i] <= list.list_splits[i + 1];
-  if (!rising || list.list_splits[list.nloc] != list.list_length) throw_list_splits(list.list_length);
+  check_splits("list_splits", kListed, list.nloc, list.list_splits, list.list_length);
 }
 
 /// What of a center's list is within the cutoff.
@@ -114,7 +113,8 @@ int64_t SearchedRows::append(int64_t center, int64_t rows, RowScratch& scratch, 
   }
   for (int rank = 0; rank < ranks; ++rank) {
     const int type = list.types()[rank];
-    if (type < search_.ntypes) scratch.most[type] = std::max(scratch.most[type], scratch.order.count(rank));
+    if (type < search_.ntypes)
+      scratch.max_neighbors[type] = std::max(scratch.max_neighbors[type], scratch.order.count(rank));
   }
   return found.count;
 }
@@ -140,7 +140,8 @@ int64_t ListedRows::append(int64_t center, int64_t rows, RowScratch& scratch, Ro
     }
     ++e;
   }
-  for (int t = 0; t < list_.ntypes; ++t) scratch.most[t] = std::max(scratch.most[t], scratch.order.count(t));
+  for (int t = 0; t < list_.ntypes; ++t)
+    scratch.max_neighbors[t] = std::max(scratch.max_neighbors[t], scratch.order.count(t));
   return found.count;
 }
 

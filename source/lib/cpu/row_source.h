@@ -5,9 +5,9 @@
 #include <memory>
 #include <vector>
 
+#include "checks/search.h"
 #include "cpu/cell_list.h"
 #include "cpu/row_blocks.h"
-#include "cpu/search_errors.h"
 #include "deepmd/neighbors.h"
 
 namespace deepmd {

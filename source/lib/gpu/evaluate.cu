@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "cpu/too_near.h"
+#include "checks/too_near.h"
 #include "gpu/atom_forces.h"
 #include "gpu/descriptor.h"
 #include "gpu/fitting.h"
@@ -21,25 +21,27 @@ DescriptorTables<T> make_tables(const GpuDevice& device, const TabulatedDescript
   const Panels& panels = d.panels;
   check_panels(panels, 1);
   const int64_t ntypes = d.codes.ntypes;
-  check_edge_rows({0, 0, nullptr, nullptr, nullptr, int(ntypes), d.avg, d.std_radial, d.std_angular, d.cutoff});
+  EdgeRows no_rows{};
+  set_normalization(d, no_rows);
+  check_edge_rows(no_rows);
   const Interval last = interval_of(int(d.npanels) - 1, panels);
   int64_t slots = 0;
   for (int64_t type = 0; type < ntypes; ++type) slots += d.sel[type];
-  DescriptorTables<T> tables{d.cutoff,
-                             copy_to_device(device, d.avg, ntypes),
-                             copy_to_device(device, d.std_radial, ntypes),
-                             copy_to_device(device, d.std_angular, ntypes),
-                             d.codes,
-                             panels,
-                             d.npanels,
-                             last.start + last.width,
-                             d.terms,
-                             d.columns,
-                             d.axis,
-                             d.table,
-                             d.empty,
-                             nullptr,
-                             T(1) / T(slots)};
+  DescriptorTables<T> tables{};
+  tables.cutoff = d.cutoff;
+  tables.avg = copy_to_device(device, d.avg, ntypes);
+  tables.std_radial = copy_to_device(device, d.std_radial, ntypes);
+  tables.std_angular = copy_to_device(device, d.std_angular, ntypes);
+  tables.codes = d.codes;
+  tables.panels = panels;
+  tables.npanels = d.npanels;
+  tables.end = last.start + last.width;
+  tables.terms = d.terms;
+  tables.columns = d.columns;
+  tables.axis = d.axis;
+  tables.table = d.table;
+  tables.empty = d.empty;
+  tables.scale = T(1) / T(slots);
   if (d.codes.interacting != nullptr) {
     tables.codes.interacting = copy_to_device(device, d.codes.interacting, ntypes * ntypes);
   }
@@ -65,11 +67,11 @@ class Evaluator {
         edges_(edges),
         extra_(extra),
         out_(out),
-        most_(std::min(std::max<int64_t>(centers_at_once, 1), edges.ncenters)) {
+        max_centers_(std::min(std::max<int64_t>(centers_at_once, 1), edges.ncenters)) {
     const int64_t columns = model.descriptor.columns;
-    t_ = device.allocate<T>(most_ * 4 * columns);
-    t_grad_ = device.allocate<T>(most_ * 4 * columns);
-    descriptors_ = device.allocate<F>(most_ * model.descriptor.width());
+    t_ = device.allocate<T>(max_centers_ * 4 * columns);
+    t_grad_ = device.allocate<T>(max_centers_ * 4 * columns);
+    descriptors_ = device.allocate<F>(max_centers_ * model.descriptor.width());
     edge_grad_ = device.allocate<double>(3 * edges.nedge);
     too_near_ = device.allocate<Number>(1);
     check(cudaMemsetAsync(too_near_, 0xff, sizeof(Number), stream_of(device)), "cudaMemsetAsync");
@@ -97,9 +99,9 @@ class Evaluator {
   void fit_all(const FittingNet<F>& net, const uint32_t* order, int64_t begin, int64_t end) {
     if (begin == end) return;
     const double* atom_bias = copy_to_device(device_, net.atom_bias, int64_t(tables_.codes.ntypes));
-    ChunkFitting<F> fitting(device_, net, std::min(most_, end - begin));
-    for (int64_t first = begin; first < end; first += most_) {
-      const Chunk chunk{std::min(most_, end - first), order != nullptr ? order + first : nullptr, first};
+    ChunkFitting<F> fitting(device_, net, std::min(max_centers_, end - begin));
+    for (int64_t first = begin; first < end; first += max_centers_) {
+      const Chunk chunk{std::min(max_centers_, end - first), order != nullptr ? order + first : nullptr, first};
       descriptor_forward<T, F>(device_, tables_, edges_, chunk, t_, descriptors_, too_near_);
       fitting.run(chunk, edges_.type, extra_, atom_bias, descriptors_, out_.atom_energy);
       descriptor_backward<T, F>(device_, tables_, edges_, chunk, t_, descriptors_, t_grad_, edge_grad_);
@@ -123,7 +125,7 @@ class Evaluator {
   const RowEdges edges_;
   const F* extra_;
   const Evaluation out_;
-  const int64_t most_;  // maximum number of centers in a chunk
+  const int64_t max_centers_;  // of a chunk
   T *t_, *t_grad_;
   F* descriptors_;
   double* edge_grad_;
@@ -135,14 +137,15 @@ template <typename T, typename F, typename Search>
 void evaluate_rows(const GpuDevice& device, const TabulatedModel<T, F>& model, RowEdges edges,
                    const FrameSplits& frames, const F* extra, const Evaluation& out, int64_t centers_at_once,
                    const Search& search) {
+  edges.natoms = frames.splits[frames.nframes];
   int64_t* splits = device.allocate<int64_t>(edges.ncenters + 1);
   EdgeRoom room{};
-  const std::vector<int> most = search(splits, [&](int64_t nedge) {
+  const std::vector<int> max_neighbors = search(splits, [&](int64_t nedge) {
     edges.nedge = nedge;
     room = {device.allocate<int32_t>(nedge), device.allocate<double>(3 * nedge)};
     return room;
   });
-  std::copy(most.begin(), most.end(), out.max_neighbors);
+  std::copy(max_neighbors.begin(), max_neighbors.end(), out.max_neighbors);
   edges.splits = splits;
   edges.neighbor = room.neighbor;
   edges.vec = room.edge_vec;
@@ -154,9 +157,10 @@ void evaluate_rows(const GpuDevice& device, const TabulatedModel<T, F>& model, R
 template <typename T, typename F>
 void evaluate(const GpuDevice& device, const TabulatedModel<T, F>& model, const FrameBatch& batch, const F* extra,
               const Evaluation& out, int64_t centers_at_once) {
-  const int64_t natoms = batch.frame_splits[batch.nframes];
-  evaluate_rows(device, model, {natoms, natoms, 0, nullptr, nullptr, nullptr, batch.type},
-                {batch.nframes, batch.frame_splits}, extra, out, centers_at_once,
+  RowEdges edges{};
+  edges.ncenters = batch.frame_splits[batch.nframes];
+  edges.type = batch.type;
+  evaluate_rows(device, model, edges, {batch.nframes, batch.frame_splits}, extra, out, centers_at_once,
                 [&](int64_t* splits, const MakeRoom& make_room) {
                   return batch_neighbors(device, batch, model.descriptor.cutoff.rcut, splits, make_room);
                 });
@@ -166,8 +170,11 @@ template <typename T, typename F>
 void evaluate(const GpuDevice& device, const TabulatedModel<T, F>& model, const NeighborList& list, const F* extra,
               const Evaluation& out, int64_t centers_at_once) {
   const int splits[2] = {0, int(list.nall)};
-  evaluate_rows(device, model, {list.nloc, list.nall, 0, nullptr, nullptr, nullptr, list.type}, {1, splits}, extra, out,
-                centers_at_once, [&](int64_t* rows, const MakeRoom& make_room) {
+  RowEdges edges{};
+  edges.ncenters = list.nloc;
+  edges.type = list.type;
+  evaluate_rows(device, model, edges, {1, splits}, extra, out, centers_at_once,
+                [&](int64_t* rows, const MakeRoom& make_room) {
                   return listed_neighbors(device, list, model.descriptor.cutoff.rcut, rows, make_room);
                 });
 }

@@ -1,6 +1,7 @@
 #include <algorithm>
 
-#include "cpu/search_errors.h"
+#include "checks/search.h"
+#include "deepmd/checks.h"
 #include "deepmd/neighbors.h"
 #include "gpu/primitives.h"
 #include "gpu/row_buffer.h"
@@ -106,7 +107,7 @@ class Listed {
     check_counts(list.nloc, list.nall);
   }
 
-  int64_t count(int64_t* edge_splits, std::vector<int>& most) {
+  int64_t count(int64_t* edge_splits, std::vector<int>& max_neighbors) {
     launch(device_, grid_of_threads(std::max<int64_t>(list_.nall, 1)), check_atoms, list_, record_);
     const WarpMemory memory = memory_of_warps(device_, list_.nloc, round_up(4 * int64_t(list_.ntypes + 1), 16));
     launch(device_, memory.grid, count_rows, list_, rcut_, memory.global, memory.bytes, edge_splits, record_);
@@ -118,7 +119,7 @@ class Listed {
     const int64_t listed = int64_t(std::min(record[kBadListed], Number(list_.nloc)));
     if (record[kCoincidentRow] < Number(listed)) throw_fault_of_row(int64_t(record[kCoincidentRow]));
     if (listed < list_.nloc) throw_bad_listed(listed);
-    most.assign(record.begin() + kMax, record.end());
+    max_neighbors.assign(record.begin() + kMax, record.end());
     return int64_t(record[kEdges]);
   }
 
@@ -138,7 +139,7 @@ class Listed {
       const int64_t atom = int64_t(record[kBadType]);
       check_type(fetch(device_, list_.type + atom), list_.ntypes, 0, atom);
     }
-    if (record[kBadSplits] != kNone) throw_list_splits(list_.list_length);
+    if (record[kBadSplits] != kNone) throw_splits("list_splits", kListed, list_.list_length);
   }
 
   void throw_bad_listed(int64_t center) const {
@@ -180,10 +181,10 @@ class Listed {
 std::vector<int> listed_neighbors(const GpuDevice& device, const NeighborList& list, double rcut, int64_t* edge_splits,
                                   const MakeRoom& make_room) {
   Listed search(device, list, rcut);
-  std::vector<int> most;
-  const int64_t nedge = search.count(edge_splits, most);
+  std::vector<int> max_neighbors;
+  const int64_t nedge = search.count(edge_splits, max_neighbors);
   search.write(edge_splits, make_room(nedge));
-  return most;
+  return max_neighbors;
 }
 
 }  // namespace deepmd

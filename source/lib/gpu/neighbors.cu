@@ -5,7 +5,7 @@
 #include <string>
 #include <utility>
 
-#include "cpu/search_errors.h"
+#include "checks/search.h"
 #include "gpu/atom_bins.h"
 #include "gpu/candidates.h"
 #include "gpu/primitives.h"
@@ -110,7 +110,7 @@ class Searching {
   }
 
   /// Writes edge_splits [rows + 1]; returns the number of edges.
-  int64_t count(bool refuse_coincident, int64_t* edge_splits, std::vector<int>& most) {
+  int64_t count(bool refuse_coincident, int64_t* edge_splits, std::vector<int>& max_neighbors) {
     atoms_ = sort_into_bins(device_, input_, record_);
     const std::optional<std::pair<int64_t, double>> too_many = find_too_many();
     if (bad_cell_ || too_many) {  // counting could take too long
@@ -127,7 +127,7 @@ class Searching {
     longest_ = int64_t(record[kLongestRow]);
     if (longest_ > kLongestRowAllowed) throw_too_many(0, double(longest_));
     if (refuse_coincident && record[kCoincidentRow] != kNone) name_coincident(int64_t(record[kCoincidentRow]));
-    most.assign(record.begin() + kMax, record.end());
+    max_neighbors.assign(record.begin() + kMax, record.end());
     return int64_t(record[kEdges]);
   }
 
@@ -216,7 +216,7 @@ class Searching {
 
 /// Searches in frames with equal numbers of atoms.
 DeviceNeighbors run(const GpuDevice& device, const Atoms& atoms, const Cells* cells, double rcut, int ntypes,
-                    std::vector<int>& most) {
+                    std::vector<int>& max_neighbors) {
   check_counts(atoms.nloc, atoms.nall);
   Searching search(device, rcut, int64_t(atoms.nframes) * atoms.nall, atoms.coord, atoms.type, ntypes);
   for (int64_t f = 0; f < atoms.nframes; ++f) {
@@ -224,7 +224,7 @@ DeviceNeighbors run(const GpuDevice& device, const Atoms& atoms, const Cells* ce
                      cells ? cells->periodic : std::array<bool, 3>{}, 0);
   }
   int64_t* edge_splits = device.allocate<int64_t>(int64_t(atoms.nframes) * atoms.nloc + 1);
-  const int64_t nedge = search.count(false, edge_splits, most);
+  const int64_t nedge = search.count(false, edge_splits, max_neighbors);
   const EdgeRoom room{device.allocate<int32_t>(nedge), device.allocate<double>(3 * nedge)};
   search.write(edge_splits, room);
   return {edge_splits, room.neighbor, room.edge_vec, nedge};
@@ -233,14 +233,14 @@ DeviceNeighbors run(const GpuDevice& device, const Atoms& atoms, const Cells* ce
 }  // namespace
 
 DeviceNeighbors periodic_neighbors(const GpuDevice& device, const Atoms& atoms, const Cells& cells, double rcut,
-                                   int ntypes, std::vector<int>& most) {
+                                   int ntypes, std::vector<int>& max_neighbors) {
   check_no_ghosts(atoms.nloc, atoms.nall);
-  return run(device, atoms, &cells, rcut, ntypes, most);
+  return run(device, atoms, &cells, rcut, ntypes, max_neighbors);
 }
 
 DeviceNeighbors open_neighbors(const GpuDevice& device, const Atoms& atoms, double rcut, int ntypes,
-                               std::vector<int>& most) {
-  return run(device, atoms, nullptr, rcut, ntypes, most);
+                               std::vector<int>& max_neighbors) {
+  return run(device, atoms, nullptr, rcut, ntypes, max_neighbors);
 }
 
 std::vector<int> batch_neighbors(const GpuDevice& device, const FrameBatch& batch, double rcut, int64_t* edge_splits,
@@ -252,10 +252,10 @@ std::vector<int> batch_neighbors(const GpuDevice& device, const FrameBatch& batc
     search.add_frame(count, count, periodic ? batch.cells + 9 * int64_t(f) : nullptr, {periodic, periodic, periodic},
                      first);
   }
-  std::vector<int> most;
-  const int64_t nedge = search.count(true, edge_splits, most);
+  std::vector<int> max_neighbors;
+  const int64_t nedge = search.count(true, edge_splits, max_neighbors);
   search.write(edge_splits, make_room(nedge));
-  return most;
+  return max_neighbors;
 }
 
 }  // namespace deepmd

@@ -2,6 +2,7 @@
 #include <limits>
 #include <string>
 
+#include "checks/panels.h"
 #include "deepmd/pair_moments.h"
 #include "gpu/fetch.h"
 #include "gpu/launch.h"

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "checks/panels.h"
 #include "gpu/pair_angles.h"
 #include "gpu/pair_sort.h"
 #include "gpu/primitives.h"

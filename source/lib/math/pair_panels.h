@@ -2,9 +2,7 @@
 
 #include <cmath>
 #include <cstdint>
-#include <string>
 
-#include "deepmd/error.h"
 #include "deepmd/pair_moments.h"
 #include "math/host_device.h"
 #include "math/pair_place.h"
@@ -35,20 +33,6 @@ DEEPMD_HOST_DEVICE inline Interval interval_of_angles(int panel, const PairPanel
 DEEPMD_HOST_DEVICE inline PairPlace place_of(int panel, const PairPanels& panels) {
   const Interval at = interval_of_angles(panel, panels);
   return {at.start, 2 / at.width};
-}
-
-/// Throws InputError unless the panels are valid.
-inline void check_pair_panels(const PairPanels& panels) {
-  const int n = panels.per_octave;
-  if (panels.unit > 0 && std::isfinite(panels.unit) && n > 0 && n <= 1 << 20 && (n & (n - 1)) == 0) return;
-  throw InputError("panels: expected a positive unit and a power of two per octave, got " +
-                   std::to_string(panels.unit) + " and " + std::to_string(n));
-}
-
-/// Throws InputError unless the panels and the number of terms are valid.
-inline void check_pair_moments(const PairMoments& shape) {
-  check_pair_panels(shape.panels);
-  check_terms(shape.terms);
 }
 
 }  // namespace deepmd

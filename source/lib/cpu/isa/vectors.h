@@ -61,14 +61,14 @@ DEEPMD_ALWAYS_INLINE void for_last_columns(int64_t m, int64_t columns, Body body
   }
 }
 
-/// Calls body for all columns, with the number of vectors and the first column. It first passes `Most` vectors at a
-/// time, which share their factors, then single vectors, then shorter ones.
-template <typename T, int Most = 2, typename Body>
+/// Calls body for all columns, with the number of vectors and the first column. It first passes `MaxVectors` vectors at
+/// a time, which share their factors, then single vectors, then shorter ones.
+template <typename T, int MaxVectors = 2, typename Body>
 DEEPMD_ALWAYS_INLINE void for_columns(int64_t columns, Body body) {
   using V = typename Lanes<T>::type;
   constexpr int count = Lanes<T>::count;
   int64_t m = 0;
-  for (; m + Most * count <= columns; m += Most * count) body.template operator()<V, Most>(m);
+  for (; m + MaxVectors * count <= columns; m += MaxVectors * count) body.template operator()<V, MaxVectors>(m);
   for (; m + count <= columns; m += count) body.template operator()<V, 1>(m);
   for_last_columns<T, V>(m, columns, body);
 }

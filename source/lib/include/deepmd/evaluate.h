@@ -5,6 +5,7 @@
 
 #include "deepmd/activation.h"
 #include "deepmd/device.h"
+#include "deepmd/edges.h"
 #include "deepmd/environment.h"
 #include "deepmd/gpu_device.h"
 #include "deepmd/neighbors.h"
@@ -37,6 +38,16 @@ struct TabulatedDescriptor {
 
   int64_t width() const { return columns * axis; }
 };
+
+/// Copies the normalization and the cutoff of a descriptor to rows of edges.
+template <typename T>
+void set_normalization(const TabulatedDescriptor<T>& descriptor, EdgeRows& edges) {
+  edges.ntypes = descriptor.codes.ntypes;
+  edges.avg = descriptor.avg;
+  edges.std_radial = descriptor.std_radial;
+  edges.std_angular = descriptor.std_angular;
+  edges.cutoff = descriptor.cutoff;
+}
 
 /// y = idt phi(x W + b), and + x in a layer after the first whose width is that of its input.
 template <typename F>

@@ -55,13 +55,13 @@ struct DeviceNeighbors {
   int64_t nedge;
 };
 
-/// The same on a GPU, with the cells on the host; the result lies in memory that the device allocates. `most` gets the
-/// largest number of neighbors of each type that any center has, [ntypes]. Throws InputError, as `check_types` does,
-/// where a type is outside [0, ntypes).
+/// The same on a GPU, with the cells on the host; the result lies in memory that the device allocates. `max_neighbors`
+/// gets the largest number of neighbors of each type that any center has, [ntypes]. Throws InputError, as `check_types`
+/// does, where a type is outside [0, ntypes).
 DeviceNeighbors periodic_neighbors(const GpuDevice& device, const Atoms& atoms, const Cells& cells, double rcut,
-                                   int ntypes, std::vector<int>& most);
+                                   int ntypes, std::vector<int>& max_neighbors);
 DeviceNeighbors open_neighbors(const GpuDevice& device, const Atoms& atoms, double rcut, int ntypes,
-                               std::vector<int>& most);
+                               std::vector<int>& max_neighbors);
 
 /// The largest number of neighbors of each type that any center has, [ntypes]; types are in [0, ntypes).
 std::vector<int> max_neighbors(const Atoms& atoms, const Neighbors& neighbors, int ntypes);

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <vector>
 
 #include "deepmd/device.h"
@@ -9,25 +10,29 @@
 
 namespace deepmd {
 
-/// Panels of the axis of the normalized radial column s, on each of which an embedding net is written as a polynomial.
+/// Panels of the axis of the normalized radial column s. On each of them an embedding net is a polynomial.
 ///
-/// With x = s - lowest + unit the panels divide every octave [unit 2^k, unit 2^(k+1)) evenly. They widen with s, where
-/// the features of a net of s do: whatever the distance of two atoms, it lies in a panel.
+/// With x = s - lowest + unit the panels divide every octave [unit 2^k, unit 2^(k+1)) evenly. They widen with s, as the
+/// features of a net of s do. Every distance of two atoms lies in a panel.
 struct Panels {
-  double lowest;   ///< the least s there is, that of an atom at the cutoff
-  double unit;     ///< of s, positive
-  int per_octave;  ///< positive; or 0 for a cell of width 2 around every edge, of which it is the midpoint
+  double lowest;   ///< the smallest s, that of an atom at the cutoff
+  double unit;     ///< width of the first octave in s, positive
+  int per_octave;  ///< positive; or 0 for one cell of width 2 for every edge, with the edge at its midpoint
 };
 
-/// Throws InputError unless the panels can be used, with at least so many in an octave.
-void check_panels(const Panels& panels, int least_per_octave);
+/// Throws InputError unless unit is positive and per_octave is at least `min_per_octave`.
+void check_panels(const Panels& panels, int min_per_octave);
 
-/// Of which types an edge (center, neighbor) makes a cell.
+/// Code of an edge (center, neighbor) by the types of its ends.
 struct Codes {
   int ntypes;
   bool one_side;            ///< code of an edge: the neighbor's type, or else center type * ntypes + neighbor type
-  const bool* interacting;  ///< [ntypes, ntypes] false for pairs whose edges belong to no cell; null for none
+  const bool* interacting;  ///< [ntypes, ntypes], false for pairs whose edges belong to no cell; null if all interact
 };
+
+/// Matrix [ntypes, ntypes] for Codes: false for each of the pairs of types in exclude_types, in either order. Throws
+/// InputError unless these are pairs of types in [0, ntypes).
+std::unique_ptr<bool[]> interacting_matrix(int ntypes, const std::vector<int64_t>& exclude_types);
 
 /// The edges of a center in rows, as the neighbor search gives them.
 struct EdgeTypes {
@@ -50,12 +55,12 @@ struct RadialCells {
   std::vector<int32_t> cell_runs;    ///< [nrun], sorted by cell, then run
 };
 
-/// Sorts edges into cells by the first column of rows [nedge, 4]. In rows sorted by type, then distance, a center has
-/// at most one run in a cell; in others the runs are shorter.
+/// Sorts edges into cells by the first column of rows [nedge, 4]. If the edges of a center are sorted by type, then
+/// distance, the center has at most one run in a cell; otherwise the runs are shorter.
 RadialCells radial_cells(const CpuDevice& device, const EdgeTypes& edges, const double* rows, const Codes& codes,
                          const Panels& panels);
 
-/// Where the cells on a GPU are written, as in RadialCells.
+/// Memory of a GPU for the cells, as in RadialCells.
 struct CellRoom {
   int32_t* code;
   double* start;
@@ -66,14 +71,14 @@ struct CellRoom {
   int64_t* cell_splits;
   int32_t* cell_runs;
 };
-/// Makes room in the memory of the device when the numbers of cells and of runs are known.
+/// Allocates memory of the device when the numbers of cells and runs are known.
 using MakeCellRoom = std::function<CellRoom(int64_t ncell, int64_t nrun)>;
 
 /// The same, with `interacting` on the device; writes run_splits [ncenters + 1]. Waits for the stream once.
 void radial_cells(const GpuDevice& device, const EdgeTypes& edges, const double* rows, const Codes& codes,
                   const Panels& panels, int64_t* run_splits, const MakeCellRoom& make_room);
 
-/// How many interacting neighbors of each type a center has, for the types it has.
+/// Numbers of interacting neighbors of each type of every center; numbers that are zero are left out.
 struct TypeCounts {
   std::vector<int32_t> center;  ///< [n], ascending
   std::vector<int32_t> pair;    ///< [n], center type * ntypes + neighbor type
@@ -81,7 +86,7 @@ struct TypeCounts {
 };
 TypeCounts count_types(const EdgeTypes& edges, const Codes& codes);
 
-/// Where the counts on a GPU are written, as in TypeCounts.
+/// Memory of a GPU for the counts, as in TypeCounts.
 struct CountRoom {
   int32_t* center;
   int32_t* pair;

@@ -171,7 +171,7 @@ int main(int argc, char** argv) {
   });
   __sanitizer_set_death_callback(save_current);
   const long long runs = std::atoll(argv[2]);
-  const double most_seconds = argc > 3 ? std::atof(argv[3]) : INFINITY;
+  const double max_seconds = argc > 3 ? std::atof(argv[3]) : INFINITY;
   Random random(argc > 4 ? std::strtoull(argv[4], nullptr, 10) : 1);
   std::vector<Input> corpus = read_corpus(argv[1]);
   const auto begin = std::chrono::steady_clock::now();
@@ -180,7 +180,7 @@ int main(int argc, char** argv) {
   const auto seconds_since = [](auto time) {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - time).count();
   };
-  while (done < runs && seconds_since(begin) < most_seconds) {
+  while (done < runs && seconds_since(begin) < max_seconds) {
     Input input = corpus[below(random, corpus.size())];
     for (size_t k = 1 + below(random, 4); k > 0; --k) mutate(input, corpus, random);
     if (run(input)) corpus.push_back(input);

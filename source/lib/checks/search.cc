@@ -1,4 +1,4 @@
-#include "cpu/search_errors.h"
+#include "checks/search.h"
 
 #include <cmath>
 #include <cstdio>
@@ -9,7 +9,7 @@
 namespace deepmd {
 namespace {
 
-// A cell so thin that a sphere of radius rcut spans more images than this is a mistake in the input.
+// If a sphere of radius rcut spans more images than this, the cell is a mistake in the input.
 constexpr double kMaxImages = 1e5;
 
 std::string number(double value) {
@@ -28,10 +28,14 @@ void check_rcut(double rcut) {
   }
 }
 
+std::string atom_name(int64_t atom) { return "atom " + std::to_string(atom); }
+
+void throw_type(const std::string& atom, int type, int ntypes) {
+  throw InputError(atom + ": expected a type in [0, " + std::to_string(ntypes) + "), got " + std::to_string(type));
+}
+
 void check_type(int type, int ntypes, int64_t frame, int64_t atom) {
-  if (type >= 0 && type < ntypes) return;
-  throw InputError(frame_name(frame) + "atom " + std::to_string(atom) + ": expected a type in [0, " +
-                   std::to_string(ntypes) + "), got " + std::to_string(type));
+  if (type < 0 || type >= ntypes) throw_type(frame_name(frame) + atom_name(atom), type, ntypes);
 }
 
 Cell usable_cell(const double* vectors, const bool periodic[3], double rcut) {
@@ -73,11 +77,6 @@ void throw_coincident(int64_t frame, int64_t one, int64_t other) {
 void throw_too_many(int64_t frame, double expected) {
   throw InputError(frame_name(frame) + "about " + std::to_string(int64_t(expected)) +
                    " neighbors per atom; is the cell or the cutoff in the wrong unit?");
-}
-
-void throw_list_splits(int64_t list_length) {
-  throw InputError("list_splits: expected numbers that begin at 0, never fall and end at the length " +
-                   std::to_string(list_length) + " of list_neighbor");
 }
 
 void throw_listed(int64_t nall, int64_t other, int64_t center) {
