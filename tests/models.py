@@ -1,6 +1,8 @@
 """Small models for tests: a table of variants, strong random parameters, frozen graphs.
 
-A new variant of the model joins the physics suite and the comparison with NumPy by being listed in `VARIANTS`.
+A new variant of the model is listed in `VARIANTS`. Its gradients, its agreement with the definition in NumPy and the
+agreement of its two graphs are then tested. A variant that sums over neighbors in another way is also one of `KINDS`,
+which must pass all physics checks.
 """
 
 from __future__ import annotations
@@ -8,6 +10,7 @@ from __future__ import annotations
 import atexit
 import copy
 import functools
+import os
 import shutil
 import tempfile
 import zlib
@@ -44,6 +47,9 @@ BASE: dict[str, Any] = {
     },
     "fitting_net": {"neuron": [6, 6], "resnet_dt": False, "seed": 1},
 }
+
+GRAPHS = "DEEPMD_TEST_GRAPHS"
+"""Environment variable with the directory of the graphs of a test run."""
 
 ABSENT = object()
 """Instead of a value: the key of `BASE` is left out."""
@@ -194,6 +200,31 @@ VARIANTS: dict[str, dict[str, Any]] = {
 KINKED = {name for name in VARIANTS if name.endswith(("relu", "relu6"))}
 """Variants whose embedding has kinks, so that no table can follow it."""
 
+KINDS = (
+    "one_side",
+    "two_sides",
+    "three_types",
+    "fparam_aparam",
+    "atom_ener",
+    "float32",
+    "relu",
+    "plain_one_side",
+    "plain_three_types",
+    "strip_two_sides",
+    "strip_davg_zero",
+    "pairs_plain",
+    "pairs_typed_three_types",
+    "radial_plain",
+    "radial_two_sides",
+    "radial_typed_three_types",
+    "hybrid_plain",
+    "hybrid_of_all",
+)
+"""Variants that differ in how they sum over neighbors, combine species, or evaluate; they run all physics checks."""
+
+SETTINGS = tuple(name for name in VARIANTS if name not in KINDS)
+"""Variants that differ from a kind in its nets and constants only."""
+
 IN_ONE_OP = [name for name in VARIANTS if name not in KINKED and not name.startswith(("radial", "pairs", "hybrid"))]
 """Variants that `ops.evaluate_model` computes: it knows the descriptor, and a table can follow the embedding."""
 
@@ -280,6 +311,9 @@ def resolved(descriptor, run: Callable[[Tabulation], Any]) -> tuple[Resolution, 
 
 @functools.cache
 def _directory() -> Path:
+    """Return the directory of the graphs; `GRAPHS` names one that the processes of a run share (see conftest.py)."""
+    if GRAPHS in os.environ:
+        return Path(os.environ[GRAPHS])
     directory = Path(tempfile.mkdtemp(prefix="deepmd_tf_models_"))
     atexit.register(shutil.rmtree, directory, ignore_errors=True)
     return directory
@@ -299,11 +333,8 @@ def variant_values(name: str) -> dict[str, np.ndarray]:
 
 @functools.cache
 def graph_file(name: str) -> Path:
-    """The portable graph of a listed variant; one file for all tests, not to be changed."""
-    path = _directory() / f"{name}.pb"
-    graph = portable_graph(variant_config(name), variant_values(name), 0.9)
-    atomic_write(path, graph.SerializeToString(deterministic=True))
-    return path
+    """Return the portable graph of a listed variant; one file for all tests, which they must not change."""
+    return _frozen(name, _directory() / f"{name}.pb", portable_graph)
 
 
 @functools.cache
@@ -314,10 +345,15 @@ def potential(name: str) -> DeepPot:
 
 @functools.cache
 def native_file(name: str) -> Path:
-    """The native graph of a listed variant; one file for all tests, not to be changed."""
-    path = _directory() / f"{name}-native.pb"
-    graph = native_graph(variant_config(name), variant_values(name), 0.9)
-    atomic_write(path, graph.SerializeToString(deterministic=True))
+    """Return the native graph of a listed variant; one file for all tests, which they must not change."""
+    return _frozen(name, _directory() / f"{name}-native.pb", native_graph)
+
+
+def _frozen(name: str, path: Path, freeze) -> Path:
+    """Write the graph of a variant, unless another process did."""
+    if not path.exists():
+        graph = freeze(variant_config(name), variant_values(name), 0.9)
+        atomic_write(path, graph.SerializeToString(deterministic=True))
     return path
 
 

@@ -15,7 +15,7 @@ import deepmd_tf
 ROOT = Path(deepmd_tf.__file__).parent
 ORDER = (
     "errors files untrusted config data geometry ops nn statistics descriptor fitting model loss "
-    "optimizer checkpoint transfer export infer train cli"
+    "optimizer checkpoint transfer export infer testing train cli"
 ).split()
 LIGHT = ("errors", "files", "config", "data", "geometry", "statistics", "cli")
 HEAVY_MODULES = ("data/pipeline.py",)

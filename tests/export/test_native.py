@@ -10,14 +10,17 @@ import pytest
 from deepmd_tf.errors import InputError
 from deepmd_tf.export import native
 from deepmd_tf.export.allowed_ops import ALLOWED_OPS
-from deepmd_tf.export.graph_def import constants
+from deepmd_tf.export.graph_def import constants, read_graph_def
 from deepmd_tf.export.native import native_graph
 
 from ..frames import make_frame
 from ..models import (
     IN_ONE_OP,
+    KINDS,
+    SETTINGS,
     VARIANTS,
     model_config,
+    native_file,
     native_potential,
     potential,
     random_parameters,
@@ -30,10 +33,6 @@ RESULTS = ("energy", "force", "virial", "atomic energy", "atomic virial")
 
 def ops_of(graph) -> set[str]:
     return {node.op for node in graph.node}
-
-
-def graph_of(name: str):
-    return native_graph(variant_config(name), variant_values(name), 0.9)
 
 
 def tolerance(name: str) -> float:
@@ -49,8 +48,13 @@ def assert_same(name: str, *arguments) -> None:
         np.testing.assert_allclose(actual, desired, rtol=0, atol=atol, err_msg=what)
 
 
-@pytest.mark.parametrize("shape", ["triclinic", "small", "open"])
-@pytest.mark.parametrize("name", VARIANTS)
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [
+        *((name, shape) for name in KINDS for shape in ("triclinic", "small", "open")),
+        *((name, "triclinic") for name in SETTINGS),
+    ],
+)
 def test_equals_portable(name, shape):
     frame = make_frame(shape, config=variant_config(name))
     stretch = np.array([1.0, 1.02, 1.05])[:, None, None]
@@ -80,14 +84,14 @@ def test_descriptor_and_type_embedding(name):
 @pytest.mark.parametrize("name", VARIANTS)
 def test_operations(name):
     """One op does the work, wherever it can; nothing in the graph is foreign to the loader."""
-    ops = ops_of(graph_of(name))
+    ops = ops_of(read_graph_def(native_file(name)))
     assert ("EvaluateModel" in ops) == (name in IN_ONE_OP)
     assert ops <= ALLOWED_OPS
 
 
 def test_parameters_are_constants():
     """Training can begin from the graph as from a portable one."""
-    stored = constants(graph_of("resnet_dt"))
+    stored = constants(read_graph_def(native_file("resnet_dt")))
     for name, value in variant_values("resnet_dt").items():
         np.testing.assert_array_equal(stored[name], value)
 
@@ -95,7 +99,7 @@ def test_parameters_are_constants():
 def test_a_table_beyond_memory_is_made_while_evaluating(monkeypatch, caplog):
     monkeypatch.setattr(native, "_MAX_BYTES", 10_000)
     with caplog.at_level(logging.INFO, "deepmd_tf"):
-        ops = ops_of(graph_of("two_sides"))
+        ops = ops_of(native_graph(variant_config("two_sides"), variant_values("two_sides"), 0.9))
     assert "EvaluateModel" not in ops and "ContractCells" in ops
     assert "the table of the embedding would take" in caplog.text
 

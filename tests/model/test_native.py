@@ -14,7 +14,10 @@ from deepmd_tf.descriptor.tabulation import MAX_PER_OCTAVE
 from deepmd_tf.loss import EnergyLoss
 
 from ..frames import make_frame
-from ..models import VARIANTS, model_config, random_model, resolved, variant_config
+from ..models import KINDS, model_config, random_model, resolved, variant_config
+
+OTHER_DERIVATIVES = ("exclude_like", "resnet_dt", "tebd_bias", "float32_descriptor", "strip_exclude", "hybrid_float32")
+"""Settings whose gradients with respect to parameters take another path than those of the kinds."""
 
 OUTPUTS = ("energy", "force", "virial", "atom_energy", "atom_virial", "descriptor")
 
@@ -102,7 +105,7 @@ def tolerance_of(config):
 @pytest.mark.parametrize(
     ("name", "shape"),
     [
-        *((name, "triclinic") for name in VARIANTS),
+        *((name, "triclinic") for name in (*KINDS, *OTHER_DERIVATIVES)),
         ("one_side", "open"),
         ("two_sides", "small"),
         ("exclude_like", "open"),
