@@ -17,17 +17,19 @@ INSTALLED := $(VENV)/.installed
 PEER_INSTALLED := $(PEER)/.installed
 CXX_FILES = $(shell find source benchmarks tests -name '*.cc' -o -name '*.h' -o -name '*.cu' -o -name '*.cuh')
 
-.PHONY: help install demo test test-all lint format bench bench-kernels interop sanitize test-gpu bench-gpu fuzz faults docs clean
+.PHONY: help install demo check test test-all lint format bench bench-kernels interop sanitize test-gpu bench-gpu fuzz faults docs clean
 
 help:
 	@echo "make demo       train, freeze and test the water example, plot it, run molecular dynamics with it"
-	@echo "make test       all quick tests          make test-all   slow ones too"
-	@echo "make lint       check the style          make format     mend it"
+	@echo "make check      lint, the tests of what you changed, and a core of the physics checks, in a minute"
+	@echo "make test       all quick tests          make test T=tests/data   one folder"
+	@echo "make test-all   slow tests and the comparison with DeePMD-kit, too"
+	@echo "make lint       check the style          make format     fix it"
 	@echo "make interop    compare with DeePMD-kit  make bench      measure against it"
 	@echo "make bench-kernels  time of every kernel alone"
 	@echo "make sanitize   kernel tests under the address, undefined-behavior and thread sanitizers"
 	@echo "make test-gpu   kernel tests on a GPU, without TensorFlow       make bench-gpu  their times"
-	@echo "make fuzz       a million inputs for every reader of files    make faults   the table of faults"
+	@echo "make fuzz       a million inputs for every reader of files    make faults   test kills, full disks and damaged files"
 	@echo "make docs       write docs/train-input.md from the configuration classes"
 	@echo "make clean      remove what was built"
 
@@ -59,8 +61,26 @@ demo: $(INSTALLED)
 	@echo "learning curve: $(abspath $(DEMO))/lcurve.png"
 	@echo "parity plot:    $(abspath $(DEMO))/parity.png"
 
+# T names a folder or file of tests, as in make test T=tests/data. Tests run in up to JOBS processes.
+T ?=
+JOBS ?= 4
+QUICK := -m "not slow and not interop"
+PARALLEL := -n auto --maxprocesses $(JOBS) --dist worksteal
+
 test: $(INSTALLED)
-	$(BIN)/python -m pytest -m "not slow and not interop"
+	$(BIN)/python -m pytest $(QUICK) $(PARALLEL) $(T)
+
+# Kinds of models in the graph that users run, and the checks that most faults fail.
+CORE := tests/model/test_physics.py -k "(one_side-native or plain_one_side-native or strip_two_sides-native or \
+  pairs_typed_three_types-native or radial_plain-native or hybrid_plain-native or one_side-portable) and \
+  (gradient or derivative or rotation or permut or cutoff)"
+
+check: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/clang-format --dry-run --Werror $(CXX_FILES)
+	$(BIN)/python -m pytest -q $(QUICK) $(PARALLEL) $(CORE)
+	$(BIN)/python -m pytest -q $(QUICK) $(PARALLEL) $$($(BIN)/python -m tests.select_changed)
 
 test-all: $(INSTALLED) $(PEER_INSTALLED)
 	DEEPMD_PEER_PYTHON=$(abspath $(PEER))/bin/python $(BIN)/python -m pytest

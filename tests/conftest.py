@@ -2,6 +2,9 @@
 
 import logging
 import os
+import shutil
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,6 +23,33 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 if settings is not None:
     settings.register_profile("repeatable", derandomize=True, deadline=None, print_blob=True)
     settings.load_profile("repeatable")
+
+
+GRAPHS = "DEEPMD_TEST_GRAPHS"
+"""Environment variable with the directory of frozen graphs that the processes of a test run share."""
+
+LIGHT = ("config", "geometry", "kernels", "statistics")
+"""Folders whose tests run without TensorFlow."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the directory of shared graphs, in the process that starts the others."""
+    if not hasattr(config, "workerinput"):
+        os.environ[GRAPHS] = tempfile.mkdtemp(prefix="deepmd_tf_graphs_")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Remove the directory of shared graphs."""
+    if not hasattr(config, "workerinput"):
+        shutil.rmtree(os.environ.pop(GRAPHS), ignore_errors=True)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that run without TensorFlow."""
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.is_relative_to(here) and item.path.relative_to(here).parts[0] in LIGHT:
+            item.add_marker("light")
 
 
 @pytest.fixture

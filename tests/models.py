@@ -49,7 +49,7 @@ BASE: dict[str, Any] = {
 }
 
 GRAPHS = "DEEPMD_TEST_GRAPHS"
-"""Environment variable with the directory of the graphs of a test run."""
+"""Environment variable with the directory of the graphs of a test run, set in conftest.py."""
 
 ABSENT = object()
 """Instead of a value: the key of `BASE` is left out."""
