@@ -1,6 +1,6 @@
 """Print the test folders that belong to changed files, for `make check`.
 
-    python -m tests.select_changed          changes against the branch point from main, and uncommitted ones
+python -m tests.select_changed          changes against the branch point from main, and uncommitted ones
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""The files of an earlier run: out of the way of one that begins anew, and back in their place when it goes on.
+"""Files of an earlier run with the same names: moved out of the way of a new run, and back when it is restarted.
 
-A run that begins anew moves the checkpoints and the learning curve that are there into ``model.ckpt-earlier-1/``, the
-newest checkpoint last. While they are moved, the folder has a mark, and what is in it and what is in place belong
-together: a kill leaves the newest checkpoint in one of the two, beginning anew moves the rest, restarting moves all
-back.
+A new run moves existing checkpoints and the learning curve into ``model.ckpt-earlier-1/``, the newest checkpoint last.
+A mark in the folder says that the move is unfinished; the files in the folder and those in place then belong together.
+If the process is killed, the newest checkpoint is in one of the two places. The next new run moves the rest, and a
+restart moves everything back.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from deepmd_tf.checkpoint.places import BEST, POINTER, clean, numbered
+from deepmd_tf.checkpoint.places import BEST, POINTER, clean_up, numbered_checkpoints
 from deepmd_tf.errors import InputError
 from deepmd_tf.files import sync_directory
 
@@ -25,8 +25,8 @@ log = logging.getLogger("deepmd_tf")
 _MARK = ".unfinished"
 
 
-def set_aside(prefix: str | Path, curve: str | Path) -> Path | None:
-    """Move the files of an earlier run into a folder of their own.
+def move_aside(prefix: str | Path, curve: str | Path) -> Path | None:
+    """Move the files of an earlier run into a folder.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def set_aside(prefix: str | Path, curve: str | Path) -> Path | None:
     """
     prefix, curve = Path(prefix), Path(curve)
     with _refusal(prefix):
-        clean(prefix)
+        clean_up(prefix)
         files = _of_run(prefix, curve)
         if not files and not any(any(folder.iterdir()) for folder in _marked(prefix)):
             return None
@@ -55,22 +55,23 @@ def set_aside(prefix: str | Path, curve: str | Path) -> Path | None:
         for file in files:
             os.rename(file, _aside(file, folder))
         _finish(folder, curve)
-    begun = f"; to continue it instead: --restart {folder / prefix.name}" if numbered(folder / prefix.name) else ""
-    log.warning("%s: an earlier run was here, and its files are in %s now%s", prefix, folder, begun)
+    moved = folder / prefix.name
+    hint = f"; to continue it instead: --restart {moved}" if numbered_checkpoints(moved) else ""
+    log.warning("%s: the files of an earlier run were moved to %s%s", prefix, folder, hint)
     return folder
 
 
-def bring_back(prefix: str | Path, curve: str | Path, checkpoint: Path) -> None:
-    """Move the files of the run that `checkpoint` is of back in place, where it has been set aside.
+def move_back(prefix: str | Path, curve: str | Path, checkpoint: Path) -> None:
+    """Move the files of the run of a checkpoint back in place, if they were moved aside.
 
-    A run that is in place then is set aside in turn.
+    A run that is in place is moved aside first.
 
     Parameters
     ----------
     prefix, curve : str or Path
-        As of `set_aside`.
+        As for `move_aside`.
     checkpoint : Path
-        What the run was restarted from; it has been read.
+        The checkpoint that the run was restarted from; it has been read.
 
     Raises
     ------
@@ -83,15 +84,15 @@ def bring_back(prefix: str | Path, curve: str | Path, checkpoint: Path) -> None:
             _bring_back(folder, prefix, curve)
         folder = next((f for f in _folders(prefix).values() if f.resolve() == checkpoint.parent.resolve()), None)
         if folder is not None:
-            set_aside(prefix, curve)
+            move_aside(prefix, curve)
             (folder / _MARK).touch()
             sync_directory(folder)
             _bring_back(folder, prefix, curve)
 
 
 def _bring_back(folder: Path, prefix: Path, curve: Path) -> None:
-    """Move all of a folder with a mark back, the newest checkpoint first; what has no place any more stays there."""
-    newest_first = list(reversed(numbered(folder / prefix.name)))
+    """Move the files of a marked folder back, the newest checkpoint first; files whose place is taken stay."""
+    newest_first = list(reversed(numbered_checkpoints(folder / prefix.name)))
     rest = [path for path in sorted(folder.iterdir()) if path not in newest_first and path.name != _MARK]
     places = {path: prefix.with_name(path.name) for path in (*newest_first, *rest)}
     places[_aside(curve, folder)] = curve
@@ -114,8 +115,8 @@ def _refusal(prefix: Path) -> Iterator[None]:
 
 
 def _of_run(prefix: Path, curve: Path) -> list[Path]:
-    """All files of the run in place, in the order in which they are moved."""
-    checkpoints = numbered(prefix)
+    """Return all files of the run in place, in the order in which they are moved."""
+    checkpoints = numbered_checkpoints(prefix)
     pattern = re.compile(rf"{re.escape(prefix.name)}-(\d+|{BEST})")
     others = [path for path in prefix.parent.iterdir() if pattern.fullmatch(path.name) and path not in checkpoints]
     pointer = prefix.with_name(POINTER)
@@ -126,13 +127,13 @@ def _of_run(prefix: Path, curve: Path) -> list[Path]:
 
 
 def _is_of(pointer: bytes, prefix: Path, some: bool) -> bool:
-    """Whether a file `checkpoint` names one of a prefix, of which there are `some`, or is another program's."""
+    """Return whether the file `checkpoint` belongs to a prefix that has checkpoints, or to another program."""
     name = re.fullmatch(rb"(.+)-\d+\s*", pointer)
     return some and name[1] == os.fsencode(prefix.name) if name else bool(pointer.strip())
 
 
 def _has_lines(curve: Path) -> bool:
-    """Whether there is more in a learning curve than its header; so it is in any other file."""
+    """Return whether a file has more than the header of a learning curve."""
     if not curve.is_file():
         return False
     with curve.open("rb") as file:
@@ -140,26 +141,26 @@ def _has_lines(curve: Path) -> bool:
 
 
 def _folders(prefix: Path) -> dict[int, Path]:
-    """Folders of earlier runs by their number."""
+    """Return the folders of earlier runs by their number."""
     pattern = re.compile(rf"{re.escape(prefix.name)}-earlier-([0-9]{{1,9}})")
     matches = [pattern.fullmatch(path.name) for path in prefix.parent.iterdir() if path.is_dir()]
     return {int(match[1]): prefix.with_name(match[0]) for match in matches if match}
 
 
 def _marked(prefix: Path) -> list[Path]:
-    """Folders whose files belong to those in place; one that is empty was made by a run killed before it had a mark."""
+    """Return the folders of unfinished moves; an empty one was made by a run that was killed before it set the mark."""
     return [folder for folder in _folders(prefix).values() if (folder / _MARK).exists() or not any(folder.iterdir())]
 
 
 def _aside(file: Path, folder: Path) -> Path:
-    """Return the place of a file that is moved: in the folder, or in its own directory when that is another."""
+    """Return the new path of a file: in the folder, or beside the file if that is in another directory."""
     if file.parent.resolve() == folder.parent.resolve():
         return folder / file.name
     return file.with_name(f"{file.name}-earlier-{folder.name.rpartition('-')[2]}")
 
 
 def _folder(prefix: Path, files: list[Path]) -> Path:
-    """Return a folder for files, with a mark: the one that a run which was killed began to fill, or a new one."""
+    """Return a marked folder for files: that of an unfinished move, or a new one."""
 
     def free(folder: Path) -> bool:
         return not any(os.path.lexists(_aside(file, folder)) for file in files)
@@ -179,7 +180,7 @@ def _folder(prefix: Path, files: list[Path]) -> Path:
 
 
 def _finish(folder: Path, curve: Path) -> None:
-    """Remove the mark, when all that was moved is where it belongs on disk, too."""
+    """Remove the mark after syncing all moved files to disk."""
     for directory in {folder, folder.parent, curve.parent}:
         sync_directory(directory)
     (folder / _MARK).unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""The list of files of a checkpoint: what each must be, and what the checkpoint is of, under one checksum.
+"""Manifest of a checkpoint: checksums of its files and the state of the run, under one checksum.
 
 Format 2 has ``checksum``, the SHA-256 of the list without it as JSON with sorted keys and no spaces. Format 1, which is
 still read, had none.

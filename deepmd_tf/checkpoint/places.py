@@ -1,6 +1,6 @@
-"""Where checkpoints are: their names, finding what a user means, and taking the place of another or giving it up.
+"""Paths of checkpoints: finding, replacing and removing them.
 
-Nothing is ever removed but directories that hold the files of a checkpoint and nothing else.
+Only directories that contain the files of a checkpoint and nothing else are removed.
 """
 
 from __future__ import annotations
@@ -23,31 +23,31 @@ CONFIG = "config.json"
 STATE = "state"
 BEST = "best"
 _STATE_FILES = tuple(f"{STATE}{rest}" for rest in (".index", ".data-", "_temp"))
-"""How the names begin that TensorFlow writes, the last while it writes."""
+"""Prefixes of the files that TensorFlow writes; the last one exists only while it writes."""
 
 PARTIAL, OLD = ".partial", ".old"
 
 
-def hidden(path: Path, suffix: str) -> Path:
-    """Return the name beside a checkpoint under which it is written (`PARTIAL`) or steps aside (`OLD`)."""
+def hidden_path(path: Path, suffix: str) -> Path:
+    """Return the hidden path beside a checkpoint at which it is written (`PARTIAL`) or kept while replaced (`OLD`)."""
     return path.with_name(f".{path.name}{suffix}")
 
 
 def is_checkpoint(path: Path) -> bool:
-    """Whether a directory, whole, half-written or half-removed, holds files of a checkpoint and nothing else."""
+    """Return whether a directory, complete or not, contains files of a checkpoint and nothing else."""
     if path.is_symlink() or not path.is_dir():
         return False
     return all(file.name in (MANIFEST, CONFIG) or file.name.startswith(_STATE_FILES) for file in path.iterdir())
 
 
 def check_free(target: Path, key: str) -> None:
-    """Raise `InputError`, whose message begins with `key`, when something is where a new checkpoint is to be."""
-    if target.name in ("", "..") or os.path.lexists(target) or where(target) is not None:
-        raise InputError(f"{key}: {target} is there already; name a new directory, or remove that one first")
+    """Raise `InputError` when the path of a new checkpoint exists; the message begins with `key`."""
+    if target.name in ("", "..") or os.path.lexists(target) or existing_path(target) is not None:
+        raise InputError(f"{key}: {target} exists already; name a new directory, or remove that one first")
 
 
-def clean(prefix: Path) -> None:
-    """Tidy up after saves that were killed: half-written directories go, one that had stepped aside comes back."""
+def clean_up(prefix: Path) -> None:
+    """Clean up after saves that were killed: remove partial directories, and restore one that was being replaced."""
     pattern = re.compile(rf"\.({re.escape(prefix.name)}-\w+)({re.escape(PARTIAL)}|{re.escape(OLD)})")
     for path in list(prefix.parent.iterdir()):
         match = pattern.fullmatch(path.name)
@@ -61,14 +61,14 @@ def clean(prefix: Path) -> None:
 
 
 def discard_partial(target: Path) -> None:
-    """Remove a checkpoint `target` that is half-written."""
-    if is_checkpoint(partial := hidden(target, PARTIAL)):
+    """Remove the partial directory of a checkpoint."""
+    if is_checkpoint(partial := hidden_path(target, PARTIAL)):
         shutil.rmtree(partial)
 
 
 def replace_directory(source: Path, target: Path) -> None:
-    """Rename `source` to `target`; what is there steps aside first, and is then removed if it is a checkpoint."""
-    aside = hidden(target, OLD)
+    """Rename `source` to `target`; an existing target is renamed first, and removed if it is a checkpoint."""
+    aside = hidden_path(target, OLD)
     if os.path.lexists(target):
         if not is_checkpoint(target):
             aside = free_name(target)
@@ -76,7 +76,7 @@ def replace_directory(source: Path, target: Path) -> None:
         os.rename(target, aside)
     os.rename(source, target)
     sync_directory(target.parent)
-    if aside == hidden(target, OLD) and is_checkpoint(aside):
+    if aside == hidden_path(target, OLD) and is_checkpoint(aside):
         shutil.rmtree(aside)
 
 
@@ -89,22 +89,22 @@ def free_name(path: Path) -> Path:
 
 
 def remove(path: Path) -> None:
-    """Remove a checkpoint so that a kill on the way leaves nothing that looks like one; what else is there stays."""
+    """Remove a checkpoint so that a kill leaves nothing that looks like one; any other directory stays."""
     if not is_checkpoint(path):
         return
-    doomed = hidden(path, PARTIAL)
+    doomed = hidden_path(path, PARTIAL)
     os.rename(path, doomed)
     shutil.rmtree(doomed)
 
 
-def where(path: Path) -> Path | None:
-    """Return where the checkpoint `path` lies: there, or aside when a kill fell between two renames."""
-    places = (path, hidden(path, OLD)) if path.name else (path,)
+def existing_path(path: Path) -> Path | None:
+    """Return the path of a checkpoint: `path`, or the hidden path if a kill came between two renames; or None."""
+    places = (path, hidden_path(path, OLD)) if path.name else (path,)
     return next((place for place in places if (place / MANIFEST).is_file()), None)
 
 
-def serial(path: Path) -> int:
-    """Count of saves at which a checkpoint was written; 0 when its manifest does not tell."""
+def save_number(path: Path) -> int:
+    """Return the number of saves up to a checkpoint; 0 if its manifest does not store it."""
     try:
         return int(json.loads((path / MANIFEST).read_text(encoding="utf-8"))["serial"])
     except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
@@ -112,20 +112,19 @@ def serial(path: Path) -> int:
 
 
 def prefix_of(path: Path) -> Path:
-    """Return the prefix of a checkpoint ``{prefix}-{step}``; a name without a number is taken for a prefix."""
+    """Return the prefix of a checkpoint ``{prefix}-{step}``; a name without a number is the prefix itself."""
     return path.with_name(re.sub(r"(?<=.)-\d+$", "", path.name))
 
 
-def next_serial(prefix: Path) -> int:
-    """Return the count of saves for a checkpoint that is written after all others of a prefix."""
-    return 1 + max((serial(path) for path in numbered(prefix)), default=0)
+def next_save_number(prefix: Path) -> int:
+    """Return the number of saves of the next checkpoint of a prefix."""
+    return 1 + max((save_number(path) for path in numbered_checkpoints(prefix)), default=0)
 
 
-def numbered(prefix: Path) -> list[Path]:
-    """Checkpoints ``{prefix}-{step}`` in the order in which they were written.
+def numbered_checkpoints(prefix: Path) -> list[Path]:
+    """Return the checkpoints ``{prefix}-{step}`` in the order in which they were written.
 
-    Not in the order of steps: a run that starts anew, or again from an older checkpoint, goes on beside later steps of
-    the run that was given up.
+    The order of steps can differ: a run restarted from an older checkpoint leaves checkpoints of later steps.
     """
     pattern = re.compile(rf"\.?({re.escape(prefix.name)}-(\d+))(?:{re.escape(OLD)})?")
     steps = {}
@@ -134,8 +133,8 @@ def numbered(prefix: Path) -> list[Path]:
             match = pattern.fullmatch(path.name)
             if match:
                 steps[prefix.with_name(match[1])] = int(match[2])
-    places = {path: where(path) for path in steps}
-    found = [(serial(place), steps[path], place) for path, place in places.items() if place is not None]
+    places = {path: existing_path(path) for path in steps}
+    found = [(save_number(place), steps[path], place) for path, place in places.items() if place is not None]
     return [place for *_, place in sorted(found)]
 
 
@@ -164,10 +163,10 @@ def find_checkpoint(place: str | Path) -> Path:
         When there is none.
     """
     place = Path(place)
-    if exact := where(place):
+    if exact := existing_path(place):
         return exact
     for prefix in _prefixes(place) if place.is_dir() else [place]:
-        if found := numbered(prefix):
+        if found := numbered_checkpoints(prefix):
             return found[-1]
     raise InputError(
         f"{place}: no checkpoint there; give a checkpoint directory such as model.ckpt-1000, its prefix model.ckpt, "

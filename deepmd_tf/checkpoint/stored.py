@@ -18,7 +18,7 @@ from deepmd_tf.checkpoint.places import (
     check_free,
     discard_partial,
     find_checkpoint,
-    next_serial,
+    next_save_number,
     prefix_of,
 )
 from deepmd_tf.checkpoint.writer import reason_of, write_checkpoint
@@ -68,14 +68,14 @@ class StoredCheckpoint:
 
     @property
     def data(self) -> dict:
-        """What the frozen graph will carry on about the training data."""
+        """Facts about the training data that the frozen graph stores."""
         data = self.metadata["data"]
         if not isinstance(data, Table):
             raise InputError(f"{self.path}: its data, {str(data)[:80]!r}, are not what a run writes")
         return data
 
     def values(self) -> dict[str, np.ndarray]:
-        """All parameters by name.
+        """Return all parameters by name.
 
         Raises
         ------
@@ -117,7 +117,7 @@ class StoredCheckpoint:
         """
         target = Path(target)
         check_free(target, "checkpoint")
-        facts = {"serial": next_serial(prefix_of(target)), "step": self.step, "metadata": self.metadata}
+        facts = {"serial": next_save_number(prefix_of(target)), "step": self.step, "metadata": self.metadata}
         reader = tf.train.load_checkpoint(str(self.path / STATE))
         tensors = {key: reader.get_tensor(key) for key in sorted(reader.get_variable_to_shape_map())}
         for name, value in changed.items():

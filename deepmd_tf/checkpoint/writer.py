@@ -17,10 +17,10 @@ from deepmd_tf.checkpoint.places import (
     PARTIAL,
     POINTER,
     STATE,
-    clean,
-    hidden,
-    next_serial,
-    numbered,
+    clean_up,
+    hidden_path,
+    next_save_number,
+    numbered_checkpoints,
     remove,
     replace_directory,
 )
@@ -71,16 +71,16 @@ class CheckpointWriter:
         target = self.prefix.with_name(f"{self.prefix.name}-{step if label is None else label}")
         manifest = {"step": step, "metadata": metadata}
         try:
-            clean(self.prefix)
-            manifest["serial"] = next_serial(self.prefix)
+            clean_up(self.prefix)
+            manifest["serial"] = next_save_number(self.prefix)
             write_checkpoint(target, self._checkpoint.write, self._config, manifest)
         except (OSError, tf.errors.OpError) as error:
             with contextlib.suppress(OSError):
-                clean(self.prefix)
+                clean_up(self.prefix)
             raise InputError(f"training.save_ckpt: cannot write checkpoint {target}: {reason_of(error)}") from error
         if label is None:
             atomic_write(self.prefix.with_name(POINTER), f"{target.name}\n")
-            for old in numbered(self.prefix)[: -self.keep]:
+            for old in numbered_checkpoints(self.prefix)[: -self.keep]:
                 with contextlib.suppress(OSError):
                     remove(old)
         return target
@@ -100,7 +100,7 @@ def write_checkpoint(target: Path, write_state: Callable[[str], object], config:
     facts : dict
         Of the list of files, beside format and checksums.
     """
-    temporary = hidden(target, PARTIAL)
+    temporary = hidden_path(target, PARTIAL)
     temporary.mkdir()
     write_state(str(temporary / STATE))
     (temporary / CONFIG).write_text(json.dumps(config, indent=1), encoding="utf-8")

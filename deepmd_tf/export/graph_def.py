@@ -85,7 +85,7 @@ def _check_version(graph: GraphDef, path: Path) -> None:
 
 
 def constants(graph: GraphDef, path: str | Path = "graph") -> dict[str, np.ndarray]:
-    """All Const nodes of a graph by name.
+    """Return the values of all Const nodes of a graph by name.
 
     Parameters
     ----------

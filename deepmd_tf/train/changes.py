@@ -1,4 +1,4 @@
-"""What is different in a run that continues a checkpoint: allowed where the model stays the same, and said."""
+"""Changes of input and data between a checkpoint and the run that continues it, which the log reports."""
 
 from __future__ import annotations
 

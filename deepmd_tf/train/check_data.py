@@ -1,4 +1,4 @@
-"""All checks of the data without training: every problem is collected, what is odd is logged, the rest summed up."""
+"""Checks of the data without training: problems are collected, unusual data are logged, the rest is summarized."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ Views = list[tuple[System, int, FrameView]]
 
 @dataclass
 class Findings:
-    """What was found.
+    """Results of the checks.
 
     Attributes
     ----------
     problems : list of str
-        What must be mended before training.
+        Errors to fix before training.
     tables : dict
         For each data set the rows of its summary, pairs of str.
     """
@@ -56,7 +56,7 @@ def check_data(config: Config) -> Findings:
         The run.
     """
     findings = Findings()
-    if config.training.seed is None:  # the order of the frames is not looked at
+    if config.training.seed is None:  # the order of frames does not matter here
         config = dataclasses.replace(config, training=dataclasses.replace(config.training, seed=0))
     seen: dict[str, np.ndarray] = {}
     memory = Memory()
@@ -167,7 +167,7 @@ def _check_geometry(purpose: str, systems: Sequence[System], config: Config, fin
 
 
 def _closest(purpose: str, views: Views, type_map: Sequence[str]) -> str:
-    """Describe the two closest atoms; warn when they, or others, are nearer than chemistry lets them."""
+    """Return a description of the two closest atoms; warn about atoms that overlap."""
     system, index, view = min(views, key=lambda each: each[2].closeness)
     if not np.isfinite(view.closeness):
         return "no atom has a neighbor"

@@ -1,4 +1,4 @@
-"""TensorBoard events, written with TensorFlow alone: the `tensorboard` package is needed only to look at them."""
+"""TensorBoard events, written with TensorFlow alone; only viewing them needs the package `tensorboard`."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class EventLog:
 
     @contextlib.contextmanager
     def _refusal(self) -> Iterator[None]:
-        """Say once what is wrong with the directory."""
+        """Raise `InputError` for the first problem with the directory."""
         try:
             yield
         except tf.errors.OpError as error:

@@ -1,4 +1,4 @@
-"""One GPU for each rank, and a word when ranks have to share."""
+"""Assignment of GPUs to ranks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _DRIVER = "libcuda.so.1"
 
 
 def use_one_gpu(ranks: Ranks) -> None:
-    """Leave each of several ranks one GPU of its node, and say when they share; before TensorFlow uses one."""
+    """Assign one GPU of its node to each of several ranks, before TensorFlow uses one; warn about shared GPUs."""
     if ranks.size == 1:
         return
     import tensorflow as tf
@@ -35,7 +35,7 @@ def report_sharing(owners: list[str | None]) -> None:
     Parameters
     ----------
     owners : list of str or None
-        Which GPU each rank has; None when it has none or one that is not known.
+        UUID of the GPU of each rank; None for no or an unknown GPU.
     """
     counts = collections.Counter(owner for owner in owners if owner is not None)
     shared = [count for count in counts.values() if count > 1]
@@ -50,14 +50,14 @@ def report_sharing(owners: list[str | None]) -> None:
 
 
 def identity(number: int) -> str | None:
-    """Return what tells a GPU from all others, on any node and under any numbers: its UUID; None when it is not known.
+    """Return the UUID of a GPU; None if it is not known.
 
-    Numbers do not: a launcher that gives each process a GPU of its own lets each call it 0.
+    The number of a GPU does not identify it: a launcher that gives each process one GPU lets each call it 0.
 
     Parameters
     ----------
     number : int
-        Of the GPU among those that this process sees.
+        Number of the GPU among those visible to this process.
     """
     try:
         driver = ctypes.CDLL(_DRIVER)

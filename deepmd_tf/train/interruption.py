@@ -1,4 +1,4 @@
-"""What signals do to a run: end it while there is nothing to save, and afterwards let it save first."""
+"""Signals: before the first step they end a run, afterwards they let it save a checkpoint and end."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PATIENCE = 5.0
 
 
 class Interruption:
-    """A context that takes the signals by which schedulers and people end a run.
+    """A context that handles the signals by which schedulers and people end a run.
 
     Before the first step, SIGTERM and SIGUSR1 raise `Stopped` in the main thread, and SIGINT is Python's. After `begin`
     all three are a request to stop after the step, and a second SIGINT stops at once.
@@ -26,7 +26,7 @@ class Interruption:
     Attributes
     ----------
     requested : int
-        The signal that came, 0 before.
+        The signal that was received; 0 before.
     """
 
     def __init__(self):
@@ -36,13 +36,13 @@ class Interruption:
         self._wakeup: tuple[int, int] | None = None
 
     def __enter__(self) -> Interruption:
-        """Take SIGTERM and SIGUSR1."""
+        """Install handlers of SIGTERM and SIGUSR1."""
         for number in (signal.SIGTERM, signal.SIGUSR1):
             self._take(number)
         return self
 
     def __exit__(self, *exception) -> None:
-        """Put the old handlers back."""
+        """Restore the previous handlers."""
         for number, handler in self._previous.items():
             signal.signal(number, handler)
         if self._wakeup is not None:
@@ -51,7 +51,7 @@ class Interruption:
             os.close(writer)  # and the thread that reads ends
 
     def watch(self, ranks: Ranks) -> None:
-        """End a run of several ranks also where this one waits in a call of MPI, and Python runs no handlers."""
+        """End a run of several ranks also while this rank waits in an MPI call, where Python runs no handlers."""
         if ranks.size == 1 or not self._previous:
             return
         reader, writer = os.pipe()
@@ -60,12 +60,12 @@ class Interruption:
         threading.Thread(target=self._look, args=(reader, ranks), daemon=True, name="watch over signals").start()
 
     def begin(self, ranks: Ranks) -> None:
-        """Steps begin, on all ranks; nothing is written before.
+        """Begin the steps on all ranks; nothing was written before.
 
         Raises
         ------
         Stopped
-            When a signal had come to any rank.
+            When any rank has received a signal.
         """
         self._stepping = True
         number = max(ranks.gather(self.requested))

@@ -52,7 +52,7 @@ class LearningCurve:
         return self
 
     def __exit__(self, kind, *exception) -> None:
-        """Close the file; what has gone wrong before is said, not that this fails as well."""
+        """Close the file; an earlier error takes precedence over one of closing."""
         with contextlib.suppress(InputError) if kind else contextlib.nullcontext():
             self.close()
 

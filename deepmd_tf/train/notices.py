@@ -1,4 +1,4 @@
-"""What is odd about data and yet allowed, said before training: it costs no more than reading energies and types."""
+"""Warnings about unusual data before training, which cost no more than reading energies and types."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def warn_of_settings(config: Config) -> None:
 
 
 def warn_of_oddities(data: Mapping[str, Sequence[System]], type_map: Sequence[str]) -> None:
-    """Warn of everything here.
+    """Log all warnings about the data.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def type_counts(systems: Sequence[System]) -> np.ndarray:
 
 
 def warn_of_rounding(purpose: str, systems: Sequence[System]) -> None:
-    """Warn when energies are stored in fewer digits than learning from them takes."""
+    """Warn when energies are stored with fewer digits than training needs."""
     rounding = [system.energy_rounding for system in systems]
     coarse = sum(each > ENERGY_ROUNDING for each in rounding)
     if coarse:
@@ -72,12 +72,12 @@ def warn_of_rounding(purpose: str, systems: Sequence[System]) -> None:
 
 
 def warn_of_energies(purpose: str, systems: Sequence[System]) -> float | None:
-    """Warn of energies far from what the composition lets one expect.
+    """Warn about energies far from those expected from the composition.
 
     Returns
     -------
     float or None
-        How far is usual, in eV per atom; None without energies.
+        Usual deviation in eV per atom; None without energies.
     """
     labeled = [system for system in systems if "energy" in system.labels]
     if not labeled:
@@ -90,7 +90,7 @@ def warn_of_energies(purpose: str, systems: Sequence[System]) -> float | None:
         owner = int(np.searchsorted(ends, frame, side="right"))
         log.warning(
             "training.%s_data: %s: frame %d: an energy of %.6f eV is %+.3g eV per atom away from that of its "
-            "composition, where %.3g is usual; look at it",
+            "composition, where %.3g is usual; check this frame",
             purpose,
             labeled[owner].path,
             frame - ends[owner] + labeled[owner].nframes,
@@ -104,12 +104,12 @@ def warn_of_energies(purpose: str, systems: Sequence[System]) -> float | None:
 
 
 def _compositions(systems: Sequence[System]) -> tuple[np.ndarray, np.ndarray]:
-    """Return what frames are made of, in their order, where those of a system are alike once for all.
+    """Return the compositions of the frames, one row for equal frames of a system.
 
     Returns
     -------
     tuple of ndarray
-        Number of atoms of each type `[n, ntypes]`, and of how many frames `[n]`.
+        Numbers of atoms of each type `[n, ntypes]`, and numbers of frames `[n]`.
     """
     ntypes = systems[0].ntypes
     alike = [system for system in systems if not system.mixed]

@@ -29,7 +29,7 @@ PATIENCE_VARIABLE = "DEEPMD_RANKS_PATIENCE"
 
 _PATIENCE = 1800.0
 _GRACE = 2.0
-"""Seconds that a failed rank leaves to rank 0, so that a message which all ranks have is said once."""
+"""Seconds that a failed rank waits for rank 0, so that a message of all ranks appears once."""
 
 _MOMENT = 0.5
 """Seconds that the launcher has to pass on the last message before all ranks end."""
@@ -57,7 +57,7 @@ class Ranks:
 
     @property
     def leads(self) -> bool:
-        """Whether this is the process that writes files and speaks."""
+        """Whether this is the process that writes files and messages."""
         return self.rank == 0
 
     def __enter__(self) -> Ranks:
@@ -68,7 +68,7 @@ class Ranks:
         """End; a run of several ranks ends as a whole when this one fails."""
 
     def stop(self, message: str) -> None:
-        """Say something and end all ranks with status 0, from any thread; for several ranks only."""
+        """Print a message and end all ranks with status 0, from any thread; for several ranks only."""
         raise NotImplementedError
 
     def sum(self, values: np.ndarray) -> np.ndarray:
@@ -95,7 +95,7 @@ class Ranks:
         """Set the clocks of `summary` to zero, on all ranks at once."""
 
     def summary(self) -> list[tuple[str, str]]:
-        """What to tell at the end about working together since `begin`, as rows of name and text."""
+        """Return rows of name and text about the collaboration of ranks since `begin`."""
         return []
 
 
@@ -127,7 +127,7 @@ class MpiRanks(Ranks):
         self._watch = _Watch(float(os.environ.get(PATIENCE_VARIABLE, _PATIENCE)), self._lost)
 
     def __exit__(self, kind, error, trace) -> None:
-        """End; after an exception say what it was and end all ranks, which would wait for this one for ever."""
+        """End; after an exception print it and end all ranks, which would wait for this one."""
         if error is None:
             return
         if not self.leads:
@@ -143,7 +143,7 @@ class MpiRanks(Ranks):
         self._end(message, status)
 
     def stop(self, message: str) -> None:
-        """Say something and end all ranks with status 0, from any thread."""
+        """Print a message and end all ranks with status 0, from any thread."""
         self._end(message, 0)
 
     def sum(self, values: np.ndarray) -> np.ndarray:
@@ -171,7 +171,7 @@ class MpiRanks(Ranks):
         self._begun, self._apart = time.monotonic(), 0.0
 
     def summary(self) -> list[tuple[str, str]]:
-        """What to tell at the end about working together since `begin`, as rows of name and text.
+        """Return rows of name and text about the collaboration of ranks since `begin`.
 
         The rank that the others waited for spent its time in calls on communication alone, so the least of the ranks'
         times counts as that, and what they have beyond it as waiting.
@@ -203,7 +203,7 @@ class MpiRanks(Ranks):
         )
 
     def _end(self, message: str, status: int) -> None:
-        """Say something and end all ranks."""
+        """Print a message and end all ranks."""
         print(f"dp: rank {self.rank} of {self.size} on {socket.gethostname()}: {message}", file=sys.stderr, flush=True)
         time.sleep(_MOMENT)  # the launcher passes on what it has read, and drops the rest when a rank aborts
         self._comm.Abort(status)
@@ -211,7 +211,7 @@ class MpiRanks(Ranks):
 
 
 class _Watch:
-    """Notices from a thread of its own that a call does not come back; a context around every such call.
+    """Watches from a thread that calls return; a context around every such call.
 
     Parameters
     ----------
@@ -263,7 +263,7 @@ _PLACES = ("PMIX_RANK", "PALS_RANKID")
 
 
 def launched(environment: Mapping[str, str]) -> int | None:
-    """Number of processes that a launcher says it started; 1 without one, None when there is one that does not say."""
+    """Return the number of processes that a launcher started; 1 without launcher, None if it is not known."""
     for size, rank in _SIZES.items():
         if environment.get(size, "").isdecimal() and (not rank or rank in environment):
             return max(1, int(environment[size]))
@@ -306,7 +306,7 @@ def start_ranks(environment: Mapping[str, str] = os.environ) -> Ranks:
 
 
 def _use_threads(communicator: MPI.Comm) -> int:
-    """Give this process its share of the processors that ranks of its node have together, unless told otherwise."""
+    """Limit the threads of this process to its share of the processors of its node, unless a variable sets them."""
     from mpi4py import MPI
 
     node = communicator.Split_type(MPI.COMM_TYPE_SHARED)

@@ -42,7 +42,7 @@ def sensible_decay_steps(decay_steps: int, numb_steps: int) -> int:
 
 
 def worker_factor(scale_by_worker: str, batches: int) -> float:
-    """By how much the learning rate grows when a step sees that many batches, one of each rank."""
+    """Return the factor of the learning rate for a step with several batches, one of each rank."""
     return {"linear": float(batches), "sqrt": math.sqrt(batches), "none": 1.0}[scale_by_worker]
 
 

@@ -1,4 +1,4 @@
-"""Which species of a model are which of another, and what belongs to them is called there."""
+"""Mapping of species between two models, and of the names of their parameters."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ from deepmd_tf.transfer.start import Start
 log = logging.getLogger("deepmd_tf")
 
 _POWER = {"se_e2_a": 2, "se_a_ebd_v2": 2, "se_e2_r": 1, "se_e2_r_tebd": 1, "se_e3": 0, "se_e3_tebd": 2}
-"""With which power of ``1/N_c`` a descriptor grows."""
+"""Exponent of ``1/N_c`` with which each descriptor scales."""
 
 _TYPE_NET = "type_embed_net/matrix_1"
 _BIAS = "fitting_attr/t_bias_atom_e"
@@ -55,7 +55,7 @@ def for_types(start: Start, config: Config) -> Start:
         )
     members = config.model.descriptor.members
     if len(members) != len(start.sel):
-        return dataclasses.replace(start, type_map=new)  # refused by `adopt`, which says why
+        return dataclasses.replace(start, type_map=new)  # `adopt` refuses it with a message
     sel = tuple(
         _slots(species, old, member.sel, f"{config.model.descriptor.place_of(k)}.sel", start.origin)
         for k, (old, member) in enumerate(zip(start.sel, members, strict=True))
@@ -77,7 +77,7 @@ def _slots(species: Species, old: Sequence[int], given, place: str, origin: str)
 
 
 def _renamed_model(start: Start, config: Config, species: Species) -> dict:
-    """The old section `model` with everything that counts types counted anew; of new species as the input says."""
+    """Return the old section `model` with types renumbered; values for new species are those of the input."""
     wanted = config_to_dict(config)["model"]
     model = {key: dict(value) if isinstance(value, dict) else value for key, value in start.model.items()}
     for stored, asked in zip(members_of(model), members_of(wanted), strict=False):
@@ -168,7 +168,7 @@ def _type_embedding(species: Species, config: Config, old: dict, fresh: dict, or
 
 
 def _most_distinct(species: Species, config: Config, rows: np.ndarray, others: dict[str, np.ndarray]) -> np.ndarray:
-    """Draw rows of new species several times, and take those whose species are easiest to tell apart."""
+    """Draw rows of new species several times, and return those with the most distinct species."""
     if not species.new:
         return rows
     section, names = config.model.type_embedding, config.model.type_map
@@ -217,7 +217,7 @@ def _permuted_type_net(species: Species, config: Config, old: dict, origin: str)
 
 
 def _takers(config: Config, old: dict, width: int) -> list[tuple[str, int]]:
-    """Matrices that multiply vectors of species, each with the first of their rows."""
+    """Return the matrices that multiply species vectors, each with the first of these rows."""
     fitting = config.model.fitting_net
     extra = fitting.numb_fparam + fitting.numb_aparam
     takers = [("layer_0/matrix", len(old["layer_0/matrix"]) - extra - width)]
@@ -229,7 +229,7 @@ def _takers(config: Config, old: dict, width: int) -> list[tuple[str, int]]:
 
 
 def _scale_descriptor(values: dict[str, np.ndarray], config: Config, start: Start, new: list[str]) -> None:
-    """Make up for another ``N_c`` in the first layers of the fitting nets."""
+    """Compensate another ``N_c`` in the first layers of the fitting nets."""
     members = config.model.descriptor.members
     factors = [
         (sum(new) / sum(old)) ** _POWER[member.type] if sum(old) and sum(new) else 1.0
@@ -252,7 +252,7 @@ def _scale_descriptor(values: dict[str, np.ndarray], config: Config, start: Star
 
 
 def report_parameters(start: Start) -> None:
-    """Log where every parameter comes from, one line for the like ones of a net."""
+    """Log the origin of every parameter, one line for each net."""
     groups: dict[tuple[str, str], list[str]] = {}
     species = start.species
     for name in sorted(start.values):

@@ -139,7 +139,7 @@ def test_a_checkpoint_never_replaces_existing_files(tmp_path, writer, target):
     before = contents(tmp_path)
     result = dp("change-bias", "model.ckpt-7", "-s", "nowhere", "-o", target)
     assert result.status == 2
-    assert "--output: " in result.message and "is there already; name a new directory" in result.message
+    assert "--output: " in result.message and "exists already; name a new directory" in result.message
     assert contents(tmp_path) == before
     assert not (tmp_path / "no").exists()
     if target:
