@@ -15,7 +15,8 @@ from .inputs import EXAMPLE, train_ours, water_frames, water_input
 
 def example_input(name: str = "se_e2_a_tebd"):
     """Return the input of an example with two steps and absolute paths."""
-    table = json.loads((EXAMPLE / name / "input.json").read_text())
+    adam = EXAMPLE / name / "adam.json"  # the input for DeePMD-kit, where the example uses SOAP
+    table = json.loads((adam if adam.exists() else EXAMPLE / name / "input.json").read_text())
     training = table["training"]
     for section in ("training_data", "validation_data"):
         systems = training[section]["systems"]
