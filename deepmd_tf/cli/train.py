@@ -109,7 +109,8 @@ def _train(arguments: argparse.Namespace, ranks: Ranks, interruption: Interrupti
     run = Run.prepare(
         config,
         restart=arguments.restart,
-        init_model=arguments.init_model or arguments.init_frz_model,
+        init_model=arguments.init_model,
+        init_frz_model=arguments.init_frz_model,
         finetune=arguments.finetune,
         skip_neighbor_stat=arguments.skip_neighbor_stat,
         ranks=ranks,

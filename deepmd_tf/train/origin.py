@@ -66,7 +66,11 @@ class Origin:
 
 
 def open_origin(
-    restart: str | Path | None = None, init_model: str | Path | None = None, finetune: str | Path | None = None
+    *,
+    restart: str | Path | None = None,
+    init_model: str | Path | None = None,
+    init_frz_model: str | Path | None = None,
+    finetune: str | Path | None = None,
 ) -> Origin | None:
     """Open the model that a run begins with; return None when no argument is given.
 
@@ -74,24 +78,24 @@ def open_origin(
     ----------
     restart : str or Path, optional
         Checkpoint of the run to continue.
-    init_model : str or Path, optional
-        Checkpoint, or frozen graph (a file), whose parameters a new run takes.
+    init_model, init_frz_model : str or Path, optional
+        Checkpoint, or frozen graph, whose parameters a new run takes.
     finetune : str or Path, optional
-        Like `init_model`, and the energies of all species are fitted to the new data.
+        Checkpoint or frozen graph whose parameters a new run takes, with energies per species fitted to the new data.
 
     Raises
     ------
     InputError
         When more than one is given, or the model is missing or damaged.
     """
-    given = {"restart": restart, "init_model": init_model, "finetune": finetune}
+    given = {"restart": restart, "init_model": init_model, "init_frz_model": init_frz_model, "finetune": finetune}
     given = {name: place for name, place in given.items() if place is not None}
     if len(given) > 1:
         raise InputError(f"{' and '.join(given)}: a run begins with one model, give only one of them")
     if not given:
         return None
     ((name, place),) = given.items()
-    if name != "restart" and Path(place).is_file():
+    if name == "init_frz_model" or (name == "finetune" and Path(place).is_file()):
         return Origin(start_from_graph(place), refit=name == "finetune")
     stored = StoredCheckpoint(place)
     return Origin(_start_from(stored), stored if name == "restart" else None, name == "finetune")

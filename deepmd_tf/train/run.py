@@ -64,6 +64,7 @@ class Run:
         *,
         restart: str | Path | None = None,
         init_model: str | Path | None = None,
+        init_frz_model: str | Path | None = None,
         finetune: str | Path | None = None,
         skip_neighbor_stat: bool = False,
         ranks: Ranks = ALONE,
@@ -77,10 +78,11 @@ class Run:
             Relative paths in it are relative to the current directory.
         restart : str or Path, optional
             Checkpoint of a run to continue.
-        init_model : str or Path, optional
-            Checkpoint or frozen graph whose parameters a new run takes.
+        init_model, init_frz_model : str or Path, optional
+            Checkpoint, or frozen graph, whose parameters a new run takes.
         finetune : str or Path, optional
-            Like `init_model`, and the energies per species are fitted to the new data.
+            Checkpoint or frozen graph whose parameters a new run takes, with energies per species fitted to the new
+            data.
         skip_neighbor_stat : bool
             Whether to skip the comparison of `sel` with the neighbors in all frames.
         ranks : Ranks
@@ -96,7 +98,9 @@ class Run:
             if ranks.leads:
                 check_outputs(config)
             warn_of_settings(config)
-            origin = open_origin(restart, init_model, finetune)
+            origin = open_origin(
+                restart=restart, init_model=init_model, init_frz_model=init_frz_model, finetune=finetune
+            )
             config = ranks.broadcast(with_seed(config, None if origin is None else origin.stored_seed))
             if origin is not None:
                 origin, config = origin.adopted_by(config)

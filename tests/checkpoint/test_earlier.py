@@ -60,7 +60,7 @@ def test_what_belongs_to_the_run_and_nothing_else_is_moved_and_said(tmp_path, be
     assert rest == {name: data for name, data in before.items() if name not in moved}
     (line,) = caplog.messages
     assert "the files of an earlier run were moved to" in line
-    assert f"are in {folder} now; to continue it instead: --restart {folder}/model.ckpt" in line
+    assert f"were moved to {folder}; to continue it instead: --restart {folder}/model.ckpt" in line
     assert value_of(folder / "model.ckpt") == 4
 
 

@@ -143,7 +143,7 @@ def test_a_checkpoint_never_replaces_existing_files(tmp_path, writer, target):
     assert contents(tmp_path) == before
     assert not (tmp_path / "no").exists()
     if target:
-        with pytest.raises(InputError, match="is there already"):
+        with pytest.raises(InputError, match="exists already"):
             StoredCheckpoint("model.ckpt-7").write_changed(target, {})
         assert contents(tmp_path) == before
 

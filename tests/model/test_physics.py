@@ -28,11 +28,13 @@ def subject_of(name: str, form: str) -> Subject:
 
 class TestKinds(PhysicsChecks):
     @pytest.fixture(scope="class", params=[(name, form) for name in KINDS for form in POTENTIALS], ids="-".join)
-    def subject(self, request) -> Subject:
+    @classmethod
+    def subject(cls, request) -> Subject:
         return subject_of(*request.param)
 
 
 class TestSettings(GradientChecks):
     @pytest.fixture(scope="class", params=SETTINGS)
-    def subject(self, request) -> Subject:
+    @classmethod
+    def subject(cls, request) -> Subject:
         return subject_of(request.param, "portable")

@@ -65,16 +65,6 @@ def test_search_equals_kernels():
         np.testing.assert_array_equal(got, array)
 
 
-def test_list_equals_search():
-    """Everyone on every list: the rows are those of a search among the atoms as they are."""
-    frames = Frames(("cluster",))
-    n = frames.natoms
-    everyone = np.array([j for i in range(n) for j in range(n) if j != i], np.int32)
-    got = ops.listed_edges(frames.coord, frames.type, np.arange(n + 1) * (n - 1), everyone, RCUT, 3)
-    for tensor, expected in zip(got, frames.edges(), strict=True):
-        np.testing.assert_array_equal(tensor, expected)
-
-
 def test_sums_equal_kernels(rng):
     frames = Frames()
     edges = frames.edges()
@@ -225,14 +215,12 @@ def test_graph_shapes():
     @tf.function(
         input_signature=[
             spec([None, 3], tf.float64), spec([None], tf.int32), spec([4], tf.int32), spec([3, 9], tf.float64),
-            spec([3], tf.bool), spec([8], tf.int64), spec([None], tf.int32), spec([], tf.int32),
+            spec([3], tf.bool), spec([], tf.int32),
         ]
     )  # fmt: skip
-    def run(coord, type, splits, box, periodic, list_splits, list_neighbor, natoms):
+    def run(coord, type, splits, box, periodic, natoms):
         edges = ops.neighbor_edges(coord, type, splits, box, periodic, RCUT, 3)
         assert [x.shape.as_list() for x in edges] == [[None], [None], [None, 3], [3]]
-        listed = ops.listed_edges(coord, type, list_splits, list_neighbor, RCUT, 2)
-        assert [x.shape.as_list() for x in listed] == [[8], [None], [None, 3], [2]]
         vec = edges.edge_vec
         with tf.GradientTape() as tape:
             tape.watch(vec)
@@ -293,24 +281,6 @@ def test_wrong_frames_are_named(case):
     change(frames)
     with pytest.raises(tf.errors.InvalidArgumentError, match=message):
         frames.edges()
-
-
-@pytest.mark.parametrize(
-    ("splits", "neighbor", "message"),
-    [
-        ([0, 2, 4], [1, 2, 0, 9], r"list_neighbor: expected atoms in \[0, 3\) .* got 9 for center 1"),
-        ([0, 2, 4], [1, 2, 0, -1], r"list_neighbor: .* got -1 for center 1"),
-        ([0, 3, 2, 4], [1, 2, 0, 2], "list_splits: expected numbers that begin at 0, never fall"),
-        ([0, 2, 5], [1, 2, 0, 2], "list_splits: .* end at the length 4"),
-        ([-1, 2, 4], [1, 2, 0, 2], "list_splits: expected numbers that begin at 0"),
-        ([0, 1, 1, 1, 1], [1], "expected 0 <= nloc <= nall, got nloc 4, nall 3"),
-        ([], [1], "list_splits: expected at least one number"),
-    ],
-)
-def test_wrong_list_is_named(splits, neighbor, message):
-    splits, neighbor = np.array(splits, np.int64), np.array(neighbor, np.int32)
-    with pytest.raises(tf.errors.InvalidArgumentError, match=message):
-        ops.listed_edges(np.eye(3), np.zeros(3, np.int32), splits, neighbor, RCUT, 1)
 
 
 EDGES = {

@@ -72,17 +72,6 @@ def search(rng, names=("triclinic", "cluster", "no_atoms", "tiny_cell", "isolate
     return function, frames.coord, frames.type
 
 
-def search_in_a_list(rng):
-    frames = Frames(("cluster",))
-    n = frames.natoms
-    everyone = np.array([j for i in range(n - 2) for j in rng.permutation(n) if j != i], np.int32)
-
-    def function(coord, splits, neighbor):
-        return ops.listed_edges(coord, frames.type, splits, neighbor, RCUT, 3)
-
-    return function, frames.coord, np.arange(n - 1) * (n - 1), everyone
-
-
 def environment(rng, descriptor="a", dtype=np.float64, name="triclinic"):
     batch = make_batch(rng, name, dtype=dtype, descriptor=descriptor)
 
@@ -164,7 +153,7 @@ def contraction(rng, dtype=np.float64):
     terms, library = table.shape[1], ops.load()
 
     def function(table, rows, v, t_grad):
-        geometry = (rows, *cells.runs)
+        geometry = (rows, *cells[1:9])  # as the op takes them
         return (
             library.contract_cells(table, *geometry),
             library.contract_cells_tangent(v, table, *geometry),
@@ -184,13 +173,13 @@ def pairs(rng):
     sizes, terms, library = [6, 0, 1, 4], 8, ops.load()
     neighbor, type = rng.integers(0, 7, sum(sizes)).astype(np.int32), rng.integers(0, 3, 7).astype(np.int32)
     rows = random(rng, sum(sizes), 4)
-    edges = ops.PairEdges(rows, np.cumsum([0, *sizes]), neighbor, type, 2.0, 2)
+    edges = ops.PairEdges(rows, np.cumsum([0, *sizes]), neighbor, type, ops.Panels(0.0, 2.0, 2))
     cells = ops.pair_cells(edges, ntypes=3)
     of_cells = [cells.cell_code.numpy(), cells.cell_panel.numpy()]
 
     def function(rows, v, moments_grad):
         given = edges._replace(rows=rows)
-        geometry = (*given, *of_cells)
+        geometry = (*given.inputs, *of_cells)
         return (
             *ops.pair_cells(given, ntypes=3),
             library.pair_moments(*geometry, ntypes=3, terms=terms),
@@ -255,7 +244,6 @@ CASES = {
         edge_sums_of_many_frames,
         flat_frames,
         search,
-        search_in_a_list,
         environment,
         environment_in_float32,
         open_environment,

@@ -178,7 +178,7 @@ def test_a_step_that_memory_ran_out_in_while_learning_is_not_saved(place, monkey
 
     def fail(self, batch, outputs):
         if self.step == 6:
-            self._adam.updates.assign_add(1)
+            self._optimizer.updates.assign_add(1)
             raise MemoryError
         train_one(self, batch, outputs)
 
