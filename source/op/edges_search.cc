@@ -65,7 +65,7 @@ REGISTER_OP("NeighborEdges")
     .Output("neighbor: int32")
     .Output("edge_vec: double")
     .Output("max_neighbors: int32")
-    .SetShapeFn(infer_neighbor_edges)
+    .SetShapeFn(infer)
     .Doc("The neighbors within rcut of every atom of a batch of frames, in compressed rows.");
 
 DEEPMD_REGISTER(Name("NeighborEdges")
