@@ -1,4 +1,4 @@
-"""The one exception that means *the user's input is wrong*, and how several of them are told at once."""
+"""The exception for wrong input, and the collection of several of them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from contextvars import ContextVar
 class InputError(ValueError):
     """Something the user supplied cannot be used.
 
-    The message says what is wrong, where (file, key, frame, atom), what was expected, what was found, and how to mend
+    The message says what is wrong, where (file, key, frame, atom), what was expected, what was found, and how to fix
     it. The command line prints it as one line and exits with status 2; Python callers may catch it as a `ValueError`.
     """
 
@@ -32,9 +32,9 @@ class Stopped(BaseException):
 
 
 def user_message(error: BaseException) -> str | None:
-    """Return the one message about an error that lies outside the program; None for any other.
+    """Return the message for an error with a cause outside the program; None for any other error.
 
-    These are what `InputError` and the system say, and memory that runs out, on the processor or the GPU.
+    Such errors are `InputError`, errors of the operating system, and memory that runs out on the CPU or GPU.
     """
     if isinstance(error, FileNotFoundError) and "No usable temporary directory" in str(error):
         return (
@@ -55,12 +55,12 @@ def user_message(error: BaseException) -> str | None:
 
 
 def without_nodes(text: str) -> str:
-    """Leave out what TensorFlow says of the nodes and functions around an error."""
+    """Return the text without TensorFlow's names of nodes and functions."""
     return re.sub(r"\{\{[^{}]*\}\}|\[\[.*?\]\]|\[Op:.*", "", text)
 
 
 def first_line(error: BaseException, most: int = 200) -> str:
-    """Return the first line of what an error says, without nodes and in `most` characters; its kind without any."""
+    """Return the first line of the message of an error, shortened and without nodes; its class without a message."""
     text = str(getattr(error, "message", None) or error)
     lines = (line.strip() for line in without_nodes(text).splitlines())
     return next(filter(None, lines), type(error).__name__)[:most]
@@ -71,9 +71,10 @@ _problems: ContextVar[list[str] | None] = ContextVar("problems", default=None)
 
 @contextlib.contextmanager
 def collecting_problems() -> Iterator[list[str]]:
-    """Gather problems instead of stopping at the first: inside, `noting_problems` and `refuse` add to the list given.
+    """Collect problems instead of stopping at the first one.
 
-    Only in the thread that entered: others stop at their first problem.
+    Inside the context, `noting_problems` and `refuse` append to the returned list and continue. This holds for the
+    thread that entered the context; other threads stop at their first problem.
     """
     problems: list[str] = []
     token = _problems.set(problems)
@@ -85,7 +86,7 @@ def collecting_problems() -> Iterator[list[str]]:
 
 @contextlib.contextmanager
 def noting_problems() -> Iterator[None]:
-    """Note an `InputError` of the block and go on after it when problems are collected; otherwise it passes through."""
+    """Append an `InputError` of the block to the collected problems; raise it if none are collected."""
     try:
         yield
     except InputError as error:
@@ -96,6 +97,6 @@ def noting_problems() -> Iterator[None]:
 
 
 def refuse(message: str) -> None:
-    """Raise an `InputError`, or only note it when problems are collected."""
+    """Raise an `InputError`, or append it to the collected problems."""
     with noting_problems():
         raise InputError(message)

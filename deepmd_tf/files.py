@@ -64,7 +64,7 @@ def check_writable(path: str | Path, key: str) -> None:
     Raises
     ------
     InputError
-        When the directory is missing or closed, or a directory stands in the file's place.
+        When the directory is missing or closed, or the path is a directory.
     """
     path = Path(path)
     try:

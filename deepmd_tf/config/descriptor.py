@@ -1,4 +1,4 @@
-"""What the sections `model.descriptor` of all types have in common."""
+"""Common keys of the sections `model.descriptor` of all types."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class DescriptorConfig:
         return member
 
     def place_of(self, member: int) -> str:
-        """Where a member stands in the input file."""
+        """Return the path of a member in the input file."""
         return "model.descriptor"
 
     @property

@@ -1,4 +1,4 @@
-"""Descriptors of the input file that stand alone or in a `hybrid`.
+"""Descriptors of the input file, alone or as members of a `hybrid`.
 
 A new descriptor is a file with its dataclass and one entry here.
 """

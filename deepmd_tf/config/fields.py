@@ -1,6 +1,6 @@
-"""How a key of the input file is declared: one dataclass field that carries its documentation and its limits.
+"""Declaration of a key of the input file: one dataclass field with its documentation and its limits.
 
-The dataclasses of this package are the only place where names, types, defaults and descriptions of keys stand. Reading,
+The dataclasses of this package are the only place with names, types, defaults and descriptions of keys. The parser,
 the reference, the JSON schema and the dargs arguments are all derived from the fields described here.
 """
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class Limit:
-    """What a value must satisfy beyond its type.
+    """Condition on a value beyond its type.
 
-    `text` completes the phrase *expected ...*, `schema` says the same in JSON schema.
+    `text` completes the phrase *expected ...*; `schema` is the same condition in JSON schema.
     """
 
     holds: Callable[[Any], bool]
@@ -29,7 +29,7 @@ class Limit:
 
 @dataclasses.dataclass(frozen=True)
 class Option:
-    """What is known of a key besides its name, type and default."""
+    """Properties of a key besides its name, type and default."""
 
     doc: str
     limits: tuple[Limit, ...] = ()

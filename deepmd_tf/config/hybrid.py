@@ -1,4 +1,4 @@
-"""`model.descriptor` of type `hybrid`: several descriptors one behind the other."""
+"""`model.descriptor` of type `hybrid`: a concatenation of several descriptors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from deepmd_tf.config.fields import option
 
 @dataclass(frozen=True)
 class HybridConfig:
-    """Several descriptors one behind the other, each with its own cutoff, slots and nets."""
+    """Concatenation of several descriptors, each with its own cutoff, slots and nets."""
 
     type: str = option("The descriptor.")
     list: tuple[DescriptorConfig, ...] = option(
@@ -27,11 +27,11 @@ class HybridConfig:
         return self.list
 
     def with_members(self, members: tuple[DescriptorConfig, ...]) -> HybridConfig:
-        """The same of other descriptors."""
+        """Return the section with other members."""
         return dataclasses.replace(self, list=members)
 
     def place_of(self, member: int) -> str:
-        """Where a member stands in the input file."""
+        """Return the path of a member in the input file."""
         return f"model.descriptor.list[{member}]"
 
     @property

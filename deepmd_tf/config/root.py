@@ -17,7 +17,7 @@ from deepmd_tf.config.variants import LEARNING_RATES, LOSSES, OPTIMIZERS
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """What `dp train` reads."""
+    """The input file of `dp train`."""
 
     model: ModelConfig = option("The potential.", section=ModelConfig)
     learning_rate: LearningRateConfig = option(

@@ -15,7 +15,7 @@ class SeE2RConfig(DescriptorConfig):
 
     type: str = option(
         "The descriptor: `se_e2_r` (alias `se_r`) with embedding nets for each species or pair of species; or "
-        "`se_e2_r_tebd` with one net that is told the species by the type embedding.",
+        "`se_e2_r_tebd` with one net and the type embedding as its input.",
         "se_e2_r",
     )
     type_one_side: bool = option(names.TYPE_ONE_SIDE_DOC, False)

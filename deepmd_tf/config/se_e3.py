@@ -14,7 +14,7 @@ class SeE3Config(DescriptorConfig):
 
     type: str = option(
         "The descriptor: `se_e3` (aliases `se_at`, `se_a_3be`, `se_t`) with an embedding net for each pair of species "
-        "of the neighbors; or `se_e3_tebd` with one net that is told their species by the type embedding.",
+        "of the neighbors; or `se_e3_tebd` with one net and the type embedding as its input.",
         "se_e3",
     )
 

@@ -15,7 +15,7 @@ _YAML_SUFFIXES = (".yaml", ".yml")
 _MAX_BYTES = 64 * 1024**2
 _MAX_LETTERS = 200
 _MAX_VALUES = 1_000_000
-"""What a file may hold once its YAML aliases are followed; a few lines of aliases of aliases would be any number."""
+"""Limit on the number of values in a file with YAML aliases expanded; nested aliases would be unlimited."""
 
 
 def read_mapping(path: str | Path) -> dict[str, Any]:
@@ -81,7 +81,7 @@ def _lines_of(key: str, text: str) -> str:
     lines = [text.count("\n", 0, match.start()) + 1 for match in pattern.finditer(text)]
     if len(lines) < 2:
         return ""
-    return f" (the key stands on lines {', '.join(map(str, lines))})"
+    return f" (the key is on lines {', '.join(map(str, lines))})"
 
 
 class _Loader(yaml.SafeLoader):
@@ -182,5 +182,5 @@ def _parse_yaml(text: str, path: Path) -> Any:
 
 
 def _begin(text: str) -> str:
-    """Enough of what the parser says: it may quote the whole file."""
+    """Return the beginning of a message of the parser, which may quote the whole file."""
     return text if len(text) <= _MAX_LETTERS else f"{text[:_MAX_LETTERS]}..."

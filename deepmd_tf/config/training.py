@@ -56,7 +56,7 @@ def _sys_probs():
 
 @dataclass(frozen=True)
 class DataConfig:
-    """Which systems are drawn from, and how."""
+    """Systems of a data set and the rules by which frames are drawn."""
 
     systems: tuple[str, ...] | str = _systems("training")
     batch_size: int | tuple[int, ...] | str = _batch_size()
@@ -157,7 +157,7 @@ def _batch_size_message(value: str) -> str:
 
 
 def auto_prob_message(value: str) -> str:
-    """Say what is wrong with a value of `auto_prob`, or return an empty string."""
+    """Return the message for an invalid value of `auto_prob`, else an empty string."""
     style, *blocks = value.split(";")
     if style not in ("prob_uniform", "prob_sys_size") or (style == "prob_uniform" and blocks):
         return f"expected 'prob_uniform', 'prob_sys_size' or 'prob_sys_size;start:end:weight;...', got '{value}'"

@@ -1,7 +1,7 @@
-"""Keys that belong to the format and are not offered yet.
+"""Keys of DeePMD-kit's format that are not supported yet.
 
-Each stands with the values at which it changes nothing; an input that gives one of those is accepted, any other value
-is refused with a message that names the key.
+Each is listed with the values that have no effect. An input with one of these values is accepted; any other value is an
+error that names the key.
 """
 
 from __future__ import annotations

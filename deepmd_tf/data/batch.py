@@ -10,7 +10,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Batch:
-    """Frames of one system; every array is float64 except `type`, atoms stand in the order of the files.
+    """Frames of one system; every array is float64 except `type`, atoms are in the order of the files.
 
     Attributes
     ----------
@@ -50,7 +50,7 @@ class Batch:
 
     @property
     def real(self) -> np.ndarray | None:
-        """Which atoms are no padding, bool `[nframes, natoms]`; None when all are."""
+        """Mask of atoms that are not padding, bool `[nframes, natoms]`; None if there is no padding."""
         if self.type.size == 0 or self.type.min() >= 0:
             return None
         return self.type >= 0

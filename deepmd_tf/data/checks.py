@@ -26,7 +26,7 @@ def check_finite(rows: np.ndarray, label: Label, path: str | Path) -> None:
     Parameters
     ----------
     rows
-        The array of the file, `[nframes, ncolumns]`; large ones are looked at piece by piece.
+        The array of the file, `[nframes, ncolumns]`; large ones are checked in pieces.
     label
         What the columns are.
     path

@@ -1,6 +1,6 @@
-"""What a training step is fed: flat arrays of one batch under fixed names.
+"""Input of a training step: flat arrays of one batch under fixed names.
 
-The atoms of all frames stand one after another, so that frames of different size and composition share a batch; padding
+The atoms of all frames are concatenated, so that frames of different size and composition share a batch; padding
 atoms are left out, so nothing that follows can count them.
 """
 
@@ -16,7 +16,7 @@ from deepmd_tf.data.labels import OPTIONAL
 
 
 class Field(NamedTuple):
-    """What an array of a batch looks like.
+    """Shape and type of an array of a batch.
 
     Attributes
     ----------
@@ -34,7 +34,7 @@ class Field(NamedTuple):
 
     @property
     def shape(self) -> tuple[int | None, ...]:
-        """What is known of the shape before there is a batch."""
+        """Static shape of the array, with None for unknown sizes."""
         return (None,) if self.width == 1 else (None, self.width)
 
 

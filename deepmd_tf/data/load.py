@@ -47,7 +47,7 @@ def load_systems(
     xyz_keys
         Under which names extended XYZ files have their labels.
     memory
-        What may be kept and mapped; by default what `Memory` says for one set of data.
+        Limits on memory and mapped files; by default those of `Memory` for one data set.
 
     Notes
     -----
@@ -122,7 +122,7 @@ def _load(path: str, type_map: tuple[str, ...], files: Files, memory: Memory) ->
 def check_labels(
     systems: Sequence[System], required: Collection[str] = (), numb_fparam: int = 0, numb_aparam: int = 0
 ) -> None:
-    """Raise `InputError` naming the first system that lacks a label or a parameter of the model.
+    """Raise `InputError` naming the first system without a label or a parameter of the model.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""How much of the data is kept in memory, and how many files are mapped into it."""
+"""Limits on the data in memory and on the number of mapped files."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LIMITS = {
 
 
 class Memory:
-    """What is left of the memory and of the maps for the data of a run.
+    """Remaining memory and number of mapped files for the data of a run.
 
     Parameters
     ----------

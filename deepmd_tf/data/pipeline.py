@@ -72,7 +72,7 @@ def dataset(
     sampler
         Decides which frames make up a step.
     start_step, stop_step
-        First step, and the step that is no longer yielded; None goes on for ever.
+        First step, and the step after the last one; None for an endless dataset.
     prefetch
         Batches that are prepared ahead by a thread of the `tf.data` runtime. It ends with the iterator.
 

@@ -1,4 +1,4 @@
-"""How often each system is drawn."""
+"""Probabilities of the systems."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which frames make up the batch of a training step: a pure function of seed and step."""
+"""Frames of the batch of a training step: a pure function of seed and step."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ class Sampler:
     """Draws a system for each step, and the next frames of that system; several times for a mixed batch.
 
     The frames of a system come in the order of a permutation that is new in each of its epochs; a batch that reaches
-    the end of an epoch goes on in the next one, so no frame is left out. Everything follows from counters, not from the
-    state of a generator: a restarted run needs the step only, and training and validation (`stream`) are independent.
+    the end of an epoch is completed from the next one, so that no frame is omitted. Everything follows
+    from counters, not from the state of a generator: a restarted run needs only the step, and training and validation
+    (`stream`) are independent.
 
     Parameters
     ----------
@@ -164,7 +165,7 @@ def _counter(low: int, high: int) -> np.ndarray:
 
 
 def _occurrences_before(values: np.ndarray) -> np.ndarray:
-    """Return for each entry how often its value stands before it, `[n]`."""
+    """Return for each entry the number of equal entries before it, `[n]`."""
     order = np.argsort(values, kind="stable")
     ordered = values[order]
     first = np.searchsorted(ordered, ordered, side="left")

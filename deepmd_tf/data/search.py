@@ -76,7 +76,7 @@ def _warn_of_unreadable(error: OSError) -> None:
 
 
 def _identity(path: str) -> tuple[int, int]:
-    """What a path leads to, the same for all names that it has."""
+    """Identity of the target of a path, equal for all its names."""
     status = os.stat(path)
     return status.st_dev, status.st_ino
 

@@ -12,7 +12,7 @@ Parts = tuple[tuple[int, np.ndarray], ...]
 
 
 class Batches(Protocol):
-    """What decides which frames make up a step."""
+    """Source of the frames of a step."""
 
     def batch_at(self, step: int) -> Parts:
         """Return the parts of the batch of a step."""

@@ -1,4 +1,4 @@
-"""The data of a run, and what they are in short."""
+"""Data of a run and their fingerprint."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from deepmd_tf.data import Sampler, System
 
 _MAX_BYTES = 64 * 1024**2
 _MAX_SYSTEMS = 4096
-"""How much of the data, energies apart, a fingerprint looks at."""
+"""Limits on the data, energies excluded, that a fingerprint reads."""
 
 
 @dataclass(frozen=True)
@@ -29,10 +29,11 @@ class DataSource:
 
     @functools.cached_property
     def fingerprint(self) -> dict:
-        """What the data are, in short: numbers of systems and frames, checksums of all sizes and of the content.
+        """Fingerprint of the data: numbers of systems and frames, checksums of all sizes and of the content.
 
-        The latter is of all energies, and of types, geometry and the other labels in 64 MiB of the data at most: of the
-        first and last frame, and of as many between, in up to 4096 systems. Where the data are does not matter.
+        The checksum of the content includes all energies, and types, geometry and the other labels of at most 64 MiB of
+        the data: of the first and the last frame and of frames in between, in up to 4096 systems. The location of the
+        data does not matter.
         """
         sizes = np.array([(system.nframes, system.natoms) for system in self.systems])
         return {

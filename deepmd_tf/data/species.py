@@ -1,4 +1,4 @@
-"""Which species the atoms of a system are: `type.raw`, `type_map.raw` and `real_atom_types.npy`."""
+"""Species of the atoms of a system: `type.raw`, `type_map.raw` and `real_atom_types.npy`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _cut(word: str) -> str:
 
 
 def _integer(word: str) -> int:
-    """Return what a word of digits stands for; Python's own reading takes `1_000` and digits of other scripts."""
+    """Return the value of a word of digits; unlike `int`, refuse `1_000` and digits of other scripts."""
     if not word.isascii() or "_" in word:
         raise ValueError
     return int(word)
@@ -97,12 +97,12 @@ class FrameTypes:
 
 
 class Names(NamedTuple):
-    """What the integers of a system stand for.
+    """Meaning of the integers of a system.
 
     Attributes
     ----------
     place
-        The file that says so.
+        The file that defines it.
     names
         A name for each integer.
     table
@@ -126,7 +126,7 @@ class Names(NamedTuple):
 
 
 def read_names(tree: Tree, type_map: tuple[str, ...]) -> Names | None:
-    """Return what `type_map.raw` says; None without one: the integers are then indices into the model's type map."""
+    """Return the names in `type_map.raw`; None without the file: integers are then indices of the model's type map."""
     if not tree.has("type_map.raw"):
         return None
     place, names = tree.place("type_map.raw"), tuple(tree.words("type_map.raw"))
@@ -196,9 +196,9 @@ def _check_range(integers: np.ndarray, place: str, count: int, what: str) -> Non
 
 
 def check_frame_types(array, place: str, names: Names) -> None:
-    """Raise `InputError` naming the first type in `array` `[nframes, natoms]` that stands for nothing.
+    """Raise `InputError` naming the first type in `array` `[nframes, natoms]` that has no meaning.
 
-    Large arrays are looked at piece by piece.
+    Large arrays are checked in pieces.
     """
     count = len(names.names)
     step = max(1, _CHUNK_NUMBERS // max(1, array.shape[1]))

@@ -1,4 +1,4 @@
-"""What is shown of the data when training starts."""
+"""Summary of the data, logged when training starts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a system is stored: a directory, or a group of an HDF5 file with the same names in it."""
+"""Storage of a system: a directory, or a group of an HDF5 file with the same names in it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from deepmd_tf.data.npy import StoredRows, read_rows
 from deepmd_tf.errors import InputError
 
 TYPE = "type.raw"
-"""What makes a directory or a group a system."""
+"""File that every system has."""
 
 
 class Tree(Protocol):

@@ -50,7 +50,7 @@ class _Frame(NamedTuple):
 
 
 class _Lines(io.TextIOWrapper):
-    """A text file whose claims are looked at before ASE believes them.
+    """A text file whose header is checked before ASE reads it.
 
     It is not read on and on beyond its end for a frame that claims a billion atoms, and columns are not made by the
     billion.

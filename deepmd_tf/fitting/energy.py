@@ -168,7 +168,7 @@ class EnergyFitting(tf.Module):
     def anchor(
         self, type_table: tf.Tensor | None, center_type: tf.Tensor, fparam: tf.Tensor | None, aparam: tf.Tensor | None
     ) -> tf.Tensor | None:
-        """What `weights` cannot hold: energies of isolated atoms by parameters ``[ncenters]``, to be taken off."""
+        """Return the energies of isolated atoms with parameters ``[ncenters]``, which `weights` do not include."""
         if not (self.config.atom_ener and self.standard):
             return None
         return self._in_vacuum(type_table, center_type, self._extra(fparam, aparam))
@@ -193,7 +193,7 @@ class EnergyFitting(tf.Module):
         return (tf.reshape(value, [-1, mean.shape[0]]) - mean) * inverse_std
 
     def _bias_by_type(self, type_table: tf.Tensor | None) -> tf.Tensor:
-        """What the first layer adds to a center by its type ``[ntypes, neuron[0]]``."""
+        """Return the part of the first layer that depends on the type of the center ``[ntypes, neuron[0]]``."""
         if len(self.nets) == 1:
             return self.nets[0].bias_by_type(type_table, self.ntypes)
         return tf.stack([net.layers[0].bias for net in self.nets])

@@ -1,4 +1,4 @@
-"""The layers of a fitting net, from what a center is given to its energy.
+"""The layers of a fitting net, from the descriptor of a center to its energy.
 
 The first layer is plain; later ones ``x + idt * phi(x W + b)`` where the width is unchanged; the last is linear and of
 width one (DeePMD-kit v2 paper, J. Chem. Phys. 159, 054801, 2023).
@@ -64,7 +64,7 @@ class EnergyNet(tf.Module):
         return tf.split(self.layers[0].matrix, self.widths, axis=0)
 
     def bias_by_type(self, type_table: tf.Tensor | None, ntypes: int) -> tf.Tensor:
-        """What the first layer makes of the type embedding, and its bias ``[ntypes, neuron[0]]``."""
+        """Return the bias of the first layer plus its product with the type embedding ``[ntypes, neuron[0]]``."""
         bias = self.layers[0].bias[None]
         if type_table is None:
             return tf.repeat(bias, ntypes, axis=0)

@@ -75,7 +75,7 @@ def of_frames(
     rcut: float,
     threads: int = 1,
 ) -> tuple[Neighbors, np.ndarray]:
-    """Find the neighbors at r < rcut in frames of any size whose atoms stand one after another.
+    """Find the neighbors at r < rcut in frames of any size with concatenated atoms.
 
     Parameters
     ----------

@@ -49,7 +49,7 @@ class Term:
 TERMS = (Term("e", "energy", True, 1), Term("f", "force", False, 3), Term("v", "virial", True, 9))
 
 METRICS = ("loss", *(f"{part}_{term.key}" for term in TERMS for part in ("square", "count")))
-"""What one step reports, to be added up over steps: the loss, then sum of squared errors (per atom where extensive) and
+"""Numbers of one step, which are summed over steps: the loss, then sum of squared errors (per atom where extensive) and
 number of components of each term, zeros where the term is left out; `rmse` turns the sums into errors."""
 
 
@@ -94,7 +94,7 @@ class EnergyLoss:
             Of the model.
         labels : mapping of str to Tensor
             Flat arrays of a batch (`data.feed`): ``energy [nframes]``, ``force [natoms, 3]``, ``virial [nframes, 9]``,
-            for each ``has_{label} [nframes]``, 0 where a frame lacks the label, and ``frame_splits [nframes + 1]``.
+            for each ``has_{label} [nframes]``, 0 for a frame without the label, and ``frame_splits [nframes + 1]``.
             The fields of the prediction have the same shapes.
         lr_ratio : Tensor
             Learning rate over the first learning rate.

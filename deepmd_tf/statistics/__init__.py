@@ -1,4 +1,4 @@
-"""What the model needs to know about the training data before the first step."""
+"""Statistics of the training data that the model needs before the first step."""
 
 from deepmd_tf.statistics.environment import EnvironmentStatistics, NeighborStatistics, Survey, survey
 from deepmd_tf.statistics.fitting import FittingStatistics, fitting_statistics

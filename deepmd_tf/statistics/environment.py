@@ -17,7 +17,7 @@ from deepmd_tf.geometry import COINCIDENT, Neighbors, environment, neighbors
 from deepmd_tf.geometry.interacting import interacting_matrix
 
 _ATOMS = 1024
-"""Atoms that are looked at together: enough that Python costs little, few enough that their edges fit the caches."""
+"""Atoms of a piece of work: enough to amortize Python, few enough for their edges to fit into the caches."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class Survey:
 
     @classmethod
     def empty(cls, ntypes: int) -> Survey:
-        """Nothing seen."""
+        """Return the survey of no frame."""
         return cls(np.zeros(ntypes), np.zeros((ntypes, 4)), NeighborStatistics(np.zeros(ntypes, int), np.inf))
 
     def __add__(self, other: Survey) -> Survey:
@@ -148,7 +148,7 @@ def refuse_coincidence(found: Neighbors, place: str, atoms: np.ndarray | None = 
     place : str
         The frame, for the message.
     atoms : ndarray, optional
-        Numbers of the atoms in the file, when others stand between them.
+        Numbers of the atoms in the file, if there are others between them.
     """
     distance = np.linalg.norm(found.edge_vec, axis=1)
     if distance.min(initial=np.inf) < COINCIDENT:
@@ -157,7 +157,7 @@ def refuse_coincidence(found: Neighbors, place: str, atoms: np.ndarray | None = 
         first, second = pair if atoms is None else (int(atoms[k]) for k in pair)
         raise InputError(
             f"{place}: atoms {first} and {second} coincide (distance {distance[edge]:.3g} Å); "
-            "remove the frame or mend its coordinates"
+            "remove the frame or fix its coordinates"
         )
 
 
@@ -251,8 +251,8 @@ def survey(
     exclude_types : sequence of pairs of int
         Pairs of types that do not interact: counted as neighbors, but their rows are zero.
     weights : sequence of ndarray, optional
-        How often each frame of each system counts ``[nframes]``; once by default. Frames that count zero times are not
-        looked at.
+        How often each frame of each system counts ``[nframes]``; once by default. Frames with weight zero are
+        skipped.
     progress : callable
         Called with the number of frames done since the last call.
 

@@ -1,4 +1,4 @@
-"""Where the fitting net starts: energy per type, and the scales of frame and atomic parameters."""
+"""Statistics for the fitting net: energy per type, and scales of frame and atomic parameters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be said of each frame of the data by looking at it alone: distances, cell, neighbors, forces."""
+"""Properties of single frames of the data: distances, cell, neighbors, forces."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _QUIET = np.errstate(over="ignore", invalid="ignore", divide="ignore")  # finite
 
 @dataclass(frozen=True)
 class FrameView:
-    """What one frame looks like.
+    """Properties of a frame.
 
     Attributes
     ----------
     problem : str
         Why it cannot be used; empty when it can. The other attributes are then not set.
     closeness : float
-        Smallest distance between two atoms over what `distance_unit` says of their types; inf without neighbors.
+        Smallest distance between two atoms divided by `distance_unit` of their types; inf without neighbors.
     distance : float
         Distance of these two atoms (Å).
     pair : tuple of int
@@ -149,7 +149,7 @@ def view_frames(
 
 
 def energy_deviations(energies: np.ndarray, compositions: np.ndarray) -> tuple[np.ndarray, float]:
-    """How far each frame's energy lies from that of its composition, and how far is usual.
+    """Return the deviation of each energy from that of its composition, and the usual deviation.
 
     Energies per type are fitted by least squares, again and again without the outliers found, so that these do not
     bend the fit.

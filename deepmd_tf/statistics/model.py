@@ -1,4 +1,4 @@
-"""All statistics of a model in one value."""
+"""Statistics of a whole model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Surveys of the data kept in a file, so that the next run need not look at the same frames again.
+"""Surveys of the data stored in a file, so that the next run does not read the same frames again.
 
 A survey is found by a checksum of everything that it depends on: coordinates, cells and types of every frame, how often
 each frame counts, and the settings. The file is JSON with a checksum of its own.
@@ -162,7 +162,7 @@ def _unusable(path: Path, why: object) -> InputError:
 
 
 def _survey(stored: object) -> Survey:
-    """The survey that an entry stands for; a `ValueError` says what no survey can be, as checksums can be written."""
+    """Return the survey in an entry; raise `ValueError` for values that no survey can have, whatever the checksum."""
     if not isinstance(stored, dict):
         raise ValueError("a survey is no table")
     centers = _numbers(stored, "centers", (-1,))

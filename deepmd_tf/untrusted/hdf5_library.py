@@ -26,18 +26,18 @@ _MAX_NAMES = 2**22
 _MAX_WORDS = 2**24
 _MAX_CHUNK_BYTES = 2**30
 _DAMAGE = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError, MemoryError)
-"""What h5py raises where a file is not sound."""
+"""Exceptions of h5py for damaged files."""
 
 
 class _Refused(Exception):
-    """Something that cannot be used; says what was expected and found."""
+    """Data that cannot be used; the message names what was expected and found."""
 
 
 def _reason(error: Exception) -> str:
     if isinstance(error, _Refused):
         return str(error)
-    said = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return f"cannot be read as HDF5: {said[:_LONGEST_REASON]}"
+    text = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return f"cannot be read as HDF5: {text[:_LONGEST_REASON]}"
 
 
 class Library:
@@ -54,7 +54,7 @@ class Library:
         self._files: dict[str, tuple[tuple[int, ...], h5py.File]] = {}
 
     def answer(self, request: dict) -> tuple[dict, bytes]:
-        """Return an answer and the numbers that belong to it; `error` in it says what is wrong."""
+        """Return an answer and its numbers; `error` in it is a message."""
         do = {"systems": self.systems, "group": self.group, "rows": self.rows, "close": self.close}[request.pop("do")]
         try:
             found = do(**request)
@@ -117,7 +117,7 @@ class Library:
 
 
 def _checked(name: str) -> str:
-    """Return a name that can stand in a message."""
+    """Return a name in a form fit for a message."""
     if len(name.encode()) > _LONGEST_NAME:
         raise _Refused(f"expected names of at most {_LONGEST_NAME} characters, got one of {len(name)}")
     return name
@@ -158,7 +158,7 @@ def _dataset(group: h5py.Group, name: str) -> h5py.Dataset:
 
 
 def _looked_at(group: h5py.Group, name: str, look: Callable[[h5py.Dataset], dict]) -> dict:
-    """Look at a dataset; what is wrong with it is told to who asks for it."""
+    """Describe a dataset; a problem with it is reported when it is read."""
     try:
         return look(_dataset(group, name))
     except (_Refused, *_DAMAGE) as error:
@@ -176,7 +176,7 @@ def _words(dataset: h5py.Dataset) -> dict:
 
 
 def _numbers(dataset: h5py.Dataset, size: int) -> dict:
-    """Say what the numbers are, and where in a file of so many bytes when they stand there as in memory."""
+    """Describe the numbers of a dataset, with their position in the file if they are contiguous."""
     _check_written(dataset)
     return {"dtype": dataset.dtype.str, "shape": dataset.shape, "offset": _offset(dataset, size)}
 
@@ -220,7 +220,7 @@ def _serve(seconds: float, answers: BinaryIO) -> None:
 def _epitaph(number: int, seconds: float) -> str:
     """Say why a process ended."""
     if number == signal.SIGPROF:
-        return f"the HDF5 library did not come to an end in {seconds:g} s: the file is damaged; write it again"
+        return f"the HDF5 library did not finish in {seconds:g} s: the file is damaged; write it again"
     if number == signal.SIGKILL:
         return "the process that reads it was killed, perhaps because it took too much memory"
     return f"the HDF5 library crashed on it ({signal.Signals(number).name}): the file is damaged; write it again"

@@ -18,7 +18,7 @@ PATIENCE = 30.0
 """Seconds of the processor that the HDF5 library may spend without getting further."""
 
 LIBRARY = Path(__file__).with_name("hdf5_library.py")
-"""What the process runs."""
+"""Script that the process runs."""
 
 
 class HDF5Process:
@@ -104,9 +104,9 @@ class HDF5Process:
         """Say how the process ended, and leave nothing of it."""
         status = self._process.wait()
         self._errors.seek(0)
-        said = [line for line in self._errors.read().decode(errors="replace").split("\n") if line.strip()]
+        text = [line for line in self._errors.read().decode(errors="replace").split("\n") if line.strip()]
         self.end()
-        return f"the process that reads HDF5 files ended with status {status}{f': {said[-1][:200]}' if said else ''}"
+        return f"the process that reads HDF5 files ended with status {status}{f': {text[-1][:200]}' if text else ''}"
 
 
 READER = HDF5Process()

@@ -19,7 +19,7 @@ from ..mixed import write_hdf5
 from .conftest import TYPE_MAP, write_system
 
 ENDS = {
-    "never": ("any(iter(int, 1))", "did not come to an end in 0.5 s"),
+    "never": ("any(iter(int, 1))", "did not finish in 0.5 s"),
     "crash": ("os.kill(os.getpid(), signal.SIGSEGV)", r"crashed on it \(SIGSEGV\)"),
     "abort": ("print('{', flush=True, end=''); os.abort()", r"crashed on it \(SIGABRT\)"),
     "killed": ("os.kill(os.getpid(), signal.SIGKILL)", "was killed, perhaps because it took too much memory"),
