@@ -23,7 +23,7 @@ ALLOY = ("Au", "Cu")
 
 
 @pytest.fixture
-def user_message(caplog):
+def said(caplog):
     """The messages that reading logs."""
     logger = logging.getLogger("deepmd_tf")
     before, logger.propagate = (logger.propagate, logger.level), True
