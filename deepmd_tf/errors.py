@@ -11,9 +11,9 @@ from contextvars import ContextVar
 
 
 class InputError(ValueError):
-    """Something the user supplied cannot be used.
+    """Invalid input from the user.
 
-    The message says what is wrong, where (file, key, frame, atom), what was expected, what was found, and how to fix
+    The message gives the problem, its place (file, key, frame, atom), the expected and the found value, and how to fix
     it. The command line prints it as one line and exits with status 2; Python callers may catch it as a `ValueError`.
     """
 
@@ -21,13 +21,13 @@ class InputError(ValueError):
 class Stopped(BaseException):
     """SIGTERM or SIGUSR1 arrived before the first step.
 
-    Not an `Exception`, so that no handler on the way catches it.
+    It is not an `Exception`, so that no handler catches it on the way up.
     """
 
     def __init__(self, number: int):
         super().__init__(
             f"{signal.Signals(number).name} before the first step: there is nothing to save, and the files of earlier "
-            "runs are as they were"
+            "runs are unchanged"
         )
 
 
@@ -38,8 +38,8 @@ def user_message(error: BaseException) -> str | None:
     """
     if isinstance(error, FileNotFoundError) and "No usable temporary directory" in str(error):
         return (
-            f"{error.strerror}, which TensorFlow needs: they are closed, or the disk is full. Free space, or name "
-            "another directory in TMPDIR"
+            f"{error.strerror}, which TensorFlow needs: they are not writable, or the disk is full. Free space, "
+            "or set TMPDIR to another directory"
         )
     if isinstance(error, (InputError, OSError)):
         return str(error)
@@ -48,9 +48,9 @@ def user_message(error: BaseException) -> str | None:
         return None
     reason = first_line(error) if str(error) else ""
     return (
-        f"out of memory{f' ({reason})' if reason else ''}: take fewer atoms at a time (a smaller batch_size, smaller "
-        "frames), fewer ranks of a node, or data in .npy or HDF5 files, which are read in parts while extended XYZ "
-        "files are read whole; or ask for more memory"
+        f"out of memory{f' ({reason})' if reason else ''}: use fewer atoms at a time (a smaller batch_size, smaller "
+        "frames), fewer ranks per node, or data in .npy or HDF5 files, which are read in parts, while extended XYZ "
+        "files are read whole; or request more memory"
     )
 
 

@@ -1,4 +1,4 @@
-"""Writing files so that a reader never sees half of one."""
+"""Atomic writing of files: a reader never sees a partial file."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from pathlib import Path
 from deepmd_tf.errors import InputError
 
 _HOST = re.sub(r"\W", "_", socket.gethostname())
-"""Part of the names of temporary files, as is the number of the process that they belong to."""
+"""Part of the names of temporary files, together with the id of the process that writes them."""
 
 
 def atomic_write(path: str | Path, content: bytes | str) -> None:
-    """Write a file in full or not at all: a temporary file beside it, fsync, rename.
+    """Write a file completely or not at all, through a temporary file in the same directory, fsync and rename.
 
     Raises
     ------
     InputError
-        When the place cannot be written; an existing file is then untouched.
+        If the file cannot be written; an existing file is then unchanged.
     """
     path = Path(path)
     data = content.encode() if isinstance(content, str) else content
@@ -52,19 +52,19 @@ def _remove_left_over(path: Path) -> None:
 
 
 def check_writable(path: str | Path, key: str) -> None:
-    """Find out, before work whose result goes there, whether `atomic_write` could write a file; leaves nothing behind.
+    """Check that `atomic_write` can write a file, before the work whose result it receives. Leave no file behind.
 
     Parameters
     ----------
     path : str or Path
-        The file; it need not exist.
+        The file, which need not exist.
     key : str
-        What named it, for the message.
+        Key or option with the path, for the message.
 
     Raises
     ------
     InputError
-        When the directory is missing or closed, or the path is a directory.
+        If the directory is missing or not writable, or the path is a directory.
     """
     path = Path(path)
     try:
@@ -77,12 +77,12 @@ def check_writable(path: str | Path, key: str) -> None:
 
 
 def make_directory(path: str | Path, key: str) -> None:
-    """Make a directory that files can be written into, with its parents.
+    """Create a writable directory and its parents.
 
     Raises
     ------
     InputError
-        When that is impossible; the message begins with `key`.
+        If that is impossible; the message begins with `key`.
     """
     try:
         Path(path).mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The input file of `dp train`: its keys, their defaults, and how a file becomes a `Config`."""
+"""The input file of `dp train`: its keys, their defaults, and the conversion of a file to a `Config`."""
 
 from deepmd_tf.config.arguments import arguments
 from deepmd_tf.config.energy_fitting import EnergyFittingConfig

@@ -1,4 +1,4 @@
-"""The keys as dargs arguments, for tools that work on those: normalization, editors, graphical forms."""
+"""The keys as dargs arguments, for tools based on dargs: normalization, editors, graphical forms."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from deepmd_tf.config.variant_table import VariantTable
 
 def arguments() -> Argument:
     """Return the whole input file as one dargs `Argument`."""
-    return Argument("input", dict, sub_fields=_fields(Config, None), doc="What `dp train` reads.")
+    return Argument("input", dict, sub_fields=_fields(Config, None), doc="Input of `dp train`.")
 
 
 def _fields(section: type, tag: str | None) -> list[Argument]:
-    """Return the keys of a section; a key `type` that selects a variant is left to the `Variant`."""
+    """Return the keys of a section, without a key `type` that selects a variant: it is part of the `Variant`."""
     return [_argument(key) for key in keys_of(section, tag) if not (key.name == "type" and tag is not None)]
 
 
@@ -51,7 +51,8 @@ def _variant(table: VariantTable) -> Variant:
         for name, section in table.classes.items()
     ]
     optional = table.default is not None
-    return Variant("type", choices, optional=optional, default_tag=table.default or "", doc=f"Which {table.noun}.")
+    default, doc = table.default or "", f"Type of the {table.noun}."
+    return Variant("type", choices, optional=optional, default_tag=default, doc=doc)
 
 
 def _dtypes(kind: Any) -> list[Any]:

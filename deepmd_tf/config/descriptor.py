@@ -11,18 +11,18 @@ from deepmd_tf.config.fields import NOT_NEGATIVE, POSITIVE, option
 
 @dataclass(frozen=True)
 class DescriptorConfig:
-    """A descriptor that is made of environment rows and an embedding net."""
+    """A descriptor made of environment rows and an embedding net."""
 
     type: str = option("The descriptor.")
     sel: tuple[int, ...] | str = option(
-        "Number of neighbors of each species for which the descriptor is normalized, one integer per entry of "
+        "Number of neighbors of each species by which the descriptor is normalized, one integer per entry of "
         "`model.type_map`. `auto` (the same as `auto:1.1`) or `auto:factor` counts the neighbors in the training "
         "data, multiplies by the factor and rounds up to a multiple of 4.",
         "auto",
         limits=NOT_NEGATIVE,
     )
     rcut: float = option("Cutoff radius, Å.", 6.0, limits=POSITIVE)
-    rcut_smth: float = option("Where the smooth switching starts, Å; it ends at `rcut`.", 0.5, limits=NOT_NEGATIVE)
+    rcut_smth: float = option("Start of the smooth switching, Å; it ends at `rcut`.", 0.5, limits=NOT_NEGATIVE)
     neuron: tuple[int, ...] = option(names.NEURON_DOC, (10, 20, 40), limits=POSITIVE)
     activation_function: str = option(
         names.ACTIVATION_DOC, "tanh", choices=names.ACTIVATIONS, synonyms=names.ACTIVATION_SYNONYMS
@@ -32,21 +32,21 @@ class DescriptorConfig:
     trainable: bool = option(names.TRAINABLE_DOC, True)
     seed: int | None = option(names.SEED_DOC, None, limits=NOT_NEGATIVE)
     exclude_types: tuple[tuple[int, ...], ...] = option(
-        "Pairs of species (indices into `model.type_map`) that do not see each other, e.g. `[[0, 1]]`.",
+        "Pairs of species (indices of `model.type_map`) that do not interact, e.g. `[[0, 1]]`.",
         (),
         limits=NOT_NEGATIVE,
     )
     set_davg_zero: bool = option(
-        "Set the averages of the normalization to zero; wanted when `fitting_net.atom_ener` is given.", False
+        "Set the averages of the normalization to zero; recommended if `fitting_net.atom_ener` is given.", False
     )
 
     @property
     def members(self) -> tuple[DescriptorConfig, ...]:
-        """The descriptors that it is made of: itself."""
+        """Members of the descriptor: itself."""
         return (self,)
 
     def with_members(self, members: tuple[DescriptorConfig, ...]) -> DescriptorConfig:
-        """The only one of `members`."""
+        """Return the only one of `members`."""
         (member,) = members
         return member
 
@@ -56,7 +56,7 @@ class DescriptorConfig:
 
     @property
     def needs_type_embedding(self) -> bool:
-        """Whether it cannot be had without one, so that an absent section means its defaults."""
+        """Whether the descriptor needs a type embedding; an absent section then means its defaults."""
         return False
 
     @property
@@ -65,7 +65,7 @@ class DescriptorConfig:
         return self.set_davg_zero
 
     def problems(self) -> Iterator[tuple[str, str]]:
-        """Yield `(key, message)` for values that do not go together."""
+        """Yield `(key, message)` for inconsistent values."""
         if self.rcut <= self.rcut_smth:
             yield "rcut_smth", f"expected a number below rcut = {self.rcut:g}, got {self.rcut_smth:g}"
         if not self.neuron:
@@ -91,7 +91,7 @@ class DescriptorConfig:
             )
 
     def problems_with_types(self, type_map: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-        """Yield `(key, message)` for values that do not fit the species."""
+        """Yield `(key, message)` for values that are inconsistent with the species."""
         ntypes = len(type_map)
         if not isinstance(self.sel, str) and len(self.sel) != ntypes:
             yield "sel", f"expected {ntypes} integers, one per entry of model.type_map, got {len(self.sel)}"

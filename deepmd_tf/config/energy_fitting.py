@@ -11,9 +11,9 @@ from deepmd_tf.config.fields import NOT_NEGATIVE, POSITIVE, option
 
 @dataclass(frozen=True)
 class EnergyFittingConfig:
-    """The fitting net, whose output is the energy of an atom; one for all species where there is a type embedding."""
+    """The fitting net for the energy of an atom; with type embedding, one net for all species."""
 
-    type: str = option("What is fitted: `ener`, the energy.", "ener")
+    type: str = option("Fitted property: `ener`, the energy.", "ener")
     neuron: tuple[int, ...] = option(
         "Width of each hidden layer. A layer as wide as the one before it has a residual connection.",
         (120, 120, 120),
@@ -26,27 +26,28 @@ class EnergyFittingConfig:
     resnet_dt: bool = option(names.RESNET_DT_DOC, True)
     precision: str = option(names.PRECISION_DOC, "float64", choices=names.PRECISIONS, synonyms=names.PRECISION_SYNONYMS)
     trainable: bool | tuple[bool, ...] = option(
-        names.TRAINABLE_DOC + " A list decides for each hidden layer and the output layer.", True
+        names.TRAINABLE_DOC + " A list has one entry per hidden layer and one for the output layer.", True
     )
     rcond: float | None = option(
         "Relative size below which singular values are dropped in the least-squares fit of the energy of each species; "
-        "null takes NumPy's default.",
+        "null: NumPy's default.",
         None,
         limits=NOT_NEGATIVE,
     )
     atom_ener: tuple[float | None, ...] = option(
-        "Energy of each species in vacuum, eV: one number or null per entry of `model.type_map`. A null is fitted.", ()
+        "Energy of each species in vacuum, eV: one number or null per entry of `model.type_map`; null is fitted.",
+        (),
     )
     numb_fparam: int = option(
-        "Number of frame parameters; each system then needs `fparam.npy`.", 0, limits=NOT_NEGATIVE
+        "Number of frame parameters. If it is not 0, each system needs `fparam.npy`.", 0, limits=NOT_NEGATIVE
     )
     numb_aparam: int = option(
-        "Number of atomic parameters; each system then needs `aparam.npy`.", 0, limits=NOT_NEGATIVE
+        "Number of atomic parameters. If it is not 0, each system needs `aparam.npy`.", 0, limits=NOT_NEGATIVE
     )
     seed: int | None = option(names.SEED_DOC, None, limits=NOT_NEGATIVE)
 
     def problems(self) -> Iterator[tuple[str, str]]:
-        """Yield `(key, message)` for values that do not go together."""
+        """Yield `(key, message)` for inconsistent values."""
         if not self.neuron:
             yield "neuron", "expected at least one layer, got an empty list"
         if isinstance(self.trainable, tuple) and len(self.trainable) != len(self.neuron) + 1:
@@ -59,7 +60,7 @@ class EnergyFittingConfig:
             )
 
     def problems_with_types(self, type_map: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-        """Yield `(key, message)` for values that do not fit the species."""
+        """Yield `(key, message)` for values that are inconsistent with the species."""
         if self.atom_ener and len(self.atom_ener) != len(type_map):
             yield (
                 "atom_ener",

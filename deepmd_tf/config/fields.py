@@ -39,7 +39,7 @@ class Option:
     only_for: tuple[str, ...] = ()
     own: bool = False  # DeePMD-kit has no such key
     section: type | None = None
-    variants: VariantTable | None = None  # of the section, or of every item of a list of sections
+    variants: VariantTable | None = None  # variants of the section, or of each item of a list of sections
 
     def allows(self, tag: str | None) -> bool:
         """Whether the key exists in the variant `tag` of its section."""
@@ -57,7 +57,7 @@ class Key:
 
     @property
     def required(self) -> bool:
-        """Whether the input file has to give the key."""
+        """Whether the key is required in the input file."""
         return self.default is dataclasses.MISSING
 
 
@@ -71,9 +71,9 @@ def option(
     doc
         One paragraph for the reference.
     default
-        The value when the key is absent; a key without one is required.
+        The value if the key is absent; a key without default is required.
     limits
-        Conditions on every number of the value (`Limit`).
+        Conditions on each number of the value (`Limit`).
     known
         The other fields of `Option`.
     """
@@ -83,7 +83,7 @@ def option(
 
 
 def keys_of(section: type, tag: str | None = None) -> list[Key]:
-    """List the keys of a configuration dataclass, in order, that exist in the variant `tag`."""
+    """Return the keys of a configuration dataclass in the variant `tag`, in order."""
     kinds = typing.get_type_hints(section)
     keys = []
     for field in dataclasses.fields(section):
@@ -94,7 +94,7 @@ def keys_of(section: type, tag: str | None = None) -> list[Key]:
 
 
 def leaves(value: Any) -> Iterator[Any]:
-    """Yield the scalars of a nested tuple, leaving out None."""
+    """Yield the scalars of a nested tuple, except None."""
     if isinstance(value, tuple):
         for item in value:
             yield from leaves(item)
@@ -103,7 +103,7 @@ def leaves(value: Any) -> Iterator[Any]:
 
 
 def is_number(value: Any) -> bool:
-    """Whether a value is a number; True and False are not."""
+    """Return whether a value is a number; True and False are not."""
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 

@@ -18,12 +18,12 @@ class HybridConfig:
 
     type: str = option("The descriptor.")
     list: tuple[DescriptorConfig, ...] = option(
-        "The descriptors, each a table of keys like `model.descriptor` of one of the other types.", variants=MEMBERS
+        "The descriptors; each is a table of keys like `model.descriptor` of one of the other types.", variants=MEMBERS
     )
 
     @property
     def members(self) -> tuple[DescriptorConfig, ...]:
-        """The descriptors that it is made of."""
+        """Members of the descriptor."""
         return self.list
 
     def with_members(self, members: tuple[DescriptorConfig, ...]) -> HybridConfig:
@@ -41,7 +41,7 @@ class HybridConfig:
 
     @property
     def needs_type_embedding(self) -> bool:
-        """Whether a member cannot be had without one."""
+        """Whether a member needs a type embedding."""
         return any(member.needs_type_embedding for member in self.list)
 
     @property
@@ -50,12 +50,12 @@ class HybridConfig:
         return all(member.zero_when_isolated for member in self.list)
 
     def problems(self) -> Iterator[tuple[str, str]]:
-        """Yield `(key, message)` for values that do not go together."""
+        """Yield `(key, message)` for inconsistent values."""
         if not self.list:
             yield "list", "expected at least one descriptor, got an empty list"
 
     def problems_with_types(self, type_map: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-        """Yield `(key, message)` for values that do not fit the species."""
+        """Yield `(key, message)` for values that are inconsistent with the species."""
         for k, member in enumerate(self.list):
             for key, message in member.problems_with_types(type_map):
                 yield f"list[{k}].{key}", message

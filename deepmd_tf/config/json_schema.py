@@ -1,7 +1,7 @@
-"""A JSON schema of the input file, for editors that check and complete while typing.
+"""JSON schema of the input file, for validation and completion in editors.
 
-dargs writes the frame (sections, variants, aliases, required keys); what it does not express (items of lists, choices,
-limits, no unknown keys) is added here from the same declarations.
+dargs generates the structure (sections, variants, aliases, required keys). This module adds items of lists, choices,
+limits and the rule against unknown keys from the same declarations.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def _value(key: Key) -> dict[str, Any]:
 
 
 def _kind(kind: Any, limits: dict[str, Any]) -> dict[str, Any]:
-    """Return the schema of a kind; `limits` hold for every scalar in it, each for the type that it concerns."""
+    """Return the schema of a kind; `limits` apply to each scalar of the matching type."""
     result: dict[str, Any] = {"type": [], **limits}
     for candidate in alternatives(kind):
         item = item_of(candidate)

@@ -1,4 +1,4 @@
-"""Type annotations at work: does a JSON value fit one, what is it called, what does it become."""
+"""Type annotations: conversion of JSON values, and names of types in messages."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NAMES = {
 
 
 class MismatchError(Exception):
-    """A value does not fit the annotation; raised by `convert` and caught by the parser."""
+    """Value that does not match the annotation; raised by `convert` and caught by the parser."""
 
 
 def alternatives(kind: Any) -> tuple[Any, ...]:
@@ -35,10 +35,10 @@ def item_of(kind: Any) -> Any | None:
 
 
 def convert(value: Any, kind: Any) -> Any:
-    """Turn a value read from JSON or YAML into what the dataclass field holds.
+    """Convert a value from JSON or YAML to the type of a dataclass field.
 
-    Lists become tuples, integers become floats where a float is meant, and whole floats such as `1e6` become integers
-    where an integer is meant. Nothing else is converted; anything else raises `MismatchError`.
+    Lists become tuples. Integers become floats if a float is expected, and whole floats such as `1e6` become integers
+    if an integer is expected. Any other mismatch raises `MismatchError`.
     """
     for candidate in alternatives(kind):
         try:
@@ -68,7 +68,7 @@ def _convert_one(value: Any, kind: Any) -> Any:
 
 
 def describe(kind: Any) -> str:
-    """Say in words what a kind is: `an integer or null`."""
+    """Return a description of a kind, such as `an integer or null`."""
     words = []
     for candidate in alternatives(kind):
         item = item_of(candidate)
@@ -84,7 +84,7 @@ def _plural(kind: Any) -> str:
 
 
 def show(value: Any, width: int = 60) -> str:
-    """Write a value that was found, as JSON would, cut to `width` characters."""
+    """Return a value in JSON notation for a message, cut to `width` characters."""
     if isinstance(value, str):
         text = f"the string {value!r}"
     elif value is None:

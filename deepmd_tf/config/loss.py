@@ -10,8 +10,8 @@ from deepmd_tf.config.fields import NOT_NEGATIVE, option
 
 def _prefactor(quantity: str, end: str, default: float):
     """Declare one prefactor; `end` is `start` or `limit`."""
-    moment = "at the first step" if end == "start" else "that is approached as the learning rate goes to zero"
-    ending = " With both prefactors 0 the term is left out." if end == "start" else ""
+    moment = "at the first step" if end == "start" else "in the limit of a learning rate of zero"
+    ending = " If both prefactors are 0, the term is omitted." if end == "start" else ""
     return option(f"Prefactor of the {quantity} {moment}.{ending}", default, limits=NOT_NEGATIVE)
 
 
@@ -19,7 +19,7 @@ def _prefactor(quantity: str, end: str, default: float):
 class LossConfig:
     """The weighted sum of squared errors of energy, force and virial.
 
-    Each prefactor goes from its start to its limit value in proportion to the learning rate.
+    Each prefactor changes from its start to its limit value linearly with the learning rate.
     """
 
     type: str = option("The loss: `ener`, for models that predict the energy.", "ener")
@@ -31,7 +31,7 @@ class LossConfig:
     limit_pref_v: float = _prefactor("virial error", "limit", 0.0)
 
     def problems(self) -> Iterator[tuple[str, str]]:
-        """Yield `(key, message)` for values that do not go together."""
+        """Yield `(key, message)` for inconsistent values."""
         prefactors = (self.start_pref_e, self.limit_pref_e, self.start_pref_f, self.limit_pref_f)
         if not any((*prefactors, self.start_pref_v, self.limit_pref_v)):
-            yield "start_pref_e", "expected at least one prefactor above 0: with all of them 0 nothing is learnt"
+            yield "start_pref_e", "expected at least one prefactor above 0: the loss has no term if all are 0"

@@ -14,7 +14,7 @@ from deepmd_tf.config.type_embedding import TypeEmbeddingConfig
 from deepmd_tf.config.variants import DESCRIPTORS, FITTINGS
 
 STRIP_DEFAULT = TypeEmbeddingConfig(neuron=(8,), activation_function="linear")
-"""The type embedding of strip mode when the section is absent, as in DeePMD-kit."""
+"""Type embedding of strip mode if the section is absent, as in DeePMD-kit."""
 
 
 @dataclass(frozen=True)
@@ -29,34 +29,33 @@ class ModelConfig:
     )
     fitting_net: EnergyFittingConfig = option("The fitting net.", variants=FITTINGS)
     type_embedding: TypeEmbeddingConfig | None = option(
-        "The type embedding: one short vector per species, by which the nets are shared by all of them. Without this "
-        "section every species, or pair of species, has an embedding net and every species a fitting net of its own, "
-        "but for descriptors in strip mode, `se_e2_r_tebd` and `se_e3_tebd`, which then have a linear one of width 8; "
-        "`{}` takes its defaults.",
+        "The type embedding: one short vector per species, with which all species share the nets. `{}` is a type "
+        "embedding with default values. Without this section each species (or pair of species) has its own embedding "
+        "net and each species its own fitting net. Exceptions are descriptors in strip mode, `se_e2_r_tebd` and "
+        "`se_e3_tebd`: they then have a linear type embedding of width 8.",
         None,
         section=TypeEmbeddingConfig,
     )
     data_stat_nbatch: int | None = option(
-        "Batches of each system that the statistics of the descriptor and of the energy are computed from, "
-        "the frames of a "
-        "small system going round again; null takes every frame once.",
+        "Number of batches of each system from which the statistics of the descriptor and of the energy are "
+        "computed; frames of small systems are repeated. null: each frame once.",
         None,
         limits=POSITIVE,
     )
     data_stat_protect: float = option(
-        "Smallest standard deviation that a column of the descriptor, a frame parameter or an atomic parameter is "
-        "divided by.",
+        "Smallest standard deviation by which a column of the descriptor, a frame parameter or an atomic parameter "
+        "is divided.",
         1e-2,
         limits=POSITIVE,
     )
 
     def __post_init__(self) -> None:
-        # Frozen, so set as dataclasses themselves do.
+        # The dataclass is frozen, so the value is set as dataclasses do internally.
         if self.type_embedding is None and self.descriptor.needs_type_embedding:
             object.__setattr__(self, "type_embedding", STRIP_DEFAULT)
 
     def problems(self) -> Iterator[tuple[str, str]]:
-        """Yield `(key, message)` for values that do not go together."""
+        """Yield `(key, message)` for inconsistent values."""
         if not self.type_map:
             yield "type_map", "expected at least one species, got an empty list"
             return

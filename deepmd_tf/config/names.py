@@ -1,4 +1,4 @@
-"""Names that several keys choose from."""
+"""Choices and descriptions that several keys share."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ NEURON_DOC = (
 ACTIVATION_DOC = "Activation function of the layers; `linear` and `none` are the identity."
 RESNET_DT_DOC = "Multiply the output of each layer that has a residual connection by a trainable vector of time steps."
 PRECISION_DOC = "Floating-point type of the parameters and of the arithmetic inside the net; `default` means `float64`."
-TRAINABLE_DOC = "Whether the parameters change in training."
-SEED_DOC = "Seed of the initial parameters; null takes a fresh one."
+TRAINABLE_DOC = "Whether the parameters are trained."
+SEED_DOC = "Seed of the initial parameters; null: a random seed."
 TYPE_ONE_SIDE_DOC = (
-    "With true the embedding depends on the species of the neighbor only, with false on those of the neighbor and of "
-    "the center."
+    "true: the embedding depends only on the species of the neighbor; false: on the species of the neighbor and of the "
+    "center."
 )

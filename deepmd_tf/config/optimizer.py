@@ -1,4 +1,4 @@
-"""`optimizer`: how parameters follow the gradient of the loss."""
+"""`optimizer`: the rule for updates of the parameters."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class AdamConfig:
     adam_beta2: float = option("Decay of the second moment.", 0.999, limits=NOT_NEGATIVE)
 
     def problems(self) -> Iterator[tuple[str, str]]:
-        """Yield `(key, message)` for values that do not go together."""
+        """Yield `(key, message)` for inconsistent values."""
         yield from _problems_of_betas(self)
 
 

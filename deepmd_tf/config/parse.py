@@ -1,4 +1,4 @@
-"""From plain dictionaries to the configuration dataclasses, collecting every problem on the way."""
+"""Conversion of plain dictionaries to the configuration dataclasses; all problems are collected."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def load_config(path: str | Path) -> Config:
 
 
 def parse_config(data: dict[str, Any], source: str = "input") -> Config:
-    """Check a dictionary with the keys of an input file, fill in the defaults and return the configuration."""
+    """Return the configuration for a dictionary with the keys of an input file; check it and fill in the defaults."""
     parser = _Parser()
     config = parser.section(data, Config, "", None)
     if parser.problems:
@@ -42,7 +42,7 @@ _LONGEST_PATH = 200  # characters of a key's path in a message
 
 
 class _Parser:
-    """Walks the input beside the dataclasses; `problems` grows, nothing is raised."""
+    """Parser of the input; collects messages in `problems` instead of raising."""
 
     def __init__(self) -> None:
         self.problems: list[str] = []
@@ -55,7 +55,7 @@ class _Parser:
             self.problems.append(line)
 
     def section(self, data: Any, section: type, path: str, tag: str | None) -> Any | None:
-        """Read a table of keys into `section`; None when anything in it is wrong."""
+        """Read a table of keys into `section`; return None if it has a problem."""
         if not isinstance(data, dict):
             self.report(path, f"expected a table of keys, got {show(data)}")
             return None
@@ -82,9 +82,9 @@ class _Parser:
     def _resolve_names(
         self, data: dict[str, Any], keys: list[Key], path: str, foreign: dict[str, tuple[str, ...]]
     ) -> dict[str, Any]:
-        """Map what is given onto the names of the keys: aliases resolved, comments dropped, strangers reported.
+        """Return the given values by key name. Resolve aliases, drop comments and report unknown keys.
 
-        `foreign` has the types that own the keys of other variants of the section.
+        `foreign` maps each key of the section to the types that have it.
         """
         names = {name: key.name for key in keys for name in (key.name, *key.option.alias)}
         given: dict[str, Any] = {}

@@ -18,7 +18,7 @@ The input file is JSON, or YAML when its name ends in `.yaml` or `.yml`. Keys th
 without a default is required. Units: length Å, energy eV, force eV/Å, virial eV. An editor that understands JSON
 schemas can check and complete the file; `deepmd_tf.config.json_schema()` returns the schema.
 
-A complete input, everything else at its default:
+A complete input; all other keys have their defaults:
 
 ```json
 {
@@ -40,8 +40,8 @@ A complete input, everything else at its default:
 _LATER = """\
 ## Keys that are not supported yet
 
-These belong to the input format of DeePMD-kit. They are accepted at the values listed, at which they change nothing,
-and refused otherwise.
+These keys belong to the input format of DeePMD-kit. The listed values have no effect and are accepted; any other value
+is an error.
 
 | key | accepted |
 |---|---|
@@ -51,7 +51,7 @@ _NAMES = {int: "int", float: "float", bool: "bool", str: "str", type(None): "nul
 
 
 def doc_train_input() -> str:
-    """Return the reference of every key: type, default, aliases and meaning."""
+    """Return the reference of all keys: type, default, aliases and meaning."""
     parts = [_INTRODUCTION]
     for argument in arguments().sub_fields.values():
         parts.extend(_section(argument, argument.name))
@@ -68,7 +68,7 @@ def _section(argument: Argument, path: str) -> Iterator[str]:
 
 
 def _keys(argument: Argument, path: str) -> Iterator[str]:
-    """Yield the list of the plain keys of a section, then the sections in it."""
+    """Yield the list of plain keys of a section, then its subsections."""
     fields = argument.sub_fields.values()
     plain = [field for field in fields if dict not in field.dtype]
     if plain:
@@ -109,7 +109,7 @@ def _type(kind: Any) -> str:
 
 
 def _types(kinds: Iterable[Any]) -> str:
-    """Name the members of a union in a fixed order; dargs keeps them as a set."""
+    """Return the names of the members of a union in a fixed order; dargs stores them as a set."""
     return " or ".join(sorted((_type(kind) for kind in kinds), key=lambda name: (name == "null", "list" in name, name)))
 
 

@@ -33,5 +33,5 @@ class Config:
     training: TrainingConfig = option("The training run.", section=TrainingConfig)
 
     def problems(self) -> Iterator[tuple[str, str]]:
-        """Yield `(key, message)` for values that do not go together."""
+        """Yield `(key, message)` for inconsistent values."""
         yield from ()

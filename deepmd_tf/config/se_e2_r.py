@@ -1,4 +1,4 @@
-"""`model.descriptor` of type `se_e2_r` or `se_e2_r_tebd`: the two-body embedding descriptor of distances alone."""
+"""`model.descriptor` of type `se_e2_r` or `se_e2_r_tebd`: the radial two-body embedding descriptor."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from deepmd_tf.config.fields import option
 
 @dataclass(frozen=True)
 class SeE2RConfig(DescriptorConfig):
-    """The smooth two-body descriptor built from distances of the neighbors alone."""
+    """The smooth two-body descriptor built from the distances of the neighbors."""
 
     type: str = option(
         "The descriptor: `se_e2_r` (alias `se_r`) with embedding nets for each species or pair of species; or "
@@ -22,10 +22,10 @@ class SeE2RConfig(DescriptorConfig):
 
     @property
     def needs_type_embedding(self) -> bool:
-        """Whether it cannot be had without one, so that an absent section means its defaults."""
+        """Whether the descriptor needs a type embedding; an absent section then means its defaults."""
         return self.type == "se_e2_r_tebd"
 
     @property
     def zero_when_isolated(self) -> bool:
-        """Whether the descriptor of an isolated atom is zero: not where empty slots are summed over unweighted."""
+        """Whether an atom without neighbors has a descriptor of zeros: no, as empty slots contribute."""
         return False

@@ -20,10 +20,10 @@ class SeE3Config(DescriptorConfig):
 
     @property
     def needs_type_embedding(self) -> bool:
-        """Whether it cannot be had without one, so that an absent section means its defaults."""
+        """Whether the descriptor needs a type embedding; an absent section then means its defaults."""
         return self.type == "se_e3_tebd"
 
     @property
     def zero_when_isolated(self) -> bool:
-        """Whether an atom without neighbors has a descriptor of zeros: always, for it has no pairs of them."""
+        """Whether an atom without neighbors has a descriptor of zeros: always, because it has no pairs of neighbors."""
         return True

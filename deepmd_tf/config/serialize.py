@@ -1,4 +1,4 @@
-"""From the configuration back to plain dictionaries."""
+"""Conversion of the configuration to plain dictionaries."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from deepmd_tf.config.fields import keys_of
 
 
 def config_to_dict(config: Any, *, common: bool = False) -> dict[str, Any]:
-    """Return a configuration (the whole or a section) as a dictionary of JSON values, defaults included.
+    """Return a configuration or a section of it as a dictionary of JSON values, including defaults.
 
     Parameters
     ----------
     config
-        `parse_config(config_to_dict(config)) == config`.
+        The configuration; `parse_config(config_to_dict(config)) == config`.
     common
-        Leave out keys that DeePMD-kit has not where they have their defaults, so that it reads the rest.
+        Omit keys that DeePMD-kit does not have if they have their default values, so that it can read the result.
     """
     keys = keys_of(type(config), getattr(config, "type", None))
     values = {key.name: getattr(config, key.name) for key in keys}

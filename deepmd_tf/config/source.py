@@ -1,4 +1,4 @@
-"""Reading an input file: JSON or YAML to plain dictionaries, strictly."""
+"""Strict reader of input files: JSON or YAML to plain dictionaries."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MAX_VALUES = 1_000_000
 def read_mapping(path: str | Path) -> dict[str, Any]:
     """Read a JSON (`.json` or any other suffix) or YAML (`.yaml`, `.yml`) file whose top level is a table of keys.
 
-    A key given twice, NaN and Infinity, a file that is not UTF-8 and a syntax error are `InputError`s that name the
+    A duplicate key, NaN, Infinity, a file that is not UTF-8 or a syntax error raises an `InputError` that names the
     place.
     """
     path = Path(path)
@@ -85,13 +85,13 @@ def _lines_of(key: str, text: str) -> str:
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML's safe loader with the scalars of YAML 1.2, and no key given twice.
+    """YAML's safe loader with the scalars of YAML 1.2 and without duplicate keys.
 
     YAML 1.1 reads `1e-3` as a string and the symbol of nobelium, `No`, as false.
     """
 
     def flatten_mapping(self, node: yaml.MappingNode) -> None:
-        """Take in the tables that `<<` names; what several of them have is kept once, or tables of tables explode."""
+        """Merge the tables that `<<` names. Keep each key once, or nested merges grow exponentially."""
         _check_keys(node)
         super().flatten_mapping(node)
         node.value = list({key.value: (key, value) for key, value in node.value}.values())
@@ -117,7 +117,7 @@ def _construct_float(loader: _Loader, node: yaml.ScalarNode) -> float:
 
 
 def _check_keys(node: yaml.MappingNode) -> None:
-    """Raise `InputError` for keys that are tables or lists, or given twice."""
+    """Raise `InputError` for duplicate keys, and for keys that are tables or lists."""
     seen: set[str] = set()
     for key_node, _ in node.value:
         mark, key = key_node.start_mark, key_node.value
@@ -140,8 +140,8 @@ _Loader.add_constructor("tag:yaml.org,2002:map", _construct_table)
 
 
 def _check_size(data: Any, path: Path) -> None:
-    """Raise `InputError` for a value that holds itself, or too many once its aliases are followed."""
-    sizes: dict[int, int | None] = {}  # by identity; None while it is being counted
+    """Raise `InputError` for a value that contains itself, or too many values after its aliases are expanded."""
+    sizes: dict[int, int | None] = {}  # by identity; None while the value is counted
 
     def count(value: Any) -> int:
         if not isinstance(value, (dict, list, tuple, set)):
@@ -155,7 +155,7 @@ def _check_size(data: Any, path: Path) -> None:
         items = value.values() if isinstance(value, dict) else value
         sizes[id(value)] = total = 1 + sum(map(count, items))
         if total > _MAX_VALUES:
-            raise InputError(f"{path}: not valid input: more than {_MAX_VALUES} values, with its aliases followed")
+            raise InputError(f"{path}: not valid input: more than {_MAX_VALUES} values after its aliases are expanded")
         return total
 
     count(data)

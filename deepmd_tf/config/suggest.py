@@ -1,4 +1,4 @@
-"""Guess which key was meant."""
+"""Suggestions for misspelled words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`training`: the data, the number of steps, and what is written while training."""
+"""`training`: the data, the number of steps, and the output files."""
 
 # ruff: noqa: RUF009 - `option` declares a dataclass field
 from __future__ import annotations
@@ -17,19 +17,19 @@ _PERCENT = re.compile(r"[0-9]+(\.[0-9]*)?%")
 def _systems(purpose: str):
     return option(
         f"The data systems for {purpose}: directories, HDF5 files (`file.hdf5`, `file.hdf5#/group`), extended XYZ "
-        "files (`.xyz`, `.extxyz`), as a list or a single one. A directory or HDF5 file without `type.raw` is searched "
-        "recursively for those that have one. Relative paths start at the current directory (docs/data.md).",
+        "files (`.xyz`, `.extxyz`), as a list or a single path. A directory or HDF5 file without `type.raw` is "
+        "searched recursively for systems. Relative paths start at the current directory (docs/data.md).",
         limits=NOT_EMPTY,
     )
 
 
 def _batch_size():
     return option(
-        "Frames per batch: an integer for all systems, a list with one integer per system, `auto` (the same as "
-        "`auto:32`), `auto:N`: as many frames as are needed for at least N atoms, `max:N`: as many as have at most N "
-        "atoms, at least one, `filter:N`: likewise, without the frames of more than N atoms, `mixed:N`: N frames, "
-        "each of a system drawn for it, or `mixed:auto:N`: as many such frames as have N atoms on average. A batch has "
-        "frames of one system, with `mixed` of several.",
+        "Frames per batch: an integer for all systems, a list with one integer per system, or a rule. `auto` is the "
+        "same as `auto:32`. `auto:N`: as many frames as are needed for at least N atoms. `max:N`: as many frames as "
+        "have at most N atoms, at least one. `filter:N`: as `max:N`, without frames of more than N atoms. `mixed:N`: N "
+        "frames, each from a system that is drawn for it. `mixed:auto:N`: as many such frames as have N atoms on "
+        "average. A batch has frames of one system; with `mixed`, of several systems.",
         "auto",
         limits=POSITIVE,
     )
@@ -37,9 +37,9 @@ def _batch_size():
 
 def _auto_prob():
     return option(
-        "How often a system is drawn. `prob_uniform`: all equally; `prob_sys_size`: in proportion to its number of "
-        "batches (with `mixed:N`, of frames); `prob_sys_size;0:2:0.3;2:5:0.7`: systems 0 and 1 together with weight "
-        "0.3, systems 2 to 4 with weight 0.7, inside a block by number of batches.",
+        "Probability of each system. `prob_uniform`: equal for all systems. `prob_sys_size`: proportional to its "
+        "number of batches (with `mixed:N`, of frames). `prob_sys_size;0:2:0.3;2:5:0.7`: systems 0 and 1 together have "
+        "weight 0.3, systems 2 to 4 have weight 0.7; within a block, proportional to the number of batches.",
         "prob_sys_size",
         alias=("auto_prob_style",),
     )
@@ -47,7 +47,7 @@ def _auto_prob():
 
 def _sys_probs():
     return option(
-        "Relative weight of each system, one number per system, instead of `auto_prob`.",
+        "Relative weight of each system, one number per system; replaces `auto_prob`.",
         None,
         limits=NOT_NEGATIVE,
         alias=("sys_weights",),
@@ -63,7 +63,7 @@ class DataConfig:
     auto_prob: str = _auto_prob()
     sys_probs: tuple[float, ...] | None = _sys_probs()
     xyz_keys: XyzKeysConfig = option(
-        "Under which names extended XYZ files have their labels.", XyzKeysConfig(), own=True, section=XyzKeysConfig
+        "Names of the labels in extended XYZ files.", XyzKeysConfig(), own=True, section=XyzKeysConfig
     )
 
     def problems(self) -> Iterator[tuple[str, str]]:
@@ -82,13 +82,13 @@ class DataConfig:
         if str(self.batch_size).startswith("filter:") and (self.sys_probs is not None or ";" in self.auto_prob):
             yield (
                 "batch_size",
-                "'filter:N' leaves systems out, which sys_probs and blocks of auto_prob count; use 'max:N'",
+                "'filter:N' omits systems, but sys_probs and blocks of auto_prob refer to all systems; use 'max:N'",
             )
 
 
 @dataclass(frozen=True)
 class ValidationDataConfig(DataConfig):
-    """The systems that training is checked against."""
+    """Systems for validation."""
 
     systems: tuple[str, ...] | str = _systems("validation")
     numb_btch: int | str = option(
@@ -110,36 +110,40 @@ class TrainingConfig:
 
     training_data: DataConfig = option("The training data.", section=DataConfig)
     validation_data: ValidationDataConfig | None = option(
-        "The validation data; without it, no validation errors are reported.", None, section=ValidationDataConfig
+        "The validation data. Without this section, no validation errors are reported.",
+        None,
+        section=ValidationDataConfig,
     )
     numb_steps: int = option(
-        "Number of training steps; one batch each.",
+        "Number of training steps; each uses one batch.",
         limits=POSITIVE,
         alias=("stop_batch", "numb_step", "num_steps", "num_step"),
     )
     seed: int | None = option(
-        "Seed of the order in which frames are drawn; null takes a fresh one.", None, limits=NOT_NEGATIVE
+        "Seed of the order in which frames are drawn; null: a random seed.", None, limits=NOT_NEGATIVE
     )
     share_batch: bool = option(
-        "With several ranks (`mpirun -n N dp train`): `false`, every rank has a batch of `batch_size` in each step, as "
-        "in DeePMD-kit; a step sees N times as many frames, and `learning_rate.scale_by_worker` applies. `true`, the "
-        "ranks share one batch of `batch_size`, so that a run is the same, to rounding, on any number of them.",
+        "Batches with several ranks (`mpirun -n N dp train`). `false`: in each step every rank has its own batch of "
+        "`batch_size`, as in DeePMD-kit; a step uses N times as many frames, and `learning_rate.scale_by_worker` "
+        "applies. `true`: the ranks share one batch of `batch_size`, so that a run gives the same result on any number "
+        "of ranks, up to rounding.",
         False,
         own=True,
     )
     stat_file: str | None = option(
-        "File that statistics and neighbor counts of the training data are kept in, and taken from when data and "
-        "settings are the same (JSON, with checksums); in a directory, `deepmd_tf-statistics.json`. null: such a file "
-        "in the nearest directory that has all systems, made when looking at the data took more than ten seconds.",
+        "File with statistics and neighbor counts of the training data (JSON, with checksums). They are read from this "
+        "file if data and settings are the same. For a directory, the file is `deepmd_tf-statistics.json` in it. null: "
+        "a file of this name in the nearest directory that contains all systems, written if computing the statistics "
+        "took more than ten seconds.",
         None,
         limits=NOT_EMPTY,
     )
-    disp_file: str = option("The file that the learning curve is written to.", "lcurve.out", limits=NOT_EMPTY)
+    disp_file: str = option("File for the learning curve.", "lcurve.out", limits=NOT_EMPTY)
     disp_freq: int = option("Steps between two lines of the learning curve.", 1000, limits=POSITIVE)
     save_freq: int = option("Steps between two checkpoints.", 1000, limits=POSITIVE)
     save_ckpt: str = option("Path prefix of the checkpoints.", "model.ckpt", limits=NOT_EMPTY)
-    max_ckpt_keep: int = option("Number of checkpoints that are kept; older ones are removed.", 5, limits=POSITIVE)
-    time_training: bool = option("Report the time that steps take.", True)
+    max_ckpt_keep: int = option("Number of checkpoints to keep; older ones are removed.", 5, limits=POSITIVE)
+    time_training: bool = option("Log the time per step.", True)
     tensorboard: bool = option("Write TensorBoard events.", False)
     tensorboard_log_dir: str = option("Directory of the TensorBoard events.", "log", limits=NOT_EMPTY)
     tensorboard_freq: int = option("Steps between two TensorBoard events.", 1, limits=POSITIVE)

@@ -1,4 +1,4 @@
-"""`model.type_embedding`: the net that gives each species its vector."""
+"""`model.type_embedding`: the net that maps each species to a vector."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from deepmd_tf.config.fields import NOT_NEGATIVE, POSITIVE, option
 
 @dataclass(frozen=True)
 class TypeEmbeddingConfig:
-    """One net, shared by all species, from a species to a short vector."""
+    """A net that maps each species to a short vector."""
 
     neuron: tuple[int, ...] = option(
-        names.NEURON_DOC + " The last width is the length of the vector of a species.", (8,), limits=POSITIVE
+        names.NEURON_DOC + " The last width is the length of the vector.", (8,), limits=POSITIVE
     )
     activation_function: str = option(
         names.ACTIVATION_DOC, "tanh", choices=names.ACTIVATIONS, synonyms=names.ACTIVATION_SYNONYMS
@@ -24,13 +24,13 @@ class TypeEmbeddingConfig:
     trainable: bool = option(names.TRAINABLE_DOC, True)
     seed: int | None = option(names.SEED_DOC, None, limits=NOT_NEGATIVE)
     use_econf_tebd: bool = option(
-        "Feed the net the electron configuration of the element instead of a one-hot vector; every name in "
+        "Use the electron configuration of the element as input of the net instead of a one-hot vector. Each name in "
         "`model.type_map` must then be a chemical symbol.",
         False,
     )
-    use_tebd_bias: bool = option("Give the layers biases.", False)
+    use_tebd_bias: bool = option("Use biases in the layers.", False)
 
     def problems(self) -> Iterator[tuple[str, str]]:
-        """Yield `(key, message)` for values that do not go together."""
+        """Yield `(key, message)` for inconsistent values."""
         if not self.neuron:
             yield "neuron", "expected at least one layer, got an empty list"

@@ -167,24 +167,24 @@ def _table(section: str) -> dict[str, Any]:
 
 
 def is_known(section: str, key: str) -> bool:
-    """Whether the format has `key` in `section` (a dotted path) although it is not offered."""
+    """Return whether `key` in `section` (a dotted path) is a key of the format that is not supported yet."""
     return key in _table(section)
 
 
 def harmless_values(section: str) -> dict[str, list[Any] | None]:
-    """Return the keys of `section` that are not offered, each with the values that are accepted; None accepts any."""
+    """Return the unsupported keys of `section` with their accepted values; None accepts any value."""
     return {key: None if values is ANYTHING else list(values) for key, values in _table(section).items()}
 
 
 def entries() -> Iterator[tuple[str, str, list[Any] | None]]:
-    """Yield section, key and accepted values (None: any) of every key that is not offered."""
+    """Yield section, key and accepted values (None: any) of each unsupported key."""
     for section in _TABLES:
         for key, values in harmless_values(section).items():
             yield section, key, values
 
 
 def problem(section: str, key: str, value: Any) -> str | None:
-    """Return the message for a key that is not offered, or None when its value changes nothing."""
+    """Return the message for an unsupported key, or None if its value has no effect."""
     harmless = _table(section)[key]
     if harmless is ANYTHING or any(_same(value, accepted) for accepted in harmless):
         return None

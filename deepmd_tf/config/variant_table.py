@@ -1,4 +1,4 @@
-"""Sections whose keys depend on their `type`: which types there are, and what each of them reads."""
+"""Sections with keys that depend on their `type`: the types and their dataclasses."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from typing import Any
 
 @dataclasses.dataclass(frozen=True)
 class VariantTable:
-    """The types of one kind of section.
+    """Types of a section.
 
     Attributes
     ----------
     noun
-        What the section is, for messages.
+        Name of the section, for messages.
     classes
-        The dataclass that each type reads.
+        Dataclass of each type.
     default
-        The type taken when the key `type` is absent; None when it is required.
+        Type if the key `type` is absent; None if the key is required.
     alias
         Other spellings of a type.
     later
-        Types that belong to the format and are not offered yet.
+        Types of DeePMD-kit's format that are not supported yet.
     modes
-        Types that are also written as another type with a key that has some value: (type, key, value) and the type.
+        Types with a second spelling: (other type, key, value of the key) mapped to the type.
     """
 
     noun: str
@@ -34,7 +34,7 @@ class VariantTable:
     modes: dict[tuple[str, str, str], str] = dataclasses.field(default_factory=dict)
 
     def respelled(self, data: dict[str, Any]) -> dict[str, Any]:
-        """Write a section that uses one of `modes` with the type that it means."""
+        """Return a section with a spelling of `modes` replaced by its type."""
         tag = data.get("type", self.default)
         given = self.alias.get(tag, tag) if isinstance(tag, str) else tag
         for (name, key, value), meant in self.modes.items():

@@ -1,4 +1,4 @@
-"""The tables of sections whose keys depend on their `type`.
+"""Tables of the sections with keys that depend on their `type`.
 
 A new descriptor or fitting is a file with its dataclass and one entry in the table of its kind.
 """

@@ -1,4 +1,4 @@
-"""`xyz_keys`: under which names extended XYZ files have their labels."""
+"""`xyz_keys`: names of the labels in extended XYZ files."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from deepmd_tf.config.fields import NOT_EMPTY, option
 
 
 def _key(doc: str, default: str | None):
-    return option(f"{doc}; null: not read.", default, limits=NOT_EMPTY)
+    return option(f"{doc}; null: it is not read.", default, limits=NOT_EMPTY)
 
 
 @dataclass(frozen=True)
 class XyzKeysConfig:
     """Names in the comment lines and columns of extended XYZ files.
 
-    Where a frame has both virial and stress they must agree, and the virial is taken.
+    If a frame has both virial and stress, they must agree, and the virial is used.
     """
 
     energy: str | None = _key("Energy of a frame, eV", "energy")
@@ -31,5 +31,5 @@ class XyzKeysConfig:
     aparam: str | None = _key("Columns of atomic parameters", None)
 
     def problems(self) -> Iterator[tuple[str, str]]:
-        """Yield `(key, message)` for values that do not go together."""
+        """Yield `(key, message)` for inconsistent values."""
         yield from ()

@@ -1,4 +1,4 @@
-"""Data on disk to batches: systems, which frames a step sees, and the arrays it is fed. `pipeline` needs TensorFlow."""
+"""Batches from data on disk: systems, frames of each step, and input arrays. `pipeline` needs TensorFlow."""
 
 from deepmd_tf.data.batch import Batch
 from deepmd_tf.data.batch_size import batch_counts, batch_sizes, draws_per_batch, kept_systems, validation_batches

@@ -1,4 +1,4 @@
-"""A batch, or a part of one: some frames of one system, as arrays."""
+"""Batches, or parts of them: frames of one system as arrays."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ class Batch:
     coord
         Coordinates, Å, `[nframes, natoms, 3]`.
     type
-        Indices into the model's type map, int32, `[nframes, natoms]`; negative for padding atoms, whose other numbers
-        mean nothing.
+        Indices of the model's type map, int32, `[nframes, natoms]`; negative for padding atoms, which have
+        meaningless values in the other arrays.
     box
         Cell vectors in rows, Å, `[nframes, 3, 3]`; None for an open system.
     energy, force, virial, atom_ener
-        Labels: eV `[nframes]`, eV/Å `[nframes, natoms, 3]`, eV `[nframes, 9]`, eV `[nframes, natoms]`; None when the
+        Labels: eV `[nframes]`, eV/Å `[nframes, natoms, 3]`, eV `[nframes, 9]`, eV `[nframes, natoms]`; None if the
         system has none.
     fparam, aparam
-        Frame and atomic parameters `[nframes, nfparam]`, `[nframes, natoms, naparam]`; None when the system has none.
+        Frame and atomic parameters `[nframes, nfparam]`, `[nframes, natoms, naparam]`; None if the system has none.
     """
 
     coord: np.ndarray
@@ -45,7 +45,7 @@ class Batch:
 
     @property
     def natoms(self) -> int:
-        """Number of atoms of each frame, padding included."""
+        """Number of atoms of each frame, including padding."""
         return self.coord.shape[1]
 
     @property
@@ -56,7 +56,7 @@ class Batch:
         return self.type >= 0
 
     def without_padding(self) -> Iterator[tuple[np.ndarray, Batch]]:
-        """Yield frames with the same number of real atoms: their places in this batch, and a batch without padding."""
+        """Yield groups of frames with equal numbers of real atoms: their indices, and a batch without padding."""
         real = self.real
         if real is None:
             yield np.arange(self.nframes), self

@@ -1,4 +1,4 @@
-"""The rules of `batch_size` and `numb_btch`."""
+"""Rules of `batch_size` and `numb_btch`."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def batch_sizes(rule: int | Sequence[int] | str, systems: Sequence[System]) -> t
     ----------
     rule
         An integer for all systems, a list with one integer per system, `auto` (the same as `auto:32`) or `auto:N`: the
-        smallest number of frames that has at least N atoms, on average where the frames of a system differ; `max:N` or
-        `filter:N`: the largest that has at most N atoms, whichever frames these are, at least one. A batch never
-        exceeds the frames of its system. With `mixed:N` and `mixed:auto:N` a batch is put together from
-        `draws_per_batch` batches of one frame. Padding atoms count nowhere.
+        smallest number of frames with at least N atoms, on average if the frames of a system differ in size; `max:N` or
+        `filter:N`: the largest number with at most N atoms for any choice of frames, at least one. A batch never
+        exceeds the frames of its system. With `mixed:N` and `mixed:auto:N` a batch consists of `draws_per_batch`
+        batches of one frame. Padding atoms are not counted.
     systems
         The systems of one data set.
     """
@@ -36,18 +36,18 @@ def batch_sizes(rule: int | Sequence[int] | str, systems: Sequence[System]) -> t
     if smaller:
         system, size = smaller[0]
         log.warning(
-            "system %s: a batch of %d frames is more than its %d frames; its batches have %d%s",
+            "system %s: batch of %d frames is larger than the system of %d frames; its batches have %d%s",
             system.path,
             size,
             system.nframes,
             system.nframes,
-            f"; {len(smaller) - 1} more systems likewise" if len(smaller) > 1 else "",
+            f"; {len(smaller) - 1} more such systems" if len(smaller) > 1 else "",
         )
     return tuple(min(size, system.nframes) for system, size in zip(systems, sizes, strict=True))
 
 
 def kept_systems(rule: int | Sequence[int] | str, systems: Sequence[System]) -> list[System]:
-    """Return what `filter:N` leaves, frames of at most N atoms; all systems for every other rule."""
+    """Return the systems with frames of at most N atoms for `filter:N`; all systems for other rules."""
     word, number = _parsed(rule) if isinstance(rule, str) else ("", 0)
     if word != "filter":
         return list(systems)
@@ -64,7 +64,7 @@ def kept_systems(rule: int | Sequence[int] | str, systems: Sequence[System]) -> 
     frames, left = (sum(system.nframes for system in each) for each in (systems, kept))
     if left < frames:
         log.warning(
-            "batch_size: '%s' leaves out %d of %d systems, and %d of %d frames with them and of others",
+            "batch_size: '%s' omits %d of %d systems, and %d of %d frames in total",
             *(rule, len(systems) - len(kept), len(systems), frames - left, frames),
         )
     return kept
@@ -73,7 +73,7 @@ def kept_systems(rule: int | Sequence[int] | str, systems: Sequence[System]) -> 
 def draws_per_batch(
     rule: int | Sequence[int] | str, systems: Sequence[System], probabilities: Sequence[float] | None = None
 ) -> int:
-    """Return how many draws of a system make up one batch.
+    """Return the number of draws of a system per batch.
 
     Parameters
     ----------
@@ -82,12 +82,12 @@ def draws_per_batch(
     systems
         The systems of one data set.
     probabilities
-        How often each system is drawn; by default in proportion to its number of frames.
+        Probability of each system; by default proportional to its number of frames.
 
     Returns
     -------
     int
-        N for `mixed:N`; for `mixed:auto:N` the smallest number of frames that has N atoms on average; 1 otherwise.
+        N for `mixed:N`; for `mixed:auto:N` the smallest number of frames with N atoms on average; 1 otherwise.
     """
     word, number = _parsed(rule) if isinstance(rule, str) else ("", 0)
     if not word.startswith("mixed"):
@@ -100,7 +100,7 @@ def draws_per_batch(
         number = max(1, math.ceil(number / atoms - 1e-9))
     if number > nframes:
         log.warning(
-            "a batch of %d frames is more than the %d frames of all systems; it has some twice", number, nframes
+            "a batch of %d frames is larger than all systems together, %d frames; it repeats frames", number, nframes
         )
     return number
 
@@ -134,7 +134,7 @@ def _parsed(rule: str) -> tuple[str, int]:
 
 
 def batch_counts(sizes: Sequence[int], systems: Sequence[System]) -> tuple[int, ...]:
-    """Return the number of full batches that each system holds, at least one."""
+    """Return the number of full batches of each system, at least one."""
     return tuple(max(1, system.nframes // size) for system, size in zip(systems, sizes, strict=True))
 
 

@@ -1,4 +1,4 @@
-"""Checks of the numbers in a file: every one finite, every cell with a volume, energies in enough digits."""
+"""Checks of the numbers in a file: finite values, volume of cells, precision of energies."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from deepmd_tf.errors import refuse
 _CHUNK_NUMBERS = 4 * 1024**2
 _MAX_SHOWN = 5
 FLATNESS = 1e-8
-"""A cell whose volume is below this fraction of the product of its edge lengths is degenerate."""
+"""Smallest volume of a cell as a fraction of the product of its edge lengths; below it the cell is degenerate."""
 
 ENERGY_ROUNDING = 1e-5
-"""Rounding of a stored energy (eV per atom) from which on it is worth a warning."""
+"""Smallest rounding of a stored energy (eV per atom) that causes a warning."""
 
 
 def check_finite(rows: np.ndarray, label: Label, path: str | Path) -> None:
     """Raise `InputError` naming file, frame and atom of the first number that is not finite.
 
-    Where problems are collected the first of every such frame is noted, up to five frames one by one.
+    If problems are collected, one is recorded for each such frame, up to five, and then the number of other frames.
 
     Parameters
     ----------
     rows
         The array of the file, `[nframes, ncolumns]`; large ones are checked in pieces.
     label
-        What the columns are.
+        Label in the columns.
     path
         The file.
     """
@@ -58,10 +58,10 @@ def _refuse_number(value: float, frame: int, column: int, label: Label, path: st
 
 
 def check_cells(rows: np.ndarray, path: str | Path) -> None:
-    """Raise `InputError` naming the first frame of `rows` `[nframes, 9]` (Å) whose cell vectors span no volume.
+    """Raise `InputError` naming the first frame of `rows` `[nframes, 9]` (Å) with a cell of zero volume.
 
-    Where problems are collected up to five of these frames are noted one by one. Frames with numbers that are not
-    finite are left to `check_finite`.
+    If problems are collected, up to five of these frames are recorded. Frames with numbers that are not finite are
+    ignored; see `check_finite`.
     """
     cells = np.asarray(rows, dtype=np.float64).reshape(-1, 3, 3)
     with np.errstate(over="ignore", invalid="ignore"):
@@ -78,9 +78,10 @@ def check_cells(rows: np.ndarray, path: str | Path) -> None:
 
 
 def single_precision_rounding(energy: np.ndarray, natoms: np.ndarray) -> float:
-    """Return by how much float32 rounds energies `[nframes]` (eV) of frames of `natoms` `[nframes]` atoms at most.
+    """Return the largest rounding error (eV per atom) of energies in float32.
 
-    In eV per atom; energies that are not finite are left to `check_finite`.
+    The energies are `[nframes]` (eV) of frames with `natoms` `[nframes]` atoms. Energies that are not finite are
+    ignored; see `check_finite`.
     """
     with np.errstate(over="ignore", invalid="ignore"):
         rounding = np.spacing(np.abs(energy).astype(np.float32)) / 2 / natoms

@@ -1,7 +1,7 @@
 """Input of a training step: flat arrays of one batch under fixed names.
 
 The atoms of all frames are concatenated, so that frames of different size and composition share a batch; padding
-atoms are left out, so nothing that follows can count them.
+atoms are removed, so that later code cannot count them.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ class Field(NamedTuple):
     Attributes
     ----------
     per_atom
-        Whether there is a row for each atom, or for each frame.
+        True for a row per atom, False for a row per frame.
     width
-        Numbers per row; an array of width 1 is a vector, None lets the data decide.
+        Numbers per row. An array of width 1 is a vector; None is a width that depends on the data.
     dtype
         Type of the numbers.
     """
@@ -41,31 +41,32 @@ class Field(NamedTuple):
 FIELDS: dict[str, Field] = {
     "coord": Field(per_atom=True, width=3),
     "type": Field(per_atom=True, dtype=np.int32),
-    "frame_splits": Field(per_atom=False, dtype=np.int32),  # with one entry more than there are frames
+    "frame_splits": Field(per_atom=False, dtype=np.int32),  # nframes + 1 entries
     "box": Field(per_atom=False, width=9),
     "periodic": Field(per_atom=False, dtype=np.bool_),
     **{label.name: Field(label.per_atom, label.width) for label in OPTIONAL},
     **{f"has_{label.name}": Field(per_atom=False) for label in OPTIONAL},
 }
-"""The arrays of a batch, by name."""
+"""Arrays of a batch, by name."""
 
 
 def feed(batches: Sequence[Batch]) -> dict[str, np.ndarray]:
-    """Return the arrays of one batch, the same names whatever labels its frames have.
+    """Return the arrays of a batch, with the same names for any labels.
 
     Parameters
     ----------
     batches
-        The parts of the batch, at least one: frames of one system each.
+        Parts of the batch, at least one; each has frames of one system.
 
     Returns
     -------
     dict
         `coord [natoms, 3]` (Å), `type [natoms]` (int32), `frame_splits [nframes + 1]` (int32; the atoms of frame f are
-        `frame_splits[f]` to `frame_splits[f + 1]`), `box [nframes, 9]` (Å; zeros when open), `periodic [nframes]`
-        (bool), `energy [nframes]` (eV), `force [natoms, 3]` (eV/Å), `virial [nframes, 9]` (eV), `atom_ener [natoms]`
+        `frame_splits[f]` to `frame_splits[f + 1]`), `box [nframes, 9]` (Å; zeros if open), `periodic [nframes]` (bool),
+        `energy [nframes]` (eV), `force [natoms, 3]` (eV/Å), `virial [nframes, 9]` (eV), `atom_ener [natoms]`
         (eV), `fparam [nframes, nfparam]`, `aparam [natoms, naparam]`, and for each of the last six
-        `has_<name> [nframes]`: 1.0, or 0.0 with zeros in its place. `natoms` counts the atoms of all frames.
+        `has_<name> [nframes]`: 1.0, or 0.0 for a missing array, which is then zero. `natoms` counts the atoms of all
+        frames.
     """
     nframes = [batch.nframes for batch in batches]
     real = [batch.real for batch in batches]
@@ -84,7 +85,7 @@ def feed(batches: Sequence[Batch]) -> dict[str, np.ndarray]:
     for label, has in zip(OPTIONAL, present, strict=True):
         arrays = [getattr(batch, label.name) for batch in batches]
         if label.width is None:
-            arrays, row = _of_one_width(arrays)
+            arrays, row = _drop_mixed_widths(arrays)
         else:
             row = () if label.width == 1 else (label.width,)
         has[:] = [array is not None for array in arrays]
@@ -94,15 +95,15 @@ def feed(batches: Sequence[Batch]) -> dict[str, np.ndarray]:
 
 
 def _sizes(batch: Batch, real: np.ndarray | None) -> np.ndarray:
-    """Return the number of atoms of each frame, padding left out, `[nframes]`."""
+    """Return the number of atoms of each frame without padding, `[nframes]`."""
     return np.full(batch.nframes, batch.natoms) if real is None else real.sum(axis=1)
 
 
-def _of_one_width(arrays: list[np.ndarray | None]) -> tuple[list[np.ndarray | None], tuple[int]]:
+def _drop_mixed_widths(arrays: list[np.ndarray | None]) -> tuple[list[np.ndarray | None], tuple[int]]:
     """Return parameters and the shape of a row, `(0,)` if there are none.
 
-    If their widths differ the model takes none of them, for `check_labels` wants one width where it does: all are left
-    out.
+    If their widths differ, all are dropped: the model does not use them, because `check_labels` requires equal widths
+    of parameters that it uses.
     """
     widths = {array.shape[-1] for array in arrays if array is not None}
     if len(widths) > 1:
@@ -116,18 +117,18 @@ def _rows(
     row: tuple[int, ...],
     real: Sequence[np.ndarray | None] | None = None,
 ) -> np.ndarray:
-    """Return arrays one after another, without the rows of padding atoms, zeros where an array is absent.
+    """Return the concatenated arrays without rows of padding atoms; absent arrays are zero.
 
     Parameters
     ----------
     arrays
-        Each of `counts` rows.
+        Arrays of `counts` rows.
     counts
-        Number of rows, padding atoms included.
+        Numbers of rows, including padding atoms.
     row
         Shape of a row.
     real
-        Which rows are no padding, in the order of the rows; None where all are.
+        Masks of rows that are not padding; None if there is no padding.
     """
     parts = []
     for array, count, kept in zip(arrays, counts, real or [None] * len(counts), strict=True):

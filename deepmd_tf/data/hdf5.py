@@ -1,4 +1,4 @@
-"""Systems in HDF5 files: the tree of a directory inside a file, addressed as `file.hdf5#/group`."""
+"""Systems in HDF5 files, with the layout of a directory and addresses `file.hdf5#/group`."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ SUFFIXES = (".hdf5", ".h5")
 
 
 def is_hdf5(path: str) -> bool:
-    """Whether a place in `systems` is meant to be in an HDF5 file."""
+    """Return whether a path in `systems` is in an HDF5 file."""
     return path.partition("#")[0].endswith(SUFFIXES) or "#" in path
 
 
 class Files:
-    """HDF5 files that are read together: each is opened once, and closed at the end of the `with` block."""
+    """HDF5 files that are each opened once and closed at the end of the `with` block."""
 
     def __init__(self) -> None:
         self._found: set[str] = set()
@@ -34,7 +34,7 @@ class Files:
         READER.close(self._found)
 
     def ask(self, path: str, do: str, **request) -> dict:
-        """Ask about a place `file#/group`."""
+        """Send a request about a group `file#/group` and return the answer."""
         name, _, group = path.partition("#")
         if not os.path.isfile(name):
             raise InputError(f"system {name}: no such file (relative paths start at {os.getcwd()})")
@@ -43,7 +43,7 @@ class Files:
         return READER.ask(path, do=do, file=file, group=group.strip("/"), **request)[0]
 
     def systems(self, path: str) -> list[str]:
-        """Return the places `file#/group` of all systems in a file, or below a group of it, in sorted order."""
+        """Return the addresses `file#/group` of all systems in a file or below a group of it, sorted."""
         found = self.ask(path, "systems", mark=TYPE)["groups"]
         if not found:
             raise InputError(f"system {path}: expected a dataset {TYPE} in it or in a group below it, found none")
@@ -67,11 +67,11 @@ class Group:
         return f"{self.path if '#' in self.path else self.path + '#'}/{name}"
 
     def sets(self) -> list[str]:
-        """Names of the groups `set.*`, in sorted order."""
+        """Return the names of the groups `set.*`, sorted."""
         return self._sets
 
     def has(self, name: str) -> bool:
-        """Whether there is something of this name."""
+        """Return whether a group or dataset of this name exists."""
         return name in self._names
 
     def _dataset(self, name: str) -> dict:
@@ -81,11 +81,11 @@ class Group:
         return found
 
     def words(self, name: str) -> list[str]:
-        """Return integers or strings, each a word."""
+        """Return integers or strings as words."""
         return self._dataset(name)["words"]
 
     def rows(self, name: str, memory: Memory, *, integers: bool = False) -> np.ndarray | StoredRows | DatasetRows:
-        """Read a dataset of numbers, or leave a large one in the file."""
+        """Read a dataset of numbers; large ones stay in the file and are read on demand."""
         found, place = self._dataset(name), self.place(name)
         dtype, shape, offset = np.dtype(found["dtype"]), tuple(found["shape"]), found["offset"]
         wanted = ("iu", "integers") if integers else ("f", "float32 or float64 numbers")
@@ -108,16 +108,16 @@ class Group:
 
 
 class DatasetRows:
-    """Rows of a dataset that is stored in pieces, read when they are asked for.
+    """Rows of a dataset that is stored in chunks. They are read on demand.
 
     Parameters
     ----------
     file, name
-        The dataset.
+        File and name of the dataset.
     place
-        Where it is, for messages.
+        Address of the dataset, for messages.
     dtype, shape
-        `[nrows, ncolumns]` or `[nrows]`.
+        Type of the numbers, and shape: `[nrows, ncolumns]` or `[nrows]`.
     """
 
     def __init__(self, file: str, name: str, place: str, dtype: np.dtype, shape: tuple[int, ...]) -> None:
@@ -139,7 +139,7 @@ class DatasetRows:
         if isinstance(key, slice):
             start, stop, _ = key.indices(len(self))
             return self._read([start, stop], False)
-        rows, inverse = np.unique(key, return_inverse=True)  # HDF5 wants them ascending and different
+        rows, inverse = np.unique(key, return_inverse=True)  # HDF5 requires ascending, distinct rows
         return self._read(rows.tolist(), True)[inverse]
 
     def _read(self, rows: list[int], ascending: bool) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The arrays that a system may carry: their names, and how wide a row is."""
+"""Arrays of a system: names and widths of rows."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ class Label:
     Attributes
     ----------
     name
-        The name of the file without `.npy`.
+        Name of the file without `.npy`.
     per_atom
-        Whether a row has `width` numbers for each atom, or for the frame.
+        True for `width` numbers per atom, False for `width` numbers per frame.
     width
-        Numbers per atom or frame; None when the data decide.
+        Numbers per atom or frame; None if it depends on the data.
     """
 
     name: str
@@ -24,13 +24,13 @@ class Label:
     width: int | None
 
     def columns(self, natoms: int) -> int | None:
-        """Return the number of columns of the file, or None when the data decide."""
+        """Return the number of columns of the file, or None if it depends on the data."""
         if self.width is None:
             return None
         return self.width * natoms if self.per_atom else self.width
 
     def expected(self, natoms: int) -> str:
-        """Describe the shape of the file for a message."""
+        """Return the expected shape of the file, for a message."""
         if self.width is None:
             return f"(nframes, k * {natoms})" if self.per_atom else "(nframes, k)"
         if self.width == 1 and not self.per_atom:

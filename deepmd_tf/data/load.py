@@ -1,4 +1,4 @@
-"""Loading systems: the `deepmd/npy` layout in directories and HDF5 files, and extended XYZ files."""
+"""Readers of systems: the `deepmd/npy` layout in directories and HDF5 files, and extended XYZ files."""
 
 from __future__ import annotations
 
@@ -35,23 +35,23 @@ def load_systems(
     xyz_keys: XyzKeysConfig | None = None,
     memory: Memory | None = None,
 ) -> list[System]:
-    """Load systems and check every number in them.
+    """Load systems and check all their numbers.
 
     Parameters
     ----------
     paths
-        Directories, HDF5 files with or without `#/group`, extended XYZ files, or one of them. Those without `type.raw`
-        are searched recursively for it.
+        Directories, HDF5 files with or without `#/group`, extended XYZ files, or one such path. Paths without
+        `type.raw` are searched recursively for systems.
     type_map
-        The model's names of the species; the types of the systems are mapped onto it.
+        Names of the species of the model; the types of the systems are converted to its indices.
     xyz_keys
-        Under which names extended XYZ files have their labels.
+        Names of the labels in extended XYZ files.
     memory
         Limits on memory and mapped files; by default those of `Memory` for one data set.
 
     Notes
     -----
-    Where problems are collected (`errors.collecting`) all of them are noted, and systems that cannot be used left out.
+    With `errors.collecting_problems`, all problems are recorded, and systems with problems are omitted.
     """
     memory, names, context = memory or Memory(), tuple(type_map), copy_context()
     with Files() as files:
@@ -64,13 +64,13 @@ def load_systems(
         found = find_systems(paths, files)
         if len(found) < _MANY:
             return [system for path in found for system in load(path)]
-        with ThreadPoolExecutor(_THREADS) as pool:  # while one waits for a file another works
+        with ThreadPoolExecutor(_THREADS) as pool:  # threads overlap waiting for files with work
             loaded = pool.map(lambda path: context.copy().run(load, path), found)
             return [system for systems in loaded for system in systems]
 
 
 def load_system(path: str | Path, type_map: Sequence[str]) -> System:
-    """Load one directory with `type.raw` and `set.*`, or one group `file.hdf5#/group` that holds the same."""
+    """Load a directory with `type.raw` and `set.*`, or a group `file.hdf5#/group` with the same layout."""
     with Files() as files:
         return _load(str(path), tuple(type_map), files, Memory())
 
@@ -104,7 +104,7 @@ def _load(path: str, type_map: tuple[str, ...], files: Files, memory: Memory) ->
     for array, label, folder in read:
         _check_numbers(array, label, tree.place(f"{folder}/{label.name}.npy"))
     if len(read) < len(sets) * len(present):
-        raise InputError(f"system {path}: not all of it can be read, so the checks that need all of it leave it out")
+        raise InputError(f"system {path}: parts cannot be read; checks that need the whole system omit it")
     for label in present:
         _check_same_width(tree, rows[label.name], label, sets)
     if mixed:
@@ -129,9 +129,9 @@ def check_labels(
     systems
         The systems of one data set.
     required
-        Names of labels that every system must have: energy, force, virial, atom_ener.
+        Names of the labels that each system must have: energy, force, virial, atom_ener.
     numb_fparam, numb_aparam
-        Number of frame and atomic parameters that the model takes.
+        Numbers of frame and atomic parameters of the model.
     """
     for system in systems:
         for name in sorted(set(required) - system.labels):
@@ -160,13 +160,13 @@ def _find_sets(tree: Tree) -> list[str]:
 
 
 def _are_mixed(tree: Tree, sets: list[str]) -> bool:
-    """Whether every frame has its own composition."""
+    """Return whether each frame has its own composition."""
     having = [folder for folder in sets if tree.has(f"{folder}/{FRAME_TYPES}")]
     if having and len(having) < len(sets):
         lacking = next(folder for folder in sets if folder not in having)
         raise InputError(
-            f"{tree.place(lacking)}: expected {FRAME_TYPES} because {tree.place(having[0])} has one: every frame of a "
-            "system has a composition of its own, or none has"
+            f"{tree.place(lacking)}: expected {FRAME_TYPES} because {tree.place(having[0])} has one: either all sets "
+            "of a system have this file, or none"
         )
     return bool(having)
 
@@ -188,7 +188,7 @@ def _read_frame_types(
 
 
 def _labels_of(tree: Tree, sets: list[str], periodic: bool) -> list[Label]:
-    """Return what the sets hold, coordinates first; all sets must hold the same."""
+    """Return the arrays of the sets, coordinates first; all sets must have the same arrays."""
     required = [COORD, BOX] if periodic else [COORD]
     for folder in sets:
         for label in required:
@@ -201,8 +201,8 @@ def _labels_of(tree: Tree, sets: list[str], periodic: bool) -> list[Label]:
         if having and len(having) < len(sets):
             lacking = next(folder for folder in sets if folder not in having)
             raise InputError(
-                f"{tree.place(lacking)}: expected {label.name}.npy because {tree.place(having[0])} has one: sets must "
-                "hold the same labels"
+                f"{tree.place(lacking)}: expected {label.name}.npy because {tree.place(having[0])} has one: all "
+                "sets must have the same labels"
             )
         if having:
             optional.append(label)
@@ -212,7 +212,7 @@ def _labels_of(tree: Tree, sets: list[str], periodic: bool) -> list[Label]:
 def _read_label(
     tree: Tree, name: str, label: Label, natoms: int, nframes: int | None, memory: Memory
 ) -> np.ndarray | StoredRows:
-    """Read and check one file; `nframes` is the number of rows that it must have, once known."""
+    """Read and check one file; `nframes` is the expected number of rows, if it is known."""
     array, path = tree.rows(name, memory), tree.place(name)
     if array.ndim == 1 and (label.width == 1 or label.width is None) and not (label.per_atom and natoms > 1):
         array = array[:, None] if isinstance(array, np.ndarray) else array.column()

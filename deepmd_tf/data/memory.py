@@ -7,16 +7,16 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 KEPT_FRACTION = 0.25
-"""Part of the machine's memory that arrays are kept in; the rest of the data is read when it is needed."""
+"""Fraction of the memory that is used for arrays; other data are read on demand."""
 
 MAX_MAPS = 200
-"""Memory maps at a time; each holds a file descriptor, of which a process usually has 1024."""
+"""Maximum number of memory maps; each needs a file descriptor, and a process usually has 1024."""
 
 _LIMITS = {
     "memory.max": ("sys/fs/cgroup", "sys/fs/cgroup/unified"),
     "memory.limit_in_bytes": ("sys/fs/cgroup/memory",),
 }
-"""Files with the limit of a control group, of the second and the first version, and where their trees are."""
+"""Files with the memory limit of a control group (version 2 and version 1), and the directories of their trees."""
 
 
 class Memory:
@@ -25,11 +25,11 @@ class Memory:
     Parameters
     ----------
     nbytes
-        Memory for arrays; by default a quarter of what this process may use.
+        Memory for arrays; by default a quarter of the memory available to this process.
     maps
-        Number of files that may be mapped.
+        Maximum number of mapped files.
     sharing
-        Processes of this machine that each keep the data, and have an equal part of that quarter.
+        Number of processes on this machine that each hold the data and share this quarter equally.
     """
 
     def __init__(self, nbytes: int | None = None, maps: int = MAX_MAPS, *, sharing: int = 1) -> None:
@@ -37,25 +37,25 @@ class Memory:
         self._maps = maps
 
     def keep(self, nbytes: int) -> bool:
-        """Reserve memory for an array; False when there is not enough left."""
+        """Reserve memory for an array; return False if there is not enough."""
         if nbytes > self._nbytes:
             return False
         self._nbytes -= nbytes
         return True
 
     def map(self) -> bool:
-        """Reserve a memory map; False when all are taken."""
+        """Reserve a memory map; return False if all are in use."""
         self._maps -= 1
         return self._maps >= 0
 
 
 def available(root: str | Path = "/") -> int:
-    """Bytes of memory that this process may use: the machine's, or fewer in a job with a limit.
+    """Return the bytes of memory available to this process: those of the machine, or the limit of the job.
 
     Parameters
     ----------
     root
-        Where the system's files are.
+        Root of the file system.
     """
     limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
     for path in _limits(Path(root)):
@@ -67,10 +67,10 @@ def available(root: str | Path = "/") -> int:
 
 
 def _limits(root: Path) -> Iterator[Path]:
-    """Yield the files with the limits of the control groups that this process is in, from its own to the root.
+    """Yield the files with the limits of the control groups of this process, from its own group to the root.
 
-    A scheduler sets the limit of a job on some group above that of the process; in a container the own group may be
-    the root of what can be seen.
+    A scheduler sets the limit of a job on a group above that of the process. In a container, the group of the process
+    may be the visible root.
     """
     try:
         lines = (root / "proc/self/cgroup").read_text().splitlines()

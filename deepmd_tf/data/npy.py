@@ -1,4 +1,4 @@
-"""Reading one `.npy` file of numbers, without trusting it."""
+"""Safe reader of `.npy` files of numbers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from deepmd_tf.data.memory import Memory
 from deepmd_tf.errors import InputError
 
 MAP_BYTES = 16 * 1024**2
-"""Files from this size on are memory-mapped; smaller ones are read."""
+"""Smallest size of memory-mapped files; smaller ones are read."""
 
 _MAGIC = b"\x93NUMPY"
 _LENGTH_BYTES = {(1, 0): 2, (2, 0): 4, (3, 0): 4}
@@ -25,21 +25,21 @@ _HEADER_READERS = {
     (3, 0): np.lib.format.read_array_header_2_0,
 }
 _LONGEST_HEADER = 10_000
-_MAX_AXES = 8  # nothing that is read has more than three
+_MAX_AXES = 8  # the arrays of a system have at most three
 _START_BYTES = 2 * _LONGEST_HEADER
 
 
 class StoredRows:
-    """Rows of a `.npy` file that is opened anew whenever some are asked for, so that it costs neither memory nor maps.
+    """Rows of a `.npy` file that is opened for each read, so that it needs neither memory nor a memory map.
 
     Parameters
     ----------
     path
         The file.
     dtype, shape
-        Of its array `[nrows, ncolumns]` or `[nrows]`, in C order.
+        Type and shape of its array, `[nrows, ncolumns]` or `[nrows]` in C order.
     offset
-        Where the array begins.
+        Offset of the array in the file, bytes.
     """
 
     def __init__(self, path: str, dtype: np.dtype, shape: tuple[int, ...], offset: int) -> None:
@@ -89,20 +89,20 @@ def read_rows(path: str | Path, memory: Memory | None = None, *, integers: bool 
     path
         The file.
     memory
-        What may be kept or mapped; without it, what this file needs.
+        Limits on memory and mapped files; by default those that this file needs.
     integers
-        Whether integers are wanted instead.
+        True for integers, False for float32 or float64.
 
     Returns
     -------
     ndarray or StoredRows
-        The array as stored: its shape and precision are those of the file. Large files are memory-mapped read-only;
-        what does not fit `memory` is left on the disk.
+        The array with the shape and precision of the file. Large files are memory-mapped read-only; arrays that exceed
+        `memory` stay on the disk.
 
     Raises
     ------
     InputError
-        The file is missing, truncated or no `.npy` file, or it holds pickled objects or numbers of another kind.
+        If the file is missing, truncated or not a `.npy` file, or has pickled objects or numbers of another type.
     """
     memory = memory or Memory(nbytes=MAP_BYTES)
     try:
@@ -134,7 +134,7 @@ def read_rows(path: str | Path, memory: Memory | None = None, *, integers: bool 
 
 
 def _header(start: bytes, path: str | Path) -> tuple[tuple[int, ...], bool, np.dtype, int]:
-    """Return shape, whether columns come first, the kind of number, and where the numbers begin."""
+    """Return shape, Fortran order, type and offset of the array."""
     if start[: len(_MAGIC)] != _MAGIC:
         found = "an empty file" if not start else f"a file that starts with {start[: len(_MAGIC)]!r}"
         raise InputError(f"{path}: expected a NumPy .npy file, got {found}; write it with numpy.save")
@@ -147,7 +147,7 @@ def _header(start: bytes, path: str | Path) -> tuple[tuple[int, ...], bool, np.d
         if end > _START_BYTES:
             raise ValueError(f"it is {end} bytes long")
         return *_parsed(start[:end]), end
-    except Exception as error:  # NumPy parses the header as Python: what a damaged one raises is anybody's guess
+    except Exception as error:  # NumPy parses the header as Python, so a damaged one may raise any exception
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"{path}: damaged .npy header ({reason}); write the file again") from None
 

@@ -18,20 +18,20 @@ from deepmd_tf.data.system import System
 
 PREFETCH = 16
 STEPS_PER_CALL = 8
-"""Batches prepared by one call into Python; the call costs the `tf.data` runtime more than a small batch does."""
+"""Batches per call into Python; for the `tf.data` runtime a call costs more than a small batch."""
 
 _REST = 0.2
-"""Seconds in which a thread of the `tf.data` runtime finishes its call into Python."""
+"""Seconds within which a thread of the `tf.data` runtime finishes its call into Python."""
 
 _live: set[object] = set()
-"""One entry for each iterator that is in use."""
+"""One entry per iterator in use."""
 
 _ending = threading.Event()
 
 
 @atexit.register
-def _come_to_rest() -> None:
-    """Stop preparing batches before the interpreter ends: a thread that enters Python after that never comes back."""
+def _stop_preparing() -> None:
+    """Stop preparing batches before the interpreter exits: a thread that enters Python later would hang."""
     if _live:
         _ending.set()
         time.sleep(_REST)
@@ -39,7 +39,7 @@ def _come_to_rest() -> None:
 
 @functools.cache
 def signature() -> dict[str, tf.TensorSpec]:
-    """Return the specs of the tensors that `dataset` yields, fit for `tf.function(input_signature=...)`."""
+    """Return the specs of the tensors of `dataset`, for `tf.function(input_signature=...)`."""
     return {name: tf.TensorSpec(field.shape, field.dtype, name=name) for name, field in FIELDS.items()}
 
 
@@ -48,9 +48,9 @@ def _arrays_at(systems: Sequence[System], sampler: Batches, step: int) -> dict[s
 
 
 def batch_at(systems: Sequence[System], sampler: Batches, step: int) -> dict[str, tf.Tensor]:
-    """Return the batch of one step as `dataset` yields it, without the cost of building a dataset.
+    """Return the batch of one step in the form of `dataset`, without the cost of building a dataset.
 
-    For the few batches of a validation; preparing and converting take place in the calling thread.
+    Use it for the few batches of a validation; the calling thread prepares and converts the batch.
     """
     arrays = _arrays_at(systems, sampler, step)
     return {name: tf.constant(arrays[name], spec.dtype) for name, spec in signature().items()}
@@ -63,24 +63,24 @@ def dataset(
     stop_step: int | None = None,
     prefetch: int = PREFETCH,
 ) -> tf.data.Dataset:
-    """Return the batches of the steps from `start_step` on, as dictionaries of tensors (`feed.feed`).
+    """Return the batches of the steps from `start_step` on as dictionaries of tensors (see `feed.feed`).
 
     Parameters
     ----------
     systems
-        The systems that `sampler` was made for.
+        The systems of `sampler`.
     sampler
-        Decides which frames make up a step.
+        Source of the frames of each step.
     start_step, stop_step
         First step, and the step after the last one; None for an endless dataset.
     prefetch
-        Batches that are prepared ahead by a thread of the `tf.data` runtime. It ends with the iterator.
+        Number of batches that a thread of the `tf.data` runtime prepares ahead. The thread ends with the iterator.
 
     Notes
     -----
-    Building a dataset takes a fraction of a second: build one for a run, and use `batch_at` for a batch now and then.
-    A step that takes the iterator as an argument and calls `next` inside its `tf.function` saves bringing the tensors
-    of every batch to Python and back.
+    Building a dataset takes a fraction of a second: build one per run, and use `batch_at` for single batches. Pass the
+    iterator to the step as an argument and call `next` inside its `tf.function`, so that the tensors of the batches
+    need not pass through Python.
     """
 
     def groups() -> Iterator[np.ndarray]:
@@ -99,10 +99,10 @@ def dataset(
 
 
 class Stream:
-    """The batches of the steps from `start_step` on, one after another for ever, prepared in the background.
+    """Endless iterator over the batches of the steps from `start_step` on, prepared in the background.
 
-    One that could not be prepared there is prepared again when its turn comes: all batches before it are seen, and what
-    is raised is what went wrong, not what the `tf.data` runtime makes of it.
+    If the preparation of a batch fails, the batch is prepared again in the calling thread when it is due. All batches
+    before it are returned, and the original exception is raised instead of that of the `tf.data` runtime.
 
     Parameters
     ----------
@@ -129,7 +129,7 @@ class Stream:
 
 @tf.autograph.experimental.do_not_convert
 def _unpack(vector: tf.Tensor) -> dict[str, tf.Tensor]:
-    """Undo `packing.pack` in the graph; `vector` may have zeros at its end."""
+    """Unpack the vector of `packing.pack` in the graph; it may end with padding zeros."""
     lengths = tf.cast(vector[: packing.HEADER], tf.int32)
     used = tf.concat([[packing.HEADER], lengths], axis=0)
     padding = tf.size(vector) - tf.reduce_sum(used)
@@ -137,7 +137,7 @@ def _unpack(vector: tf.Tensor) -> dict[str, tf.Tensor]:
     length_of = dict(zip(FIELDS, tf.unstack(lengths, num=len(FIELDS)), strict=True))
     result = {}
     for (name, field), values in zip(FIELDS.items(), parts, strict=True):
-        if field.width is None:  # a width of 0 leaves nothing to infer the number of rows from
+        if field.width is None:  # with a width of 0, the number of rows cannot be inferred
             values = tf.reshape(values, [length_of["type" if field.per_atom else "periodic"], -1])
         elif field.width > 1:
             values = tf.reshape(values, [-1, field.width])

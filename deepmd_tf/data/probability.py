@@ -13,18 +13,18 @@ from deepmd_tf.errors import InputError
 def system_probabilities(
     nbatches: Sequence[int], auto_prob: str = "prob_sys_size", sys_probs: Sequence[float] | None = None
 ) -> np.ndarray:
-    """Return the probability of each system, float64 `[nsystems]`, summing to 1.
+    """Return the probabilities of the systems, float64 `[nsystems]`; their sum is 1.
 
     Parameters
     ----------
     nbatches
         Number of batches of each system.
     auto_prob
-        `prob_uniform`, `prob_sys_size` (in proportion to the number of batches) or
-        `prob_sys_size;start:end:weight;...`: the systems of each block share its weight by number of batches; systems
-        in no block are never drawn.
+        `prob_uniform`, `prob_sys_size` (proportional to the number of batches) or `prob_sys_size;start:end:weight;...`:
+        the weight of each block is divided among its systems in proportion to their number of batches; systems outside
+        the blocks are never drawn.
     sys_probs
-        Weights that take the place of `auto_prob`.
+        Weights that replace `auto_prob`.
     """
     if sys_probs is not None:
         if len(sys_probs) != len(nbatches):

@@ -1,4 +1,4 @@
-"""The rows of one label over all sets of a system."""
+"""Rows of a label over all sets of a system."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ _CHUNK_NUMBERS = 4 * 1024**2
 
 
 class Rows:
-    """Arrays of several sets, seen as one array of `nframes` rows.
+    """View of the arrays of several sets as one array of `nframes` rows.
 
     Parameters
     ----------
     arrays
-        One array `[nframes_of_set, ncolumns]` per set: in memory, memory-mapped, or read row by row from where it is.
+        One array `[nframes_of_set, ncolumns]` per set: in memory, memory-mapped, or read from the file on demand.
     """
 
     def __init__(self, arrays: Sequence[np.ndarray]) -> None:
@@ -48,28 +48,28 @@ class Rows:
         return result
 
     def pieces(self) -> Iterator[np.ndarray]:
-        """Yield all rows as they are stored, some at a time."""
+        """Yield all rows as stored, in pieces."""
         for array in self._arrays:
             step = max(1, _CHUNK_NUMBERS // max(1, array.shape[1]))
             for start in range(0, len(array), step):
                 yield np.asarray(array[start : start + step])
 
     def filled(self) -> np.ndarray:
-        """Return how many numbers of each row are not negative, `[nrows]`."""
+        """Return the number of entries of each row that are not negative, `[nrows]`."""
         return np.concatenate([(piece >= 0).sum(axis=1) for piece in self.pieces()])
 
 
 class RaggedRows:
-    """Rows of frames that differ in their number of atoms, in memory.
+    """Rows in memory of frames that differ in their number of atoms.
 
     Parameters
     ----------
     flat
-        A row per atom, frame after frame, `[natoms of all frames, width]`.
+        Rows of all atoms, ordered by frame, `[natoms of all frames, width]`.
     splits
         The atoms of frame f are `splits[f]` to `splits[f + 1]`, `[nframes + 1]`.
     fill
-        What rows that are shorter than others end with.
+        Padding value at the end of shorter rows.
     """
 
     def __init__(self, flat: np.ndarray, splits: np.ndarray, fill: float = 0) -> None:
@@ -87,7 +87,7 @@ class RaggedRows:
         return len(self._counts)
 
     def take(self, indices: np.ndarray, dtype: type = np.float64) -> np.ndarray:
-        """Return the rows `indices` `[n]` as a new array, as wide as the widest of them, in that order."""
+        """Return the rows `indices` `[n]` in that order as a new array, padded to the widest of them."""
         counts = self._counts[indices]
         place = np.arange(counts.max(initial=0))
         result = np.full((len(counts), len(place), self._flat.shape[1]), self._fill, dtype=dtype)
@@ -96,24 +96,24 @@ class RaggedRows:
         return result.reshape(len(counts), len(place) * self._flat.shape[1])
 
     def pieces(self) -> Iterator[np.ndarray]:
-        """Yield all rows as they are stored, and where they begin."""
+        """Yield the offsets of the rows, then all rows as stored."""
         yield self._splits
         yield self._flat
 
     def filled(self) -> np.ndarray:
-        """Return how many atoms each row has, `[nrows]`."""
+        """Return the number of atoms of each row, `[nrows]`."""
         return self._counts
 
 
 class ChosenRows:
-    """Some rows of others.
+    """Selection of rows.
 
     Parameters
     ----------
     rows
-        All of them.
+        All rows.
     chosen
-        Which, `[nrows]`.
+        Indices of the selected rows, `[nrows]`.
     """
 
     def __init__(self, rows: Rows | RaggedRows | ChosenRows, chosen: np.ndarray) -> None:
@@ -121,7 +121,7 @@ class ChosenRows:
 
     @property
     def ncolumns(self) -> int:
-        """Width of the widest row of all."""
+        """Width of the widest of all rows."""
         return self._rows.ncolumns
 
     @property
@@ -133,14 +133,14 @@ class ChosenRows:
         return len(self._chosen)
 
     def take(self, indices: np.ndarray, dtype: type = np.float64) -> np.ndarray:
-        """Return the rows `indices` `[n]` of those chosen, in that order."""
+        """Return the rows `indices` `[n]` of the selection, in that order."""
         return self._rows.take(self._chosen[indices], dtype)
 
     def pieces(self) -> Iterator[np.ndarray]:
-        """Yield which rows were chosen, then all as they are stored, some at a time."""
+        """Yield the indices of the selected rows, then all rows as stored, in pieces."""
         yield self._chosen
         yield from self._rows.pieces()
 
     def filled(self) -> np.ndarray:
-        """Return how many numbers of each row are not negative, `[nrows]`."""
+        """Return the number of entries of each row that are not negative, `[nrows]`."""
         return self._rows.filled()[self._chosen]

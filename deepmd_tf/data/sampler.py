@@ -14,18 +14,17 @@ from deepmd_tf.data.system import System
 from deepmd_tf.errors import InputError
 
 CHUNK = 16384
-"""Draws of a system that are made at once."""
+"""Number of draws that are made at once."""
 
 _CHOICE, _ORDER = 0, 1
 
 
 class Sampler:
-    """Draws a system for each step, and the next frames of that system; several times for a mixed batch.
+    """Sampler of batches: draws a system for each step and takes its next frames; a mixed batch has several draws.
 
-    The frames of a system come in the order of a permutation that is new in each of its epochs; a batch that reaches
-    the end of an epoch is completed from the next one, so that no frame is omitted. Everything follows
-    from counters, not from the state of a generator: a restarted run needs only the step, and training and validation
-    (`stream`) are independent.
+    Each epoch of a system has a new permutation of its frames. A batch that reaches the end of an epoch is completed
+    from the next one, so that no frame is omitted. All draws are functions of counters, not of the state of a
+    generator: a restarted run needs only the step, and training and validation (`stream`) are independent.
 
     Parameters
     ----------
@@ -34,19 +33,19 @@ class Sampler:
     batch_size, auto_prob, sys_probs
         As in the input file.
     seed
-        Any integer that is not negative.
+        Integer that is not negative.
     stream
         Name of the sequence; different names give independent sequences.
     batches
-        How many batches of `batch_size` make up the batch of a step, one for each process that trains. It is the batch
-        of one process whose `batch_size` is as many times larger, but may have the frames of a small system twice.
+        Number of batches of `batch_size` in the batch of a step, one per training process. The batch is that of one
+        process with a `batch_size` that is larger by this factor, but it may repeat the frames of small systems.
 
     Attributes
     ----------
     batch_sizes : tuple of int
-        Frames per draw of each system: those of a batch, or one for mixed batches.
+        Frames per draw of each system; one for mixed batches.
     draws_per_batch : int
-        Draws that make up a batch: more than one for mixed batches.
+        Draws per batch; more than one for mixed batches.
     probabilities : ndarray
         Probability of each system, `[nsystems]`.
     """
@@ -86,7 +85,7 @@ class Sampler:
     def from_config(
         cls, systems: Sequence[System], config: DataConfig, seed: int, stream: str = "training", batches: int = 1
     ) -> Sampler:
-        """Build the sampler that a section `training_data` or `validation_data` asks for."""
+        """Return the sampler of a section `training_data` or `validation_data`."""
         rules = (config.batch_size, config.auto_prob, config.sys_probs)
         return cls(systems, *rules, seed=seed, stream=stream, batches=batches)
 
@@ -97,9 +96,9 @@ class Sampler:
         -------
         tuple
             Pairs of the index of a system and its frames `[nframes of the part]`, each system once: one pair of
-            `batch_sizes` frames, or with mixed batches as many frames in all as there are draws.
+            `batch_sizes` frames; for mixed batches one frame per draw in total.
         """
-        draws: dict[int, tuple[int, int]] = {}  # of each system: the first in this batch, and how many
+        draws: dict[int, tuple[int, int]] = {}  # first draw in this batch and number of draws, by system
         for number in range(step * self.draws_per_batch, (step + 1) * self.draws_per_batch):
             isystem, draw = self._draw(*divmod(number, CHUNK))
             first, count = draws.get(isystem, (draw, 0))
@@ -107,7 +106,7 @@ class Sampler:
         return tuple((isystem, self._frames(isystem, first, count)) for isystem, (first, count) in draws.items())
 
     def _draw(self, chunk: int, offset: int) -> tuple[int, int]:
-        """Return the system of a draw, and how often it was drawn before."""
+        """Return the system of a draw, and the number of earlier draws of this system."""
         current = self._chunk
         if current is None or current[0] != chunk:
             systems = self._systems_of(chunk)
@@ -118,9 +117,9 @@ class Sampler:
     def _before(self, chunk: int) -> np.ndarray:
         """Return the number of draws of each system in the chunks before `chunk`, `[nsystems]`.
 
-        Those of the two newest chunks are remembered; earlier ones are counted again from the beginning.
+        The counts of the two newest chunks are cached; for earlier chunks they are computed from the beginning.
         """
-        remembered = self._draws_before  # never changed, but replaced: other threads may look too
+        remembered = self._draws_before  # replaced, never modified: other threads may read it
         start = max((known for known in remembered if known <= chunk), default=0)
         counts = remembered.get(start)
         if counts is None:
@@ -160,7 +159,7 @@ class Sampler:
 
 
 def _counter(low: int, high: int) -> np.ndarray:
-    """Return a counter of the generator; the two lowest of its words are left to count the numbers drawn."""
+    """Return a counter of the generator; its two lowest words count the numbers drawn."""
     return np.array([0, 0, low, high], dtype=np.uint64)
 
 

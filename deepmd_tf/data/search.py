@@ -1,4 +1,4 @@
-"""From what the user wrote under `systems` to the places of systems."""
+"""Search for the systems under the paths of the key `systems`."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ log = logging.getLogger(__name__)
 
 
 def find_systems(paths: str | Path | Sequence[str | Path], files: Files) -> list[str]:
-    """Return the places of all systems: directories, or groups `file.hdf5#/group`.
+    """Return the addresses of all systems: directories, or groups `file.hdf5#/group`.
 
-    One path is searched recursively for directories with `type.raw`, in sorted order. An entry of a list that has a
-    `type.raw` is taken as it is; one that has none is searched. An HDF5 file, or a group of one, is searched likewise.
-    A search looks into every directory once, whatever links lead there; entries of a list may name a system again.
+    A single path is searched recursively for directories with `type.raw`; the result is sorted. An entry of a list with
+    a `type.raw` is a system; other entries are searched. HDF5 files and their groups are searched in the same way. A
+    search visits each directory once, even if several links lead to it. Entries of a list may repeat a system.
     """
     if isinstance(paths, (str, Path)):
         return _search(str(paths), files)
@@ -52,9 +52,9 @@ def _search(path: str, files: Files) -> list[str]:
 
 
 def _below(path: str) -> list[str]:
-    """Return the directories with `type.raw` from `path` down, each once.
+    """Return the directories with `type.raw` at and below `path`, each once.
 
-    Links are followed after everything that is reached without them, so what is inside is found under its own name.
+    Links are followed after all other directories, so that a directory inside `path` is found under its own name.
     """
     found, seen, starts = [], set(), [path]
     for start in starts:
@@ -76,23 +76,23 @@ def _warn_of_unreadable(error: OSError) -> None:
 
 
 def _identity(path: str) -> tuple[int, int]:
-    """Identity of the target of a path, equal for all its names."""
+    """Return the identity of the target of a path, equal for all its names."""
     status = os.stat(path)
     return status.st_dev, status.st_ino
 
 
 def _warn_of_repeated(found: Sequence[str]) -> None:
-    """Warn when a system is listed again, under whatever name."""
+    """Warn if a system is listed more than once, under any name."""
     first: dict[tuple, int] = {}
     again = []
     for number, place in enumerate(found):
         name, _, group = (place, "", "") if os.path.exists(place) else place.partition("#")
-        with contextlib.suppress(OSError):  # what cannot be opened is reported by its reader
+        with contextlib.suppress(OSError):  # the reader reports paths that cannot be opened
             known = first.setdefault((*_identity(name), group.strip("/")), number)
             if known != number:
                 again.append((place, found[known]))
     if again:
         place, known = again[0]
         named = "" if place == known else f" (as {known})"
-        more = f"; {len(again) - 1} more likewise" if len(again) > 1 else ""
+        more = f"; {len(again) - 1} more such systems" if len(again) > 1 else ""
         log.warning("systems: %s is listed more than once%s, so its frames count more than once%s", place, named, more)

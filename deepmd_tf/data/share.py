@@ -1,4 +1,4 @@
-"""The frames of a batch that one of several processes takes."""
+"""Division of a batch among processes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 
 Parts = tuple[tuple[int, np.ndarray], ...]
-"""Pairs of the index of a system and its frames, as `Sampler.batch_at` gives them."""
+"""Pairs of the index of a system and its frames, as returned by `Sampler.batch_at`."""
 
 
 class Batches(Protocol):
@@ -19,7 +19,7 @@ class Batches(Protocol):
 
 
 def share(parts: Parts, rank: int, size: int) -> Parts:
-    """Return the frames of one of `size` processes: as many as the others have or one more, in the batch's order."""
+    """Return the frames of process `rank` of `size` in the order of the batch; shares differ by at most one frame."""
     total = sum(len(frames) for _, frames in parts)
     first, last = total * rank // size, total * (rank + 1) // size
     mine, begin = [], 0
@@ -33,14 +33,14 @@ def share(parts: Parts, rank: int, size: int) -> Parts:
 
 @dataclass(frozen=True)
 class SharedBatches:
-    """The part of every batch that is one process's.
+    """Share of one process in each batch.
 
     Attributes
     ----------
     batches : Batches
-        Of all processes together.
+        Batches of all processes together.
     rank, size : int
-        Number of the process, and of processes; no batch has fewer frames than there are processes.
+        Index of the process, and number of processes; each batch has at least one frame per process.
     """
 
     batches: Batches
@@ -48,5 +48,5 @@ class SharedBatches:
     size: int
 
     def batch_at(self, step: int) -> Parts:
-        """Return the parts of the batch of a step that are this process's."""
+        """Return the share of this process in the batch of a step."""
         return share(self.batches.batch_at(step), self.rank, self.size)

@@ -45,26 +45,26 @@ class DataSource:
 
 
 def _content(systems: list[System]) -> int:
-    """Checksum of energies, and of a sample of all else."""
+    """Return a checksum of all energies and of a sample of the other data."""
     checksum = 0
     for system in systems:
         if "energy" in system.labels:
-            checksum = _continued(checksum, system.rows("energy", np.arange(system.nframes)))
+            checksum = _update(checksum, system.rows("energy", np.arange(system.nframes)))
     sampled = [systems[k] for k in _spread(len(systems), _MAX_SYSTEMS)]
     for system in sampled:
         bytes_per_frame = 8 * (3 * system.natoms) * (2 + len(system.labels))
         frames = _spread(system.nframes, max(2, _MAX_BYTES // len(sampled) // bytes_per_frame))
-        checksum = _continued(checksum, system.types(frames))
+        checksum = _update(checksum, system.types(frames))
         for name in sorted({"coord", *(["box"] if system.periodic else []), *(system.labels - {"energy"})}):
             checksum = zlib.crc32(name.encode(), checksum)
-            checksum = _continued(checksum, system.rows(name, frames))
+            checksum = _update(checksum, system.rows(name, frames))
     return checksum
 
 
-def _continued(checksum: int, array: np.ndarray) -> int:
+def _update(checksum: int, array: np.ndarray) -> int:
     return zlib.crc32(np.ascontiguousarray(array), checksum)
 
 
 def _spread(count: int, most: int) -> np.ndarray:
-    """Return at most so many of the indices below `count`, the first and the last among them."""
+    """Return at most `most` of the indices below `count`, including the first and the last."""
     return np.arange(count) if count <= most else np.linspace(0, count - 1, most).astype(int)

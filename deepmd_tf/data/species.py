@@ -15,7 +15,7 @@ from deepmd_tf.data.tree import TYPE, Tree
 from deepmd_tf.errors import InputError
 
 PADDING = -1
-"""Type of a padding atom: it fills the rows of frames that have fewer atoms than others, and is nowhere counted."""
+"""Type of padding atoms, which fill the rows of frames with fewer atoms than others and are never counted."""
 
 _CHUNK_NUMBERS = 4 * 1024**2
 _SHOWN = 40  # characters of a word in a message
@@ -34,12 +34,12 @@ def _integer(word: str) -> int:
 
 
 class FixedTypes:
-    """Frames that share their atoms.
+    """Types of frames with the same atoms.
 
     Attributes
     ----------
     common : ndarray
-        Index into the model's type map of each atom, int32 `[natoms]`.
+        Index of each atom in the model's type map, int32 `[natoms]`.
     """
 
     def __init__(self, types: np.ndarray) -> None:
@@ -56,34 +56,34 @@ class FixedTypes:
 
 
 class FrameTypes:
-    """Frames that each have their own composition.
+    """Types of frames with different compositions.
 
     Parameters
     ----------
     rows
-        Types as they are stored, `[nframes, natoms]`, `PADDING` marks padding atoms.
+        Types as stored, `[nframes, natoms]`; `PADDING` marks padding atoms.
     table
-        The index into the model's type map of each of them, `[nnames]`.
+        Index of each stored type in the model's type map, `[nnames]`.
     """
 
     common = None
 
     def __init__(self, rows: Rows | RaggedRows | ChosenRows, table: np.ndarray) -> None:
         self._rows = rows
-        self._table = np.append(table, np.int32(PADDING))  # found by the index -1
+        self._table = np.append(table, np.int32(PADDING))  # entry for the index -1
 
     @property
     def natoms(self) -> int:
-        """Number of atoms of a frame, padding included."""
+        """Number of atoms of a frame, including padding."""
         return self._rows.ncolumns
 
     @functools.cached_property
     def sizes(self) -> np.ndarray:
-        """Number of atoms of each frame, padding left out, `[nframes]`."""
+        """Number of atoms of each frame without padding, `[nframes]`."""
         return self._rows.filled()
 
     def only(self, frames: np.ndarray) -> FrameTypes:
-        """Return the types of the frames `frames` `[n]` alone."""
+        """Return the types of the frames `frames` `[n]` only."""
         return FrameTypes(ChosenRows(self._rows, frames), self._table[:-1])
 
     def take(self, indices: np.ndarray) -> np.ndarray:
@@ -91,7 +91,7 @@ class FrameTypes:
         return self._table[self._rows.take(indices, np.int64)]
 
     def pieces(self) -> Iterator[np.ndarray]:
-        """Yield the table, then all types as they are stored, some frames at a time."""
+        """Yield the table, then all types as stored, in pieces."""
         yield self._table
         yield from self._rows.pieces()
 
@@ -102,13 +102,13 @@ class Names(NamedTuple):
     Attributes
     ----------
     place
-        The file that defines it.
+        Path of the file with the names.
     names
-        A name for each integer.
+        Name of each integer.
     table
-        Its index in the model's type map, int32 `[nnames]`; -1 where the model does not have it.
+        Index of each name in the model's type map, int32 `[nnames]`; -1 if the model does not have it.
     type_map
-        The model's names.
+        Names of the species of the model.
     """
 
     place: str
@@ -117,7 +117,7 @@ class Names(NamedTuple):
     type_map: tuple[str, ...]
 
     def refuse(self, integer: int, where: str) -> None:
-        """Raise `InputError` because the model does not know a species."""
+        """Raise `InputError` for a species that the model does not have."""
         name = self.names[integer]
         raise InputError(
             f"{self.place}: '{name}' ({where}) is not in the model's type_map {list(self.type_map)}"
@@ -148,7 +148,7 @@ def _table(names: tuple[str, ...], type_map: tuple[str, ...]) -> np.ndarray:
 
 
 def read_types(tree: Tree, type_map: tuple[str, ...], names: Names | None) -> np.ndarray:
-    """Return the index into `type_map` of each atom of `type.raw`, int32 `[natoms]`."""
+    """Return the index in `type_map` of each atom of `type.raw`, int32 `[natoms]`."""
     place, integers = tree.place(TYPE), read_integers(tree)
     if names is None:
         _check_range(integers, place, len(type_map), f"the model's type_map {list(type_map)}")
@@ -218,5 +218,5 @@ def check_frame_types(array, place: str, names: Names) -> None:
         empty = np.flatnonzero((types == PADDING).all(axis=1))
         if len(empty):
             raise InputError(
-                f"{place}: frame {start + int(empty[0])} (counted from 0): expected an atom that is no padding"
+                f"{place}: frame {start + int(empty[0])} (counted from 0): expected an atom that is not padding"
             )

@@ -11,7 +11,7 @@ from deepmd_tf.data.system import System
 
 @dataclass(frozen=True)
 class SummaryRow:
-    """One system in the table: its size, how it is drawn, and what it is labeled with."""
+    """Row of the table of systems: size, batches, probability and labels."""
 
     path: str
     natoms: int

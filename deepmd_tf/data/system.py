@@ -1,4 +1,4 @@
-"""A system: frames from one place, of one composition or each of its own."""
+"""Systems: frames from one directory, group or file, with equal or different compositions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from deepmd_tf.data.rows import ChosenRows, RaggedRows, Rows
 from deepmd_tf.data.species import FixedTypes, FrameTypes
 
 ATOMS_AT_ONCE = 2**18
-"""Atoms, padding included, of which everything is held at a time where all frames are gone through."""
+"""Maximum number of atoms, including padding, in memory at a time during a pass over all frames."""
 
 
 class System:
@@ -22,15 +22,15 @@ class System:
     Attributes
     ----------
     path : str
-        Where they are, as the user wrote it.
+        Path of the system as given by the user.
     type_map : tuple of str
-        The model's names of the species.
+        Names of the species of the model.
     type : ndarray or None
-        Index into `type_map` of each atom, int32 `[natoms]`; None when every frame has its own composition.
+        Index of each atom in `type_map`, int32 `[natoms]`; None if each frame has its own composition.
     periodic : bool
-        False when the system has no cells.
+        Whether the system has cells.
     labels : frozenset of str
-        Which of energy, force, virial, atom_ener, fparam and aparam there are.
+        Available arrays among energy, force, virial, atom_ener, fparam and aparam.
     """
 
     def __init__(
@@ -55,38 +55,38 @@ class System:
         return f"System({self.path!r}, natoms={self.natoms}, nframes={self.nframes}, labels={sorted(self.labels)})"
 
     def place_of(self, label: str) -> str:
-        """Say, for messages, where a label is or would be: in a file of every set, or under a key."""
+        """Return the file or key of a label, for messages; the label may be missing."""
         return self._places.get(label, f"{label}.npy")
 
     @property
     def mixed(self) -> bool:
-        """Whether every frame has its own composition."""
+        """Whether each frame has its own composition."""
         return self.type is None
 
     @property
     def natoms(self) -> int:
-        """Number of atoms of a frame; where frames differ, of the largest, or with the padding atoms of the files."""
+        """Number of atoms of a frame; if frames differ, of the largest frame or including the padding of the files."""
         return self._types.natoms
 
     @property
     def frame_sizes(self) -> np.ndarray:
-        """Number of atoms of each frame, padding left out, `[nframes]`."""
+        """Number of atoms of each frame without padding, `[nframes]`."""
         return self._types.sizes if self.mixed else np.full(self.nframes, self.natoms)
 
     @property
     def size_range(self) -> tuple[int, int]:
-        """Number of atoms of the smallest and of the largest frame, padding left out."""
+        """Number of atoms of the smallest and of the largest frame, without padding."""
         if not self.mixed:
             return self.natoms, self.natoms
         return int(self._types.sizes.min()), int(self._types.sizes.max())
 
     @property
     def total_atoms(self) -> int:
-        """Number of atoms of all frames together, padding left out."""
+        """Total number of atoms of all frames, without padding."""
         return int(self._types.sizes.sum()) if self.mixed else self.natoms * self.nframes
 
     def only(self, frames: np.ndarray) -> System:
-        """Return the frames `frames` `[n]` of a system whose frames differ in size, as a system of their own."""
+        """Return a system of the frames `frames` `[n]`; for systems with frames of different size."""
         rows = {name: ChosenRows(values, frames) for name, values in self._rows.items()}
         return System(self.path, self.type_map, self._types.only(frames), self.periodic, rows, self._places)
 
@@ -123,7 +123,7 @@ class System:
         return self._types.take(indices)
 
     def rows(self, name: str, indices: np.ndarray) -> np.ndarray:
-        """Return one array of the files in the frames `indices` `[n]`, float64 `[n, ncolumns]`."""
+        """Return the rows of the array `name` for the frames `indices` `[n]`, float64 `[n, ncolumns]`."""
         return self._rows[name].take(indices)
 
     @property
@@ -143,14 +143,14 @@ class System:
         return self._batch(chosen, self._rows)
 
     def parts(self, indices: np.ndarray, labels: Collection[str] = ()) -> Iterator[tuple[np.ndarray, Batch]]:
-        """Yield the frames `indices` `[n]` in parts of one number of atoms: which frames, and these without padding.
+        """Yield parts of the frames `indices` `[n]` with equal numbers of atoms: indices, and batch without padding.
 
         Parameters
         ----------
         indices
             The frames.
         labels
-            Labels and parameters that are read too, those that there are.
+            Labels and parameters to read as well, if the system has them.
         """
         names = [name for name in self._rows if name not in self.labels or name in labels]
         size = max(1, ATOMS_AT_ONCE // self.natoms)
@@ -176,7 +176,7 @@ class System:
         return Batch(type=types, **arrays)
 
     def geometry_digest(self, digest) -> None:
-        """Feed everything that statistics of environments depend on to `digest` (of `hashlib`)."""
+        """Update `digest` (of `hashlib`) with all data on which statistics of environments depend."""
         digest.update(repr((self.nframes, self.natoms, self.periodic, self.type_map)).encode())
         if self.mixed:
             for piece in self._types.pieces():

@@ -17,34 +17,34 @@ TYPE = "type.raw"
 
 
 class Tree(Protocol):
-    """Names and what they hold; `set.000/coord.npy` is a name.
+    """Named arrays and texts of a system, such as `set.000/coord.npy`.
 
     Attributes
     ----------
     path : str
-        As the user wrote it.
+        Path as given by the user.
     """
 
     path: str
 
     def place(self, name: str) -> str:
-        """Say where something is, for messages."""
+        """Return the address of a name, for messages."""
 
     def sets(self) -> list[str]:
-        """Names of the sets, in sorted order."""
+        """Return the names of the sets, sorted."""
 
     def has(self, name: str) -> bool:
-        """Whether there is something of this name."""
+        """Return whether a name exists."""
 
     def words(self, name: str) -> list[str]:
         """Read text and split it at blanks."""
 
     def rows(self, name: str, memory: Memory, *, integers: bool = False) -> np.ndarray | StoredRows:
-        """Read an array of numbers, or leave it where it is when there is no memory for it."""
+        """Read an array of numbers; it stays in the file if it exceeds the memory."""
 
 
 class Directory:
-    """A directory with `type.raw` and `set.*`; it is listed once."""
+    """Directory with `type.raw` and `set.*`, which is listed once."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -64,11 +64,11 @@ class Directory:
         return os.path.join(self.path, name)
 
     def sets(self) -> list[str]:
-        """Names of the directories `set.*`, in sorted order."""
+        """Return the names of the directories `set.*`, sorted."""
         return self._sets
 
     def has(self, name: str) -> bool:
-        """Whether there is a file of this name."""
+        """Return whether a file of this name exists."""
         return name in self._names
 
     def words(self, name: str) -> list[str]:

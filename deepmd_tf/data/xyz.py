@@ -1,4 +1,4 @@
-"""Extended XYZ files, read through ASE."""
+"""Reader of extended XYZ files, based on ASE."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ SUFFIXES = (".xyz", ".extxyz")
 _MAX_ENDS = 100
 _MAX_DIGITS = 4
 _WIDE = re.compile(rf":\s*\w+\s*:\s*\+?[0_]*([1-9][\d_]{{{_MAX_DIGITS},}})")
-"""A column of Properties that claims more numbers than anything has."""
+"""Pattern of a column in Properties with an implausible number of components."""
 _VOIGT = [0, 5, 4, 5, 1, 3, 4, 3, 2]
 _AGREEMENT = 1e-3
-"""Relative difference beyond which a virial and a stress contradict each other; files have few digits."""
+"""Largest relative difference between consistent virial and stress; files have few digits."""
 
 
 class _Frame(NamedTuple):
-    """One frame: its number in the file, whether it is periodic, and its arrays by the names of labels."""
+    """Frame: index in the file, periodicity, and arrays by the names of labels."""
 
     number: int
     periodic: bool
@@ -45,32 +45,32 @@ class _Frame(NamedTuple):
 
     @property
     def kind(self) -> tuple[bool, frozenset[str]]:
-        """Frames of one kind have the same boundary conditions and labels."""
+        """Boundary conditions and names of arrays; frames of one system have the same kind."""
         return self.periodic, frozenset(self.arrays)
 
 
 class _Lines(io.TextIOWrapper):
     """A text file whose header is checked before ASE reads it.
 
-    It is not read on and on beyond its end for a frame that claims a billion atoms, and columns are not made by the
-    billion.
+    It raises an error for a frame with more atoms than lines, which ASE would read beyond the end of the file, and for
+    an implausible number of columns.
     """
 
     _ended = 0
 
     def readline(self, *size: int) -> str:
-        """Read a line; empty at the end of the file."""
+        """Read a line; return an empty string at the end of the file."""
         line = super().readline(*size)
         self._ended = 0 if line else self._ended + 1
         if self._ended > _MAX_ENDS:
-            raise EOFError("it claims more atoms than there are lines")
+            raise EOFError("it declares more atoms than there are lines")
         if "roperties" in line and (wide := _WIDE.search(line)):
-            raise ValueError(f"it claims {wide[1][:20]} columns, of at most {10**_MAX_DIGITS - 1}")
+            raise ValueError(f"it declares {wide[1][:20]} columns; the maximum is {10**_MAX_DIGITS - 1}")
         return line
 
 
 def is_xyz(path: str) -> bool:
-    """Whether a place in `systems` is an extended XYZ file."""
+    """Return whether a path in `systems` is an extended XYZ file."""
     return path.endswith(SUFFIXES) and not os.path.isdir(path)
 
 
@@ -82,14 +82,14 @@ def read_xyz(path: str, type_map: tuple[str, ...], keys: XyzKeysConfig | None = 
     path
         The file.
     type_map
-        The model's names of the species.
+        Names of the species of the model.
     keys
         Names of the labels in the file.
 
     Returns
     -------
     list of System
-        One, or one for each combination of labels and boundary conditions that frames have; its path says which.
+        One system for each combination of labels and boundary conditions; its path names the combination.
     """
     keys = keys or XyzKeysConfig()
     found: Counter[str] = Counter()
@@ -106,7 +106,7 @@ def read_xyz(path: str, type_map: tuple[str, ...], keys: XyzKeysConfig | None = 
 
 
 def _places(keys: XyzKeysConfig) -> dict[str, str]:
-    """Say for each label under which key it is looked for."""
+    """Return the key of each label, for messages."""
     places = {}
     for label in OPTIONAL:
         given = [getattr(keys, label.name), keys.stress if label.name == "virial" else None]
@@ -130,7 +130,7 @@ def _images(path: str) -> Iterator:
         ) from None
     except InputError:
         raise
-    except Exception as error:  # ASE checks little: what a damaged file raises is anybody's guess
+    except Exception as error:  # ASE checks little, so a damaged file may raise any exception
         reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         raise InputError(f"{path}: frame {number} (counted from 0) cannot be read as extended XYZ: {reason}") from None
 
@@ -141,8 +141,8 @@ def _frame(atoms, number: int, path: str, type_map: tuple[str, ...], keys: XyzKe
         raise InputError(f"{place}: expected at least one atom, got none")
     if atoms.pbc.any() and not atoms.pbc.all():
         raise InputError(
-            f"{place}: periodic along {' and '.join(np.array(list('xyz'))[atoms.pbc])} only; training takes frames "
-            'that are periodic along all cell vectors or along none: use a cell with vacuum and pbc="T T T"'
+            f"{place}: periodic along {' and '.join(np.array(list('xyz'))[atoms.pbc])} only; training frames must "
+            'be periodic along all cell vectors or along none: use a cell with vacuum and pbc="T T T"'
         )
     results = {} if atoms.calc is None else atoms.calc.results
     given = {**atoms.arrays, **atoms.info, **results}
@@ -172,7 +172,7 @@ def _frame(atoms, number: int, path: str, type_map: tuple[str, ...], keys: XyzKe
 
 
 def _types(atoms, place: str, type_map: tuple[str, ...]) -> np.ndarray:
-    """Index into the model's type map of each atom, int32 `[natoms, 1]`."""
+    """Return the index of each atom in the model's type map, int32 `[natoms, 1]`."""
     names = atoms.get_chemical_symbols()
     index = {name: number for number, name in enumerate(type_map)}
     for atom, name in enumerate(names):
@@ -198,14 +198,14 @@ def _numbers(values, per_atom: bool, width: int | None, natoms: int, place: str)
 
 
 def _floats(values) -> np.ndarray:
-    """Return numbers as float64; what ASE takes for true and false, T and F, is none."""
+    """Return numbers as float64; raise `TypeError` for booleans, as which ASE reads T and F."""
     if np.asarray(values).dtype == bool:
         raise TypeError
     return np.asarray(values, dtype=np.float64)
 
 
 def _matrix(values, place: str) -> np.ndarray:
-    """Return the nine numbers of a symmetric matrix, `[1, 9]`, from nine or from xx, yy, zz, yz, xz, xy."""
+    """Return a symmetric matrix `[1, 9]` from nine numbers or from xx, yy, zz, yz, xz, xy."""
     try:
         array = _floats(values).ravel()
     except (TypeError, ValueError):
@@ -223,12 +223,12 @@ def _check_virial(virial: np.ndarray, of_stress: np.ndarray, place: str, keys: X
     if np.abs(virial - of_stress).max() > _AGREEMENT * max(np.abs(virial).max(), np.abs(of_stress).max()):
         raise InputError(
             f"{place}: {keys.virial} and {keys.stress} contradict each other: the virial is {_shown(virial[0])}, "
-            f"-stress * volume is {_shown(of_stress[0])}; name the wrong one null in xyz_keys"
+            f"-stress * volume is {_shown(of_stress[0])}; set the key of the wrong one to null in xyz_keys"
         )
 
 
 def _report(path: str, frames: list[_Frame], keys: XyzKeysConfig, found: Counter) -> None:
-    """Say which labels were read under which keys; refuse keys that were asked for and are nowhere."""
+    """Log the labels and their keys; raise `InputError` for a key of the input file that no frame has."""
     defaults = XyzKeysConfig()
     there = ", ".join(sorted(found)) or "none"
     for field in dataclasses.fields(keys):
@@ -243,8 +243,7 @@ def _report(path: str, frames: list[_Frame], keys: XyzKeysConfig, found: Counter
         key = " or ".join(repr(k) for k in (getattr(keys, name), keys.stress if name == "virial" else None) if k)
         if having == 0 and name != "virial":
             log.warning(
-                "%s: no frame has %s under the key %s; keys that frames have: %s. If one of them is meant, name it in "
-                "xyz_keys.%s",
+                "%s: no frame has %s under the key %s; keys that frames have: %s. To use one of them, set xyz_keys.%s",
                 *(path, name, key or "null", there, name),
             )
         elif having:
@@ -252,7 +251,7 @@ def _report(path: str, frames: list[_Frame], keys: XyzKeysConfig, found: Counter
 
 
 def _system(path: str, type_map: tuple[str, ...], frames: list[_Frame], nkinds: int, places: dict[str, str]) -> System:
-    """Put frames with the same labels together."""
+    """Return a system of frames with the same labels."""
     splits = np.cumsum([0, *(len(frame.arrays["coord"]) for frame in frames)])
     first = frames[0].arrays
     same = all(np.array_equal(frame.arrays["type"], first["type"]) for frame in frames)

@@ -1,4 +1,4 @@
-"""Fitting nets: from an atom's descriptor and type to its share of a property."""
+"""Fitting nets: map the descriptor and type of an atom to its contribution to a property."""
 
 from deepmd_tf.fitting import energy  # noqa: F401  (registers itself)
 from deepmd_tf.fitting.registry import FITTINGS, make_fitting

@@ -3,8 +3,8 @@
     E_i = N_f({D_i, A_i, fparam, aparam_i}) + bias_atom_e[t_i]
 
 With type embedding there is one net for all species, and the part of the first layer that multiplies ``A_i`` is a bias
-looked up by type. Without, every species has a net of its own, on ``{D_i, fparam, aparam_i}`` (DeePMD-kit v2 paper,
-J. Chem. Phys. 159, 054801, 2023).
+looked up by type. Without type embedding, every species has its own net with the input
+``{D_i, fparam, aparam_i}`` (DeePMD-kit v2 paper, J. Chem. Phys. 159, 054801, 2023).
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ from deepmd_tf.statistics import FittingStatistics
 
 
 class FittingWeights(NamedTuple):
-    """The nets as `ops.evaluate_model` takes them, in their precision, energies in float64.
+    """Arrays of the nets for `ops.evaluate_model`, in the precision of the nets; energies in float64.
 
     Attributes
     ----------
     first_matrix, extra_matrix : list of Tensor
-        The parts of the first layer that multiply descriptor and parameters ``[width, neuron[0]]``, net after net.
+        Rows of the first matrix for descriptor and parameters ``[width, neuron[0]]``, one per net.
     first_bias : Tensor
-        The rest of the first layer by type ``[ntypes, neuron[0]]``.
+        Bias of the first layer by type, including the type embedding ``[ntypes, neuron[0]]``.
     matrices, biases : list of Tensor
-        Of the later layers, net after net.
+        Matrices and biases of the later layers, net after net.
     idts : list of Tensor
-        Of all layers, net after net; of length 0 for a layer without.
+        Time steps of all layers, net after net; of length 0 for a layer without time steps.
     final_matrix : list of Tensor
-        ``[neuron[-1], 1]``, net after net.
+        Matrix of the output layer ``[neuron[-1], 1]``, one per net.
     atom_bias : Tensor
         Constant energy of an atom by type (eV), float64 ``[ntypes]``.
     """
@@ -54,7 +54,7 @@ class FittingWeights(NamedTuple):
 
 @FITTINGS.register("ener")
 class EnergyFitting(tf.Module):
-    """Atomic energies from descriptors.
+    """Map from descriptors to atomic energies.
 
     Parameters
     ----------
@@ -63,11 +63,11 @@ class EnergyFitting(tf.Module):
     descriptor_width : int
         Width of the descriptor.
     type_width : int or None
-        Width of the type embedding; None without one, when every type has a net.
+        Width of the type embedding; None without one, if each type has its own net.
     statistics : FittingStatistics
         Energy bias per type; mean and standard deviation of fparam and aparam.
     parameters : Parameters
-        The source of parameters: ``layer_{k}/*`` and ``final_layer/*``, or ``layer_{k}_type_{i}/*`` and
+        Source of parameters: ``layer_{k}/*`` and ``final_layer/*``, or ``layer_{k}_type_{i}/*`` and
         ``final_layer_type_{i}/*``; ``fitting_attr/*``.
     """
 
@@ -89,7 +89,7 @@ class EnergyFitting(tf.Module):
         self._make_statistics(statistics, parameters)
 
     def blocks(self, descriptor_axes: Sequence[tuple[int, ...]]) -> dict[str, tuple[Block, ...]]:
-        """Return the blocks of the first matrices, given the axes of the descriptor."""
+        """Return the blocks of the first matrices for the given axes of the descriptor."""
         config = self.config
         parts = [*descriptor_axes, (self.nets[0].widths[1],), (config.numb_fparam,), (config.numb_aparam,)]
         return {net.first_name: row_blocks(parts, config.neuron[0]) for net in self.nets}
@@ -116,20 +116,21 @@ class EnergyFitting(tf.Module):
         *,
         product: Product = tf.matmul,
     ) -> tf.Tensor:
-        """Atomic energies (eV) ``[ncenters]``, float64.
+        """Return the atomic energies (eV) ``[ncenters]``, float64.
 
         Parameters
         ----------
         descriptor : Tensor
-            ``[ncenters, descriptor_width]``.
+            Descriptors ``[ncenters, descriptor_width]``.
         type_table : Tensor or None
-            The type embedding ``[ntypes, type_width]``, in models that have one.
+            Type embedding ``[ntypes, type_width]``; None in models without one.
         center_type : Tensor
-            int32 ``[ncenters]``.
+            Types of the centers, int32 ``[ncenters]``.
         fparam, aparam : Tensor, optional
-            ``[ncenters, numb_fparam]``, of each center's frame, and ``[ncenters, numb_aparam]``.
+            Parameters of the frame of each center ``[ncenters, numb_fparam]`` and of the center
+            ``[ncenters, numb_aparam]``.
         product : callable
-            How layers multiply.
+            Matrix product of the layers.
         """
         extra = self._extra(fparam, aparam)
         energy = self._energy(tf.cast(descriptor, self.config.precision), type_table, center_type, extra, product)
@@ -138,7 +139,7 @@ class EnergyFitting(tf.Module):
         return energy + tf.gather(self.energy_bias, center_type)
 
     def weights(self, type_table: tf.Tensor | None) -> FittingWeights:
-        """The nets with all that depends on the center's type alone written out by type."""
+        """Return the arrays of the nets, with terms that depend only on the type of the center tabulated."""
         types = tf.range(self.ntypes)
         last = tf.concat([tf.cast(net.final.bias, tf.float64) for net in self.nets], axis=0)
         atom_bias = self.energy_bias + last
@@ -159,7 +160,7 @@ class EnergyFitting(tf.Module):
         )
 
     def extra(self, fparam: tf.Tensor | None, aparam: tf.Tensor | None, natoms: tf.Tensor) -> tf.Tensor:
-        """Standardized frame and atomic parameters in the net's precision ``[natoms, nextra]``; arguments as called."""
+        """Return the standardized frame and atomic parameters ``[natoms, nextra]`` in the precision of the net."""
         extra = self._extra(fparam, aparam)
         if extra is None:
             return tf.zeros(tf.stack([natoms, 0]), self.config.precision)
@@ -174,7 +175,7 @@ class EnergyFitting(tf.Module):
         return self._in_vacuum(type_table, center_type, self._extra(fparam, aparam))
 
     def _in_vacuum(self, type_table: tf.Tensor | None, center_type: tf.Tensor, extra: tf.Tensor | None) -> tf.Tensor:
-        """Energies ``[ncenters]`` at the descriptor zero: with `set_davg_zero`, that of an isolated atom."""
+        """Return the energies ``[ncenters]`` for a zero descriptor, that of an isolated atom with `set_davg_zero`."""
         width = self.nets[0].widths[0]
         if extra is not None:
             nothing = tf.zeros([tf.size(center_type), width], self.config.precision)
@@ -183,12 +184,12 @@ class EnergyFitting(tf.Module):
         return tf.gather(self._energy(nothing, type_table, tf.range(self.ntypes), None), center_type)
 
     def _extra(self, fparam: tf.Tensor | None, aparam: tf.Tensor | None) -> tf.Tensor | None:
-        """Standardized frame and atomic parameters, one row per center, or None when the net takes none."""
+        """Return the standardized frame and atomic parameters, one row per center; None if the net has none."""
         given = {"fparam": fparam, "aparam": aparam}
-        columns = [self._standardized(name, given[name]) for name in self.standard]
+        columns = [self._standardize(name, given[name]) for name in self.standard]
         return tf.concat(columns, axis=-1) if columns else None
 
-    def _standardized(self, name: str, value: tf.Tensor) -> tf.Tensor:
+    def _standardize(self, name: str, value: tf.Tensor) -> tf.Tensor:
         mean, inverse_std = self.standard[name]
         return (tf.reshape(value, [-1, mean.shape[0]]) - mean) * inverse_std
 
@@ -206,7 +207,7 @@ class EnergyFitting(tf.Module):
         extra: tf.Tensor | None,
         product: Product = tf.matmul,
     ) -> tf.Tensor:
-        """Energies ``[ncenters]`` before the bias, float64."""
+        """Return the energies ``[ncenters]`` without the bias, float64."""
         if type_table is not None:
             first_bias = tf.gather(self._bias_by_type(type_table), center_type)
             return self.nets[0](descriptor, first_bias, extra, product)

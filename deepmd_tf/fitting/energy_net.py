@@ -1,7 +1,7 @@
 """The layers of a fitting net, from the descriptor of a center to its energy.
 
-The first layer is plain; later ones ``x + idt * phi(x W + b)`` where the width is unchanged; the last is linear and of
-width one (DeePMD-kit v2 paper, J. Chem. Phys. 159, 054801, 2023).
+The first layer has no residual connection. Later layers of unchanged width are ``x + idt * phi(x W + b)``. The last
+layer is linear and of width one (DeePMD-kit v2 paper, J. Chem. Phys. 159, 054801, 2023).
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from deepmd_tf.nn.dense import Dense, NetOptions, Product
 from deepmd_tf.nn.parameters import Parameters
 
 IDT_MEAN = 0.1
-"""Mean of the initial `idt`: deep residual nets start near the identity."""
+"""Mean of the initial `idt`; it is small, so that deep residual nets start near the identity."""
 
 
 class EnergyNet(tf.Module):
-    """One fitting net.
+    """A fitting net.
 
     Parameters
     ----------
@@ -25,9 +25,9 @@ class EnergyNet(tf.Module):
     widths : tuple of int
         Widths of the three parts of the input: descriptor, type embedding (0 without one), parameters.
     parameters : Parameters
-        The source of parameters: ``layer_{k}{suffix}/matrix``, ``bias``, ``idt``, and ``final_layer{suffix}/*``.
+        Source of parameters: ``layer_{k}{suffix}/matrix``, ``bias``, ``idt``, and ``final_layer{suffix}/*``.
     suffix : str
-        End of the names of the layers.
+        Suffix of the names of the layers.
     """
 
     def __init__(self, config, widths: tuple[int, int, int], parameters: Parameters, *, suffix: str = ""):
@@ -60,7 +60,7 @@ class EnergyNet(tf.Module):
 
     @property
     def first_parts(self) -> list[tf.Tensor]:
-        """The rows of the first matrix that multiply the descriptor, the type embedding and the parameters."""
+        """Rows of the first matrix for the descriptor, the type embedding and the parameters."""
         return tf.split(self.layers[0].matrix, self.widths, axis=0)
 
     def bias_by_type(self, type_table: tf.Tensor | None, ntypes: int) -> tf.Tensor:
@@ -77,18 +77,18 @@ class EnergyNet(tf.Module):
         extra: tf.Tensor | None = None,
         product: Product = tf.matmul,
     ) -> tf.Tensor:
-        """Energies ``[n]`` (eV), float64, before the constants of the types.
+        """Return the energies ``[n]`` (eV), float64, without the constants of the types.
 
         Parameters
         ----------
         descriptor : Tensor
-            ``[n, widths[0]]``, in the precision of the net.
+            Descriptors ``[n, widths[0]]`` in the precision of the net.
         first_bias : Tensor
-            The row of `bias_by_type` of each center, or one for all.
+            Row of `bias_by_type` for each center, or one row for all.
         extra : Tensor, optional
             Standardized parameters ``[n, widths[2]]``.
         product : callable
-            How layers multiply.
+            Matrix product of the layers.
         """
         of_descriptor, _, of_extra = self.first_parts
         pre = product(descriptor, of_descriptor) + first_bias

@@ -1,4 +1,4 @@
-"""The table of fitting nets."""
+"""Registry of fitting nets."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ FITTINGS = Registry("model.fitting_net.type")
 
 
 def make_fitting(config, **parts):
-    """Build the fitting net that ``config.type`` names; `parts` are its constructor's arguments."""
+    """Return the fitting net of type ``config.type``; `parts` are the arguments of its constructor."""
     return FITTINGS.find(config.type)(config, **parts)

@@ -1,9 +1,9 @@
-"""Frames as edges: neighbor search and environment rows on NumPy arrays. Does not import TensorFlow."""
+"""Neighbor search and environment rows on NumPy arrays, without TensorFlow."""
 
 from deepmd_tf.geometry import environment, neighbors
 from deepmd_tf.geometry.neighbors import Neighbors
 
 COINCIDENT = 1e-6
-"""Atoms nearer than this (Å) are at the same position: there is no direction between them."""
+"""Distance (Å) below which atoms are at the same position: the direction between them is undefined."""
 
 __all__ = ["COINCIDENT", "Neighbors", "environment", "neighbors"]

@@ -15,9 +15,9 @@ def rows(edge_vec: np.ndarray, rcut: float, rcut_smth: float, threads: int = 1) 
     Parameters
     ----------
     edge_vec
-        [nedge, 3] in Å, none of them zero.
+        Edge vectors [nedge, 3] in Å, nonzero.
     rcut, rcut_smth
-        Å.
+        Cutoff radius, and start of the smooth switching (Å).
     threads
         Number of threads.
 

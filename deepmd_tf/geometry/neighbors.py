@@ -1,4 +1,4 @@
-"""The neighbors of every atom of a frame as compressed rows of edges."""
+"""Neighbor search: the neighbors of each atom as compressed rows of edges."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from deepmd_tf.errors import InputError
 
 
 class Neighbors(NamedTuple):
-    """The neighbors of every center; the edges of center ``i`` are ``edge_splits[i] : edge_splits[i + 1]``.
+    """Neighbors of all centers; the edges of center ``i`` are ``edge_splits[i] : edge_splits[i + 1]``.
 
     The edges of a center are sorted by the neighbor's type, then distance, then index.
 
@@ -19,7 +19,7 @@ class Neighbors(NamedTuple):
     edge_splits
         [nloc + 1] int64.
     neighbor
-        [nedge] int32, index of the neighbor; of the real atom, where the neighbor is a periodic image.
+        [nedge] int32, index of the neighbor; for a periodic image, index of the real atom.
     edge_vec
         [nedge, 3] float64, r_j + shift - r_i in Å.
     """
@@ -42,18 +42,18 @@ def periodic(
     Parameters
     ----------
     coord
-        [natoms, 3] in Å; atoms may lie outside the cell.
+        Coordinates [natoms, 3] in Å; atoms may be outside the cell.
     type
-        [natoms], not negative, in any order.
+        Types [natoms], not negative, in any order.
     cell
-        [3, 3] in Å, rows are the cell vectors. It may be smaller than ``rcut``: an atom then neighbors several images
-        of another, and images of itself.
+        Cell vectors in rows [3, 3] in Å. The cell may be smaller than ``rcut``: several images of another atom, and
+        images of the atom itself, are then neighbors.
     rcut
-        Å.
+        Cutoff radius (Å).
     pbc
-        Along which axes the cell repeats. The vectors of the others are not used and may be zero.
+        Periodicity along each cell vector. Vectors without periodicity are not used and may be zero.
     threads
-        Number of threads. The interpreter is free for others during the search.
+        Number of threads. The search releases the interpreter lock.
     """
     coord, type = _checked(coord, type)
     cell = np.ascontiguousarray(cell, dtype=np.float64)
@@ -80,32 +80,32 @@ def of_frames(
     Parameters
     ----------
     coord
-        [natoms, 3] in Å, the atoms of all frames.
+        Coordinates of the atoms of all frames [natoms, 3] in Å.
     type
-        [natoms], from 0 to ntypes - 1, in any order.
+        Types [natoms] from 0 to ntypes - 1, in any order.
     frame_splits
-        [nframes + 1]; the atoms of frame f are ``frame_splits[f] : frame_splits[f + 1]``.
+        Offsets [nframes + 1]; the atoms of frame f are ``frame_splits[f] : frame_splits[f + 1]``.
     cell
-        [nframes, 3, 3] or [nframes, 9] in Å, not read where a frame is not periodic.
+        Cell vectors in rows [nframes, 3, 3] or [nframes, 9] in Å, not used for frames that are not periodic.
     periodic
-        [nframes] bool.
+        Periodicity of each frame [nframes], bool.
     ntypes
         Number of types.
     rcut
-        Å.
+        Cutoff radius (Å).
     threads
-        Number of threads. The interpreter is free for others during the search.
+        Number of threads. The search releases the interpreter lock.
 
     Returns
     -------
     tuple
-        The neighbors, whose indices count the atoms of all frames, and the largest number of neighbors of each type
-        that any atom has, int32 [ntypes].
+        The neighbors, with indices among the atoms of all frames, and the largest number of neighbors of each type of
+        any atom, int32 [ntypes].
 
     Raises
     ------
     InputError
-        When two atoms of a frame are at the same position.
+        If two atoms of a frame are at the same position.
     """
     found, most = _kernels.neighbors_of_frames(
         np.ascontiguousarray(coord, dtype=np.float64),
@@ -121,15 +121,15 @@ def of_frames(
 
 
 def open(coord: np.ndarray, type: np.ndarray, rcut: float, threads: int = 1) -> Neighbors:
-    """Find the neighbors at r < rcut among the atoms as they are; parameters as for `periodic`."""
+    """Find the neighbors at r < rcut without periodic images; parameters as for `periodic`."""
     return ghosts(coord, type, len(coord), rcut, threads)
 
 
 def ghosts(coord: np.ndarray, type: np.ndarray, nloc: int, rcut: float, threads: int = 1) -> Neighbors:
     """Find the neighbors at r < rcut of the first ``nloc`` atoms among all; parameters as for `periodic`.
 
-    The others are ghosts, copies of atoms that a program which divides space among processes supplies; they are
-    neighbors only.
+    The other atoms are ghosts: copies of atoms from an MD program with domain decomposition. They are neighbors, but
+    not centers.
     """
     coord, type = _checked(coord, type)
     if not 0 <= nloc <= len(coord):
@@ -143,7 +143,7 @@ def _checked(coord: np.ndarray, type: np.ndarray) -> tuple[np.ndarray, np.ndarra
         raise InputError(f"coord: expected shape [natoms, 3], got {list(coord.shape)}")
     type = np.asarray(type)
     if type.shape != coord.shape[:1]:
-        raise InputError(f"type: expected shape [{len(coord)}] as there are coordinates, got {list(type.shape)}")
+        raise InputError(f"type: expected shape [{len(coord)}], one per atom of coord, got {list(type.shape)}")
     if type.size and not np.issubdtype(type.dtype, np.integer):
         raise InputError(f"type: expected integers, got {type.dtype}")
     if type.size and type.min() < 0:

@@ -1,4 +1,4 @@
-"""Losses: how far a prediction is from its labels."""
+"""Loss functions."""
 
 from deepmd_tf.loss.energy import METRICS, EnergyLoss, rmse
 

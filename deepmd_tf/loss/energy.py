@@ -1,15 +1,15 @@
-"""The energy loss: a table of terms with prefactors that follow the learning rate.
+"""The energy loss: a sum of terms with prefactors that depend on the learning rate.
 
     L = p_e mean(dE^2)/N + p_f mean(dF^2) + p_v mean(dV^2)/N,    p = limit + (start - limit) lr/lr(0)
 
 with means over frames and components and N atoms per frame (DeePMD-kit v2 paper, J. Chem. Phys. 159, 054801, 2023).
-Frames of different size and with different labels may share a batch. With N_f atoms in frame f, and h_f = 1 where it
-has the label in question, 0 where it does not,
+Frames with different sizes and labels may share a batch. With N_f atoms in frame f, and h_f = 1 if the frame has the
+label of the term, otherwise 0,
 
     L = p_e (sum_f h_f dE_f^2 / N_f) / (sum_f h_f) + p_f (sum_f h_f |dF_f|^2) / (sum_f h_f 3 N_f)
         + p_v (sum_f h_f |dV_f|^2 / (9 N_f)) / (sum_f h_f)
 
-where a term is 0 if no frame has its label. It is the formula above when all frames are alike.
+where a term is 0 if no frame has its label. This equals the formula above if all frames have the same size and labels.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ from deepmd_tf.model.energy_model import Prediction
 
 @dataclass(frozen=True)
 class Term:
-    """One term of the loss.
+    """Term of the loss.
 
     Attributes
     ----------
     key : str
-        The letter in ``start_pref_{key}`` and ``rmse_{key}``.
+        Letter in ``start_pref_{key}`` and ``rmse_{key}``.
     label : str
-        Name of the label and of the prediction's field.
+        Name of the label and of the field of the prediction.
     extensive : bool
-        Whether the quantity belongs to a frame and grows with the number of its atoms N: the loss divides its square by
-        N, its reported error is per atom. Otherwise it belongs to an atom.
+        True for an extensive quantity of a frame with N atoms: the loss divides its square by N, and its reported error
+        is per atom. False for a quantity of an atom.
     width : int
-        Components per frame, or per atom.
+        Number of components per frame or atom.
     """
 
     key: str
@@ -49,12 +49,12 @@ class Term:
 TERMS = (Term("e", "energy", True, 1), Term("f", "force", False, 3), Term("v", "virial", True, 9))
 
 METRICS = ("loss", *(f"{part}_{term.key}" for term in TERMS for part in ("square", "count")))
-"""Numbers of one step, which are summed over steps: the loss, then sum of squared errors (per atom where extensive) and
-number of components of each term, zeros where the term is left out; `rmse` turns the sums into errors."""
+"""Numbers of one step, which are summed over steps: the loss, then for each term the sum of squared errors (per atom if
+extensive) and the number of components, or zeros for an inactive term. `rmse` converts the sums to errors."""
 
 
 class EnergyLoss:
-    """The loss of energies, forces and virials.
+    """Loss of energies, forces and virials.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ class EnergyLoss:
 
     @property
     def active(self) -> tuple[Term, ...]:
-        """The terms with a prefactor that is not always zero."""
+        """Terms with a nonzero prefactor."""
         return tuple(term for term, prefactors in self._prefactors.items() if any(prefactors))
 
     def counts(self, labels: Mapping[str, tf.Tensor]) -> tf.Tensor:
@@ -86,28 +86,28 @@ class EnergyLoss:
         lr_ratio: tf.Tensor,
         counts: tf.Tensor | None = None,
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return the loss, and the sums named by `METRICS`.
+        """Return the loss and the numbers of `METRICS`.
 
         Parameters
         ----------
         prediction : Prediction
-            Of the model.
+            Prediction of the model.
         labels : mapping of str to Tensor
             Flat arrays of a batch (`data.feed`): ``energy [nframes]``, ``force [natoms, 3]``, ``virial [nframes, 9]``,
             for each ``has_{label} [nframes]``, 0 for a frame without the label, and ``frame_splits [nframes + 1]``.
             The fields of the prediction have the same shapes.
         lr_ratio : Tensor
-            Learning rate over the first learning rate.
+            Learning rate divided by the first learning rate.
         counts : Tensor, optional
-            What the means divide by, see `counts`: those of a larger batch that this is a part of. Losses of parts, so
-            divided, add up to that of the whole. By default those of this batch.
+            Numbers of components by which the means are divided, see `counts`; by default those of this batch. With the
+            counts of a larger batch, the losses of its parts add up to its loss.
         """
         natoms, frame_of_atom = _frame_sizes(labels["frame_splits"])
         total = tf.zeros([], tf.float64)
         counts = tf.unstack(self.counts(labels) if counts is None else counts, num=len(TERMS))
         sums = []
         for (term, (start, limit)), of_whole in zip(self._prefactors.items(), counts, strict=True):
-            if not (start or limit):  # not even computed: the graph leaves out what nothing asks for
+            if not (start or limit):  # the error is not computed at all
                 sums += [tf.zeros([], tf.float64)] * 2
                 continue
             present = labels[f"has_{term.label}"]
@@ -123,27 +123,27 @@ class EnergyLoss:
 
 
 def _frame_sizes(frame_splits: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Return the atoms of each frame, float64 ``[nframes]``, and the frame of each atom, int32 ``[natoms]``."""
+    """Return the sizes of frames, float64 ``[nframes]``, and the frame of each atom, int32 ``[natoms]``."""
     ends = frame_splits[1:]
     sizes = tf.cast(ends - frame_splits[:-1], tf.float64)
     return sizes, tf.searchsorted(ends, tf.range(frame_splits[-1]), side="right")
 
 
 def rmse(sums: np.ndarray, steps: int) -> dict[str, float]:
-    """Root-mean-square errors from added-up metrics.
+    """Return the root-mean-square errors from sums of metrics.
 
     Parameters
     ----------
     sums : ndarray
-        Sum over steps of what `EnergyLoss` returned, in the order of `METRICS`.
+        Sums over steps of the numbers returned by `EnergyLoss`, in the order of `METRICS`.
     steps : int
-        Number of steps added up.
+        Number of steps in the sums.
 
     Returns
     -------
     dict
-        ``rmse`` (root of the mean loss) and ``rmse_{key}`` per term, energy and virial per atom; nan where no labels
-        were.
+        ``rmse`` (root of the mean loss) and ``rmse_{key}`` per term, energy and virial per atom; nan for terms
+        without labels.
     """
     named = dict(zip(METRICS, sums, strict=True))
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -1,4 +1,4 @@
-"""One pass over the training frames: neighbor counts, shortest distance, and sums over environment rows."""
+"""Survey of the training frames: neighbor counts, shortest distance, and sums over environment rows."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class NeighborStatistics:
     Attributes
     ----------
     max_neighbors : ndarray
-        int ``[ntypes]``, the largest number of neighbors of each type within `rcut` of any atom.
+        Largest number of neighbors of each type within `rcut` of any atom, int ``[ntypes]``.
     min_distance : float
-        Shortest distance between two atoms (Å), inf when no atom has a neighbor.
+        Shortest distance between two atoms (Å); inf if no atom has a neighbor.
     """
 
     max_neighbors: np.ndarray
@@ -53,14 +53,14 @@ class EnvironmentStatistics:
     std_angular: np.ndarray
 
     def tables(self, nnei: int, columns: int = 4) -> tuple[np.ndarray, np.ndarray]:
-        """Spread over slots: the ``t_avg`` and ``t_std`` ``[ntypes, nnei * columns]`` of the frozen graph.
+        """Return ``t_avg`` and ``t_std`` ``[ntypes, nnei * columns]`` of the frozen graph, with all slots.
 
         Parameters
         ----------
         nnei : int
             Number of slots.
         columns : int
-            Of the environment rows, 4 for whole ones, 1 for the radial column alone.
+            Number of columns of the environment rows: 4, or 1 for only the radial column.
         """
         zero = np.zeros_like(self.avg)
         avg = np.stack([self.avg, zero, zero, zero], axis=1)[:, :columns]
@@ -69,23 +69,22 @@ class EnvironmentStatistics:
 
     @classmethod
     def blank(cls, ntypes: int) -> EnvironmentStatistics:
-        """Mean zero and deviation one."""
+        """Return statistics with mean zero and standard deviation one."""
         return cls(np.zeros(ntypes), np.ones(ntypes), np.ones(ntypes))
 
 
 @dataclass(frozen=True)
 class Survey:
-    """Sums over the frames seen, per center type; addition merges two surveys.
+    """Sums over frames, per center type; addition merges two surveys.
 
     Attributes
     ----------
     centers : ndarray
         Number of centers ``[ntypes]``.
     sums : ndarray
-        ``[ntypes, 4]``: over all neighbors, of s, of s squared, and of the angular columns and their squares, the
-        three of them together.
+        Sums over all neighbors ``[ntypes, 4]``: of s, of s squared, of the three angular columns, and of their squares.
     neighbors : NeighborStatistics
-        Counts and shortest distance.
+        Neighbor counts and shortest distance.
     """
 
     centers: np.ndarray
@@ -98,7 +97,7 @@ class Survey:
         return cls(np.zeros(ntypes), np.zeros((ntypes, 4)), NeighborStatistics(np.zeros(ntypes, int), np.inf))
 
     def __add__(self, other: Survey) -> Survey:
-        """Merge."""
+        """Return the survey of the frames of both."""
         mine, its = self.neighbors, other.neighbors
         return Survey(
             self.centers + other.centers,
@@ -111,18 +110,18 @@ class Survey:
     def environment(
         self, nnei: int, rcut: float, *, set_avg_zero: bool = False, floor: float = 1e-2
     ) -> EnvironmentStatistics:
-        """Mean and deviation over all ``nnei`` slots, empty ones included (CONTRACT, section 1).
+        """Return mean and standard deviation over all ``nnei`` slots, including empty ones (CONTRACT, section 1).
 
         Parameters
         ----------
         nnei : int
             Number of slots per center, sum(sel).
         rcut : float
-            Cutoff (Å); types never seen get deviation 1/rcut.
+            Cutoff (Å); types without atoms have the deviation 1/rcut.
         set_avg_zero : bool
-            Leave the mean out of the normalization.
+            Set the mean to zero.
         floor : float
-            Smallest deviation.
+            Smallest standard deviation.
         """
         seen = self.centers > 0
         slots = np.where(seen, self.centers, 1.0) * nnei
@@ -139,14 +138,14 @@ class Survey:
 
 
 def refuse_coincidence(found: Neighbors, place: str, atoms: np.ndarray | None = None) -> None:
-    """Raise `InputError` when two atoms coincide: there is no direction between them.
+    """Raise `InputError` if two atoms coincide: the direction between them is undefined.
 
     Parameters
     ----------
     found : Neighbors
-        Of one frame.
+        Neighbors of one frame.
     place : str
-        The frame, for the message.
+        Name of the frame, for the message.
     atoms : ndarray, optional
         Numbers of the atoms in the file, if there are others between them.
     """
@@ -162,7 +161,7 @@ def refuse_coincidence(found: Neighbors, place: str, atoms: np.ndarray | None = 
 
 
 class _Part(NamedTuple):
-    """Some frames of a system `[n]`, and how often each counts `[n]`."""
+    """Frames of a system `[n]` with their weights `[n]`."""
 
     system: System
     frames: np.ndarray
@@ -170,7 +169,7 @@ class _Part(NamedTuple):
 
 
 def _pieces(systems: Sequence[System], weights: Sequence[np.ndarray]) -> Iterator[list[_Part]]:
-    """Yield all frames that count, as many at a time as have about `_ATOMS` atoms."""
+    """Yield all frames with nonzero weight, in pieces of about `_ATOMS` atoms."""
     piece, natoms = [], 0
     for system, of_frame in zip(systems, weights, strict=True):
         frames = np.flatnonzero(of_frame)
@@ -186,8 +185,8 @@ def _pieces(systems: Sequence[System], weights: Sequence[np.ndarray]) -> Iterato
         yield piece
 
 
-def _look(piece: Sequence[_Part], interacting: np.ndarray, rcut: float, rcut_smth: float) -> Survey:
-    """Survey some frames, all at once."""
+def _survey_piece(piece: Sequence[_Part], interacting: np.ndarray, rcut: float, rcut_smth: float) -> Survey:
+    """Return the survey of some frames."""
     ntypes = len(interacting)
     arrays = feed([part.system.geometry(part.frames) for part in piece])
     types, splits = arrays["type"], arrays["frame_splits"]
@@ -215,7 +214,7 @@ def _look(piece: Sequence[_Part], interacting: np.ndarray, rcut: float, rcut_smt
 
 
 def _refuse_coincidence_in(piece: Sequence[_Part]) -> None:
-    """Find the frame in which two atoms coincide, and name it."""
+    """Raise `InputError` naming the first frame with coinciding atoms."""
     for system, frames, _ in piece:
         for frame in frames:
             batch = system.geometry(np.array([frame]))
@@ -238,7 +237,7 @@ def survey(
     weights: Sequence[np.ndarray] | None = None,
     progress: Callable[[int], None] = lambda count: None,
 ) -> Survey:
-    """Look at every frame once, some frames in each of several threads.
+    """Return the survey of all frames, computed by several threads.
 
     Parameters
     ----------
@@ -247,19 +246,18 @@ def survey(
     ntypes : int
         Number of types.
     rcut, rcut_smth : float
-        Cutoff and where smoothing begins (Å).
+        Cutoff, and start of the smooth switching (Å).
     exclude_types : sequence of pairs of int
-        Pairs of types that do not interact: counted as neighbors, but their rows are zero.
+        Pairs of types that do not interact: they count as neighbors, but their rows are zero.
     weights : sequence of ndarray, optional
-        How often each frame of each system counts ``[nframes]``; once by default. Frames with weight zero are
-        skipped.
+        Weight of each frame of each system ``[nframes]``; 1 by default. Frames with weight zero are skipped.
     progress : callable
-        Called with the number of frames done since the last call.
+        Called with the number of frames finished since the last call.
 
     Raises
     ------
     InputError
-        When two atoms of a frame coincide.
+        If two atoms of a frame coincide.
     """
     if weights is None:
         weights = [np.ones(system.nframes) for system in systems]
@@ -269,8 +267,8 @@ def survey(
     with ThreadPoolExecutor(workers) as pool:
         pieces = _pieces(systems, weights)
         while chunk := list(islice(pieces, 4 * workers)):
-            looks = pool.map(lambda piece: _look(piece, interacting, rcut, rcut_smth), chunk)
-            for piece, seen in zip(chunk, looks, strict=True):
-                total = total + seen
+            surveys = pool.map(lambda piece: _survey_piece(piece, interacting, rcut, rcut_smth), chunk)
+            for piece, found in zip(chunk, surveys, strict=True):
+                total = total + found
                 progress(sum(len(part.frames) for part in piece))
     return total

@@ -26,7 +26,7 @@ class FittingStatistics:
 
     @classmethod
     def blank(cls, ntypes: int, numb_fparam: int = 0, numb_aparam: int = 0) -> FittingStatistics:
-        """No bias, mean zero and deviation one."""
+        """Return statistics with zero bias, mean zero and standard deviation one."""
         return cls(
             np.zeros(ntypes),
             (np.zeros(numb_fparam), np.ones(numb_fparam)) if numb_fparam else None,
@@ -37,7 +37,7 @@ class FittingStatistics:
 def energy_bias(
     energies: np.ndarray, compositions: np.ndarray, *, rcond: float | None, assigned: Sequence[float | None] = ()
 ) -> np.ndarray:
-    """Least-squares energy per atom of each type.
+    """Return the least-squares energy per atom of each type.
 
     Parameters
     ----------
@@ -46,14 +46,16 @@ def energy_bias(
     compositions : ndarray
         Number of atoms of each type ``[nframes, ntypes]``.
     rcond : float or None
-        Singular values below `rcond` times the largest count as zero; None is machine precision times the longer side.
+        Singular values below `rcond` times the largest are treated as zero; None is machine precision times the larger
+        dimension.
     assigned : sequence of float or None
-        Energies held fixed, per type; empty or None entries are fitted.
+        Fixed energies per type. None entries are fitted; if it is empty, all are fitted.
 
     Returns
     -------
     ndarray
-        ``[ntypes]``; the solution of least norm where the data does not determine it, 0 for types never seen.
+        Energies (eV) ``[ntypes]``: the solution of least norm if the data do not determine it; 0 for types without
+        atoms.
     """
     ntypes = compositions.shape[1]
     given = np.array([np.nan if e is None else e for e in assigned]) if len(assigned) else np.full(ntypes, np.nan)
@@ -73,7 +75,7 @@ def _mean_and_std(values: np.ndarray, floor: float) -> tuple[np.ndarray, np.ndar
 def fitting_statistics(
     systems: Sequence, config, ntypes: int, *, weights: Sequence[np.ndarray] | None = None, floor: float = 1e-2
 ) -> FittingStatistics:
-    """Energy bias and parameter scales of the training data.
+    """Return the energy bias and the scales of parameters of the training data.
 
     Parameters
     ----------
@@ -84,7 +86,7 @@ def fitting_statistics(
     ntypes : int
         Number of types.
     weights : sequence of ndarray, optional
-        How often each frame of each system counts ``[nframes]``, whole numbers; once by default.
+        Number of times that each frame of each system counts ``[nframes]``; 1 by default.
     floor : float
         Smallest standard deviation of a parameter.
     """

@@ -15,11 +15,11 @@ from deepmd_tf.geometry import neighbors
 from deepmd_tf.statistics.environment import refuse_coincidence
 
 SPREADS = 10.0
-"""Robust standard deviations from which on an energy is an outlier."""
+"""Smallest deviation of an outlier, in robust standard deviations."""
 
-_LEAST_SPREAD = 1e-3  # eV per atom: energies that hardly differ have no outliers
+_LEAST_SPREAD = 1e-3  # eV per atom; nearly equal energies have no outliers
 _ROUNDS = 10
-_QUIET = np.errstate(over="ignore", invalid="ignore", divide="ignore")  # finite numbers whose squares are not
+_QUIET = np.errstate(over="ignore", invalid="ignore", divide="ignore")  # squares of finite numbers may overflow
 
 
 @dataclass(frozen=True)
@@ -29,21 +29,21 @@ class FrameView:
     Attributes
     ----------
     problem : str
-        Why it cannot be used; empty when it can. The other attributes are then not set.
+        Message for a frame that cannot be used, in which case the other attributes are not set; otherwise empty.
     closeness : float
         Smallest distance between two atoms divided by `distance_unit` of their types; inf without neighbors.
     distance : float
         Distance of these two atoms (Å).
     pair : tuple of int
-        These two atoms.
+        Indices of these two atoms.
     max_neighbors : ndarray, optional
         Largest number of neighbors of each type within each of the cutoffs ``[ncutoffs, ntypes]``.
     volume : float
-        Of the cell, negative when its vectors are left-handed (Å^3); nan without a cell.
+        Volume of the cell (Å^3), negative for left-handed vectors; nan without a cell.
     thickness : float
         Smallest distance between opposite faces of the cell (Å); inf without a cell.
     force : float
-        Largest length of a force (eV/Å); nan without forces.
+        Largest norm of a force (eV/Å); nan without forces.
     """
 
     problem: str = ""
@@ -58,18 +58,18 @@ class FrameView:
 
 @_QUIET
 def view_frame(system, index: int, rcuts: Sequence[float], distance_unit: np.ndarray) -> FrameView:
-    """Look at frame `index` of a system.
+    """Return the properties of a frame.
 
     Parameters
     ----------
     system : System
         The system.
     index : int
-        The frame.
+        Index of the frame.
     rcuts : sequence of float
         Cutoffs within which neighbors are counted (Å).
     distance_unit : ndarray
-        Å ``[ntypes, ntypes]``: which distance of a pair of types counts as one when pairs are compared.
+        Unit of distance of each pair of types (Å) ``[ntypes, ntypes]``, for the comparison of pairs.
     """
     ntypes, rcut = len(distance_unit), max(rcuts)
     batch = system.frames([index])
@@ -86,7 +86,7 @@ def view_frame(system, index: int, rcuts: Sequence[float], distance_unit: np.nda
         refuse_coincidence(found, f"{system.path}: frame {index}", np.flatnonzero(real))
     except InputError as error:
         place = f"{system.path}: frame {index}"
-        message = str(error).removeprefix("frame 0, ")  # of the one that was given
+        message = str(error).removeprefix("frame 0, ")  # index in the list of the single given frame
         return FrameView(message if message.startswith(place) else f"{place}: {message}")
     center = np.repeat(np.arange(len(types)), np.diff(found.edge_splits))
     neighbor_type = types[found.neighbor]
@@ -118,7 +118,7 @@ def view_frames(
     distance_unit: np.ndarray,
     progress: Callable[[int], None] = lambda count: None,
 ) -> Iterator[tuple[object, int, FrameView]]:
-    """Look at all frames whose numbers are finite, in parallel; yields system, frame and view in their order.
+    """Yield system, index and properties of all frames with finite numbers, in order; computed in parallel.
 
     Parameters
     ----------
@@ -127,11 +127,11 @@ def view_frames(
     rcuts, distance_unit
         As for `view_frame`.
     progress : callable
-        Called with the number of frames done since the last call.
+        Called with the number of frames finished since the last call.
     """
 
     @_QUIET
-    def look(item) -> FrameView | None:
+    def view(item) -> FrameView | None:
         system, index = item
         batch = system.frames([index])
         if not (np.isfinite(batch.coord).all() and (batch.box is None or np.linalg.det(batch.box[0]))):
@@ -142,22 +142,21 @@ def view_frames(
     workers = len(os.sched_getaffinity(0))
     with ThreadPoolExecutor(workers) as pool:
         while chunk := list(islice(frames, 16 * workers)):
-            for (system, index), view in zip(chunk, pool.map(look, chunk), strict=True):
-                if view is not None:
-                    yield system, index, view
+            for (system, index), found in zip(chunk, pool.map(view, chunk), strict=True):
+                if found is not None:
+                    yield system, index, found
             progress(len(chunk))
 
 
 def energy_deviations(energies: np.ndarray, compositions: np.ndarray) -> tuple[np.ndarray, float]:
     """Return the deviation of each energy from that of its composition, and the usual deviation.
 
-    Energies per type are fitted by least squares, again and again without the outliers found, so that these do not
-    bend the fit.
+    Energies per type are fitted by least squares. The fit is repeated without outliers until their set is unchanged.
 
     Parameters
     ----------
     energies : ndarray
-        eV ``[nframes]``.
+        Energies of frames (eV) ``[nframes]``.
     compositions : ndarray
         Number of atoms of each type ``[nframes, ntypes]``, at least one atom in a frame.
 
@@ -165,17 +164,17 @@ def energy_deviations(energies: np.ndarray, compositions: np.ndarray) -> tuple[n
     -------
     tuple
         Deviations in eV per atom ``[nframes]``, and their spread: 1.4826 times the median absolute deviation (the
-        standard deviation if they were normal), at least 1e-3.
+        standard deviation of a normal distribution), at least 1e-3.
     """
     compositions = compositions[:, compositions.any(axis=0)]
     natoms = compositions.sum(axis=1)
-    fractions, per_atom = compositions / natoms[:, None], energies / natoms  # or large frames would decide alone
+    fractions, per_atom = compositions / natoms[:, None], energies / natoms  # so that large frames do not dominate
     kept = np.isfinite(energies)
     deviation, spread = np.full(len(energies), np.nan), _LEAST_SPREAD
     for _ in range(_ROUNDS):
         if not kept.any():
             break
-        bias = _fitted(fractions[kept], per_atom[kept])
+        bias = _least_squares(fractions[kept], per_atom[kept])
         deviation = per_atom - fractions @ bias
         deviation -= np.median(deviation[kept])
         spread = max(1.4826 * float(np.median(np.abs(deviation[kept]))), _LEAST_SPREAD)
@@ -186,6 +185,6 @@ def energy_deviations(energies: np.ndarray, compositions: np.ndarray) -> tuple[n
     return deviation, spread
 
 
-def _fitted(rows: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Least-squares solution by normal equations: exact to a millionth of what matters here, and fast for many rows."""
+def _least_squares(rows: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Return the solution of the normal equations, which is fast for many rows and accurate enough for outliers."""
     return np.linalg.lstsq(rows.T @ rows, rows.T @ values, rcond=1e-12)[0]

@@ -10,14 +10,14 @@ from deepmd_tf.statistics.fitting import FittingStatistics
 
 @dataclass(frozen=True)
 class ModelStatistics:
-    """Normalization of the environment for each member of the descriptor, and biases and scales of the fitting net."""
+    """Environment statistics of each member of the descriptor, and statistics for the fitting net."""
 
     environment: tuple[EnvironmentStatistics, ...]
     fitting: FittingStatistics
 
     @classmethod
     def blank(cls, config) -> ModelStatistics:
-        """Statistics of the right shapes for a ``ModelConfig``, to be overwritten by stored ones."""
+        """Return default statistics with the shapes of a ``ModelConfig``, to be replaced by stored ones."""
         ntypes, fitting = len(config.type_map), config.fitting_net
         return cls(
             tuple(EnvironmentStatistics.blank(ntypes) for _ in config.descriptor.members),

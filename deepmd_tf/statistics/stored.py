@@ -1,7 +1,7 @@
 """Surveys of the data stored in a file, so that the next run does not read the same frames again.
 
-A survey is found by a checksum of everything that it depends on: coordinates, cells and types of every frame, how often
-each frame counts, and the settings. The file is JSON with a checksum of its own.
+The key of a survey is a checksum of all its inputs: coordinates, cells and types of all frames, weights of frames, and
+settings. The file is JSON and has its own checksum.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ log = logging.getLogger("deepmd_tf")
 
 DEFAULT_NAME = "deepmd_tf-statistics.json"
 SLOW = 10.0
-"""Seconds from which on a survey is kept beside the data without being asked to."""
+"""Smallest duration (seconds) of a survey that is stored beside the data by default."""
 
 _FORMAT = "deepmd_tf statistics 1"
 _MAX = 32
@@ -36,20 +36,20 @@ _MAX_NEIGHBORS = 1e6
 
 
 class StoredSurveys:
-    """The surveys in one file.
+    """Surveys in a file.
 
     Parameters
     ----------
     stat_file : str or None
-        ``training.stat_file``; None means a file beside the data, which is used when it is there and made when looking
-        at the data took long.
+        ``training.stat_file``; None is a file beside the data, which is used if it exists and written if the survey
+        took long.
     systems : sequence of System
         The training data.
 
     Raises
     ------
     InputError
-        When the file that was asked for holds something else; one beside the data is left out with a warning.
+        If `stat_file` is given and is not a file of statistics; such a file beside the data is ignored with a warning.
     """
 
     def __init__(self, stat_file: str | None, systems: Sequence[System]):
@@ -61,17 +61,17 @@ class StoredSurveys:
         try:
             self._surveys = _read(self.path)
         except InputError as error:
-            self._leave_out(error)
+            self._reject(error)
 
-    def _leave_out(self, error: InputError) -> None:
-        """Raise when the file was asked for; one beside the data is warned of, and neither used nor written."""
+    def _reject(self, error: InputError) -> None:
+        """Raise the error if `stat_file` is given; otherwise log it and neither use nor write the file."""
         if self._asked:
             raise error
         log.warning("%s", error)
         self._usable, self._surveys = False, {}
 
     def key(self, weights: Sequence[np.ndarray], settings: object) -> str:
-        """Checksum of the data, of how often each frame counts, and of settings (as they are shown by `repr`)."""
+        """Return the checksum of the data, of the weights of frames, and of the `repr` of the settings."""
         if self._data is None:
             digest = hashlib.blake2b(digest_size=16)
             for system in self._systems:
@@ -83,7 +83,7 @@ class StoredSurveys:
         return digest.hexdigest()
 
     def find(self, weights: Sequence[np.ndarray], settings: object) -> Survey | None:
-        """Return the survey of this data with these settings, if the file has it."""
+        """Return the survey of the data with these settings, or None if it is not in the file."""
         if not self._surveys:
             return None
         stored = self._surveys.get(self.key(weights, settings))
@@ -91,13 +91,13 @@ class StoredSurveys:
             return None
         found, ntypes = _survey(stored), len(self._systems[0].type_map)
         if len(found.centers) != ntypes:
-            self._leave_out(_unusable(self.path, f"statistics of {len(found.centers)} types, where {ntypes} belong"))
+            self._reject(_unusable(self.path, f"statistics of {len(found.centers)} types, expected {ntypes}"))
             return None
-        log.info("%s: statistics of this data are there already", self.path)
+        log.info("%s: using the stored statistics of the training data", self.path)
         return found
 
     def keep(self, weights: Sequence[np.ndarray], settings: object, survey: Survey, seconds: float) -> None:
-        """Add a survey that took `seconds` to the file, if it was asked for or took long; the oldest make room."""
+        """Store a survey that took `seconds` if `stat_file` is given or it took long; drop the oldest surveys."""
         if not self._usable or not (self._asked or seconds > SLOW):
             return
         key = self.key(weights, settings)
@@ -117,13 +117,13 @@ class StoredSurveys:
         except InputError as error:
             if self._asked:
                 raise
-            log.info("statistics are not kept: %s", error)
+            log.info("statistics are not stored: %s", error)
             return
-        log.info("%s: statistics are kept for the next run", self.path)
+        log.info("%s: statistics are stored for the next run", self.path)
 
 
 def beside(systems: Sequence[System]) -> Path:
-    """Return where statistics of systems are kept: in the nearest directory that has all of them."""
+    """Return the path of the file beside the data: in the nearest directory that contains all systems."""
     places = [os.path.abspath(system.path.partition("#")[0]) for system in systems]
     common = os.path.commonpath(places)
     return Path(os.path.dirname(common) if common in places else common) / DEFAULT_NAME
@@ -141,10 +141,10 @@ def _read(path: Path) -> dict[str, dict]:
             raise ValueError("it is too large")
         content = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(content, dict) or content.get("format") != _FORMAT:
-            raise ValueError("it holds something else")
+            raise ValueError("it has another format")
         surveys = content.get("surveys")
         if not isinstance(surveys, dict):
-            raise ValueError("it holds no surveys by name")
+            raise ValueError("it has no table of surveys")
         if content.get("checksum") != _checksum(surveys):
             raise ValueError("its checksum is wrong")
         for stored in surveys.values():
@@ -156,15 +156,14 @@ def _read(path: Path) -> dict[str, dict]:
 
 def _unusable(path: Path, why: object) -> InputError:
     return InputError(
-        f"training.stat_file: {path} is no file of statistics that this program wrote ({why}); remove it, or give "
-        "another name"
+        f"training.stat_file: {path} is not a statistics file of this program ({why}); remove it, or give another name"
     )
 
 
 def _survey(stored: object) -> Survey:
     """Return the survey in an entry; raise `ValueError` for values that no survey can have, whatever the checksum."""
     if not isinstance(stored, dict):
-        raise ValueError("a survey is no table")
+        raise ValueError("a survey is not a table")
     centers = _numbers(stored, "centers", (-1,))
     sums = _numbers(stored, "sums", (len(centers), 4))
     counts = _numbers(stored, "max_neighbors", (len(centers),))
@@ -174,13 +173,13 @@ def _survey(stored: object) -> Survey:
     if counts.min() < 0 or counts.max() > _MAX_NEIGHBORS or (counts % 1).any():
         raise ValueError(f"max_neighbors: expected whole numbers up to {_MAX_NEIGHBORS:.0e}")
     if distance < COINCIDENT or math.isinf(distance) == counts.any():
-        raise ValueError("min_distance: expected a distance (Å), or null where no atom has a neighbor")
+        raise ValueError("min_distance: expected a distance (Å), or null if no atom has a neighbor")
     _check_sums(sums, centers * counts.sum(), distance)
     return Survey(centers, sums, NeighborStatistics(counts.astype(int), distance))
 
 
 def _numbers(stored: dict, name: str, shape: tuple[int, ...]) -> np.ndarray:
-    """Finite numbers of an entry as float64, in a shape that may have one length of -1: any."""
+    """Return the finite numbers of an entry as float64; a length of -1 in `shape` matches any length."""
     try:
         array = np.array(stored[name])
         fits = array.dtype.kind in "iuf" and array.ndim == len(shape)
@@ -195,18 +194,18 @@ def _numbers(stored: dict, name: str, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _check_sums(sums: np.ndarray, neighbors: np.ndarray, distance: float) -> None:
-    """Refuse sums that so many neighbors at no less than a distance cannot have, as s(r) is at most 1/r.
+    """Raise `ValueError` for sums that are impossible with these neighbors, because s(r) is at most 1/r.
 
     Parameters
     ----------
     sums : ndarray
-        ``[ntypes, 4]``, of `Survey`.
+        Sums of `Survey` ``[ntypes, 4]``.
     neighbors : ndarray
-        ``[ntypes]``, the most neighbors that all centers of a type can have.
+        Upper bound on the total number of neighbors of the centers of each type ``[ntypes]``.
     distance : float
-        Of the closest pair (Å).
+        Distance of the closest pair (Å).
     """
     first, second = 1.001 * neighbors / distance, 1.001 * neighbors / distance**2
     largest = np.stack([first, second, math.sqrt(3) * first, second], axis=1)
     if (np.abs(sums) > largest).any() or (sums[:, [0, 1, 3]] < 0).any():
-        raise ValueError("sums: expected what environments of these distances can add up to")
+        raise ValueError("sums: expected values that are possible at these distances")

@@ -1,6 +1,6 @@
-"""Readers of files that may be damaged or hostile, where the library that owns the format is not safe by itself.
+"""Readers of damaged or hostile files, for formats with libraries that are not safe on such files.
 
 `hdf5_library` runs the HDF5 library in a child process, which `hdf5_process` starts and supervises. `bundle` checks the
-index of a TensorFlow checkpoint before TensorFlow reads it. Nothing here is needed to understand the rest of the
-package; `docs/reliability.md` says why it exists.
+index of a TensorFlow checkpoint before TensorFlow reads it. The rest of the package can be understood without this
+one; `docs/reliability.md` explains why it exists.
 """

@@ -1,8 +1,8 @@
-"""Is a file of TensorFlow's checkpoint format sound? Asked before TensorFlow reads it, which ends the process if not.
+"""Check of files in TensorFlow's checkpoint format. TensorFlow ends the process if such a file is damaged.
 
-The index is a sorted table as in LevelDB (``tensorflow/core/lib/io/format.h``): blocks of entries, their keys shortened
-by what they share with the key before, and a footer that says where the block of blocks is. A value is a
-``BundleEntryProto`` (``tensorflow/core/protobuf/tensor_bundle.proto``): type, shape, and place in the data file.
+The index is a sorted table as in LevelDB (``tensorflow/core/lib/io/format.h``): blocks of entries with
+prefix-compressed keys, and a footer with the offset of the index block. A value is a
+``BundleEntryProto`` (``tensorflow/core/protobuf/tensor_bundle.proto``): type, shape, and position in the data file.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tensorflow.core.protobuf.tensor_bundle_pb2 import BundleEntryProto, BundleH
 
 _MAGIC = 0xDB4775248B80FB57.to_bytes(8, "little")
 _FOOTER = 48
-_TRAILER = 5  # kind of compression, checksum
+_TRAILER = 5  # type of compression, checksum
 _MAX_BYTES = 64 * 1024**2  # of the index
 _OBJECTS = b"_CHECKPOINTABLE_OBJECT_GRAPH"
 _NUMBERS = (tf.float64, tf.float32, tf.int64, tf.int32, tf.bool)
@@ -29,7 +29,7 @@ def check_bundle(prefix: str | Path) -> None:
     Raises
     ------
     ValueError
-        When something in the index is not as TensorFlow writes it, or points beyond the data.
+        If the index differs from TensorFlow's format or refers to bytes beyond the data.
     """
     index, data = Path(f"{prefix}.index"), Path(f"{prefix}.data-00000-of-00001")
     try:
@@ -49,13 +49,13 @@ def check_bundle(prefix: str | Path) -> None:
 
 
 def _entries(table: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Keys and values of a table, in order."""
+    """Yield the keys and values of a table, in order."""
     if len(table) < _FOOTER or table[-8:] != _MAGIC:
         raise ValueError("the index does not end as a table")
     footer = table[-_FOOTER:-8]
     position = 0
     for _ in range(2):
-        _, position = _varint(footer, position)  # of the block of statistics, which nobody reads
+        _, position = _varint(footer, position)  # the unused metaindex block
     offset, position = _varint(footer, position)
     length, _ = _varint(footer, position)
     last = None
@@ -96,7 +96,7 @@ def _block(table: bytes, offset: int, length: int) -> Iterator[tuple[bytes, byte
 
 
 def _varint(content: bytes, position: int) -> tuple[int, int]:
-    """Return a number of variable length and where it ends."""
+    """Return a number of variable length and the position of its end."""
     value = 0
     for shift in range(0, 64, 7):
         byte = content[position]

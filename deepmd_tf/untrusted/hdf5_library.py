@@ -1,8 +1,8 @@
-"""HDF5 files, read in a process of its own: on some damaged ones the library crashes, on others it never ends.
+"""Reader of HDF5 files in a separate process: on some damaged files the library crashes, on others it never returns.
 
 `python hdf5_library.py SECONDS` answers requests until its standard input ends. A request is a line of JSON,
-`{"do": ..., "file": ..., ...}`; so is an answer, and `nbytes` in it says how many bytes of numbers follow. A child does
-the work; a request that takes more than SECONDS of the processor without getting further ends it by SIGPROF.
+`{"do": ..., "file": ..., ...}`. An answer is a line of JSON too, followed by `nbytes` bytes of numbers. A child process
+does the work; SIGPROF ends it if a request takes more than SECONDS of CPU time without progress.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ def _reason(error: Exception) -> str:
 
 
 class Library:
-    """Answers requests.
+    """Server of requests.
 
     Parameters
     ----------
     further : callable
-        Is called while a long request gets further.
+        Called when a long request makes progress.
     """
 
     def __init__(self, further: Callable[[], None]) -> None:
@@ -65,7 +65,7 @@ class Library:
         return found, b""
 
     def systems(self, file: str, group: str, mark: str) -> dict:
-        """Return the groups that hold a dataset `mark`, in a group of a file or below it."""
+        """Return the groups with a dataset `mark`, at or below a group of a file."""
         found: list[str] = []
 
         def visit(key: str) -> None:
@@ -77,22 +77,22 @@ class Library:
         return {"groups": [key.removesuffix(mark).rstrip("/") for key in found]}
 
     def group(self, file: str, group: str) -> dict:
-        """Say what a group and the groups `set.*` in it hold: names, text, and of numbers where they are."""
+        """Return the content of a group and of its groups `set.*`: names, texts, and positions of numbers."""
         here = _group(self._open(file), group)
         names = list(_names(here))
         sets = sorted(key for key in names if key.startswith("set.") and here.get(key, getclass=True) is h5py.Group)
-        content = {name: _looked_at(here, name, _words) for name in _TEXT if name in names}
+        content = {name: _describe(here, name, _words) for name in _TEXT if name in names}
         size = os.path.getsize(file)
         for folder in sets:
             inside = here[folder]
             for key in _names(inside):
                 self._further()
                 names.append(f"{folder}/{key}")
-                content[names[-1]] = _looked_at(inside, key, lambda dataset: _numbers(dataset, size))
+                content[names[-1]] = _describe(inside, key, lambda dataset: _numbers(dataset, size))
         return {"names": names, "sets": sets, "content": content}
 
     def rows(self, file: str, name: str, rows: list[int], ascending: bool) -> np.ndarray:
-        """Read a dataset: from the first up to the second of `rows`, or ascending rows; whole without `rows`."""
+        """Read a dataset: the range `rows` (first, end), the given ascending rows, or all if `rows` is empty."""
         dataset = _dataset(self._open(file), name)
         if not rows:
             return np.ascontiguousarray(dataset[()])
@@ -107,7 +107,7 @@ class Library:
         return {}
 
     def _open(self, file: str) -> h5py.File:
-        """Open a file, again if it is another one than before."""
+        """Open a file, again if it has changed."""
         found = os.stat(file)
         state = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
         if file not in self._files or self._files[file][0] != state:
@@ -124,7 +124,7 @@ def _checked(name: str) -> str:
 
 
 def _names(group: h5py.Group) -> Iterator[str]:
-    """Yield the names in a group; in a damaged file they may go round in circles."""
+    """Yield the names in a group; in a damaged file they may form a cycle."""
     for number, name in enumerate(group):
         if number == _MAX_NAMES:
             raise _Refused(f"expected a group with at most {_MAX_NAMES} names in it")
@@ -145,7 +145,7 @@ def _group(file: h5py.File, name: str) -> h5py.Group:
 
 
 def _dataset(group: h5py.Group, name: str) -> h5py.Dataset:
-    """Return a dataset whose content is in the same file."""
+    """Return a dataset; raise `_Refused` if its content is in another file."""
     found = group.get(name)
     if not isinstance(found, h5py.Dataset):
         raise _Refused(f"expected a dataset, found {'none' if found is None else 'a group'}")
@@ -157,16 +157,16 @@ def _dataset(group: h5py.Group, name: str) -> h5py.Dataset:
     return found
 
 
-def _looked_at(group: h5py.Group, name: str, look: Callable[[h5py.Dataset], dict]) -> dict:
+def _describe(group: h5py.Group, name: str, read: Callable[[h5py.Dataset], dict]) -> dict:
     """Describe a dataset; a problem with it is reported when it is read."""
     try:
-        return look(_dataset(group, name))
+        return read(_dataset(group, name))
     except (_Refused, *_DAMAGE) as error:
         return {"error": _reason(error)}
 
 
 def _words(dataset: h5py.Dataset) -> dict:
-    """Read integers or strings, each a word."""
+    """Read integers or strings as words."""
     if dataset.size > _MAX_WORDS or dataset.nbytes > 16 * _MAX_WORDS:
         raise _Refused(f"expected a few numbers or names, got shape {dataset.shape}")
     words = [word.decode("utf-8") if isinstance(word, bytes) else str(word) for word in np.ravel(dataset[()]).tolist()]
@@ -182,7 +182,7 @@ def _numbers(dataset: h5py.Dataset, size: int) -> dict:
 
 
 def _check_written(dataset: h5py.Dataset) -> None:
-    """Refuse what was announced and never written: HDF5 would read zeros there."""
+    """Raise `_Refused` for numbers that were never written: HDF5 would read zeros."""
     if dataset.chunks:
         if math.prod(dataset.chunks) * dataset.dtype.itemsize > _MAX_CHUNK_BYTES:
             raise _Refused(f"expected chunks below {_MAX_CHUNK_BYTES} bytes, got {dataset.chunks} of {dataset.dtype}")
@@ -195,7 +195,7 @@ def _check_written(dataset: h5py.Dataset) -> None:
 
 
 def _offset(dataset: h5py.Dataset, size: int) -> int | None:
-    """Return the first byte of a dataset that is one piece of its file, in a number format that NumPy has."""
+    """Return the offset of a dataset that is contiguous in its file and has a NumPy type, else None."""
     offset = None if dataset.chunks else dataset.id.get_offset()
     if offset is None or offset + dataset.nbytes > size:
         return None
@@ -203,7 +203,7 @@ def _offset(dataset: h5py.Dataset, size: int) -> int | None:
 
 
 def _serve(seconds: float, answers: BinaryIO) -> None:
-    """Answer requests until there are no more."""
+    """Answer requests until the input ends."""
 
     def further() -> None:
         signal.setitimer(signal.ITIMER_PROF, seconds)
@@ -217,8 +217,8 @@ def _serve(seconds: float, answers: BinaryIO) -> None:
         answers.flush()
 
 
-def _epitaph(number: int, seconds: float) -> str:
-    """Say why a process ended."""
+def _exit_reason(number: int, seconds: float) -> str:
+    """Return the message for a process that a signal ended."""
     if number == signal.SIGPROF:
         return f"the HDF5 library did not finish in {seconds:g} s: the file is damaged; write it again"
     if number == signal.SIGKILL:
@@ -227,9 +227,9 @@ def _epitaph(number: int, seconds: float) -> str:
 
 
 def main(seconds: float) -> int:
-    """Let one child after another answer requests, and answer for those that a file has ended."""
+    """Run a child that answers requests. If a signal ends it, send an error and start a new child."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
-        signal.signal(number, signal.SIG_IGN)  # who asks may have work to end, and reads from here while it does
+        signal.signal(number, signal.SIG_IGN)  # the parent may still read while it handles the signal
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     while True:
@@ -240,7 +240,7 @@ def main(seconds: float) -> int:
         status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         if status >= 0:
             return status
-        answers.write(json.dumps({"error": _epitaph(-status, seconds)}).encode() + b"\n")
+        answers.write(json.dumps({"error": _exit_reason(-status, seconds)}).encode() + b"\n")
         answers.flush()
 
 

@@ -1,4 +1,4 @@
-"""The process that reads HDF5 files, as seen by who asks it."""
+"""Client of the process that reads HDF5 files."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from pathlib import Path
 from deepmd_tf.errors import InputError
 
 PATIENCE = 30.0
-"""Seconds of the processor that the HDF5 library may spend without getting further."""
+"""CPU time (seconds) that the HDF5 library may take without progress."""
 
 LIBRARY = Path(__file__).with_name("hdf5_library.py")
 """Script that the process runs."""
 
 
 class HDF5Process:
-    """The process; it starts when it is first asked, and anew if it has ended."""
+    """Process that reads HDF5 files. It starts at the first request, and again if it has ended."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._process: subprocess.Popen | None = None
-        self._errors = None  # what the process writes when it fails
+        self._errors = None  # standard error of the process
         atexit.register(self.end)
 
     def ask(self, place: str, **request) -> tuple[dict, bytes]:
@@ -36,14 +36,14 @@ class HDF5Process:
         Parameters
         ----------
         place
-            What it is about, for messages.
+            File or dataset, for messages.
         request
             See `hdf5_library`.
 
         Raises
         ------
         InputError
-            The file cannot be read; or the library crashed on it or did not end, so it must be damaged.
+            If the file cannot be read, or the library crashed on it or did not finish.
         """
         with self._lock:
             if self._process is not None and self._process.poll() is not None:
@@ -53,9 +53,9 @@ class HDF5Process:
             try:
                 answer, numbers = self._exchange(json.dumps(request).encode() + b"\n")
             except (BrokenPipeError, EOFError):
-                raise InputError(f"{place}: {self._epitaph()}") from None
+                raise InputError(f"{place}: {self._exit_reason()}") from None
             except BaseException:
-                self.end()  # what it answers would be taken for the next answer
+                self.end()  # a late answer would be read as the next answer
                 raise
         if "error" in answer:
             raise InputError(f"{place}: {answer['error']}")
@@ -64,7 +64,7 @@ class HDF5Process:
     def close(self, files: set[str]) -> None:
         """Close files, if the process has them open."""
         if files and self._process is not None:
-            with contextlib.suppress(InputError):  # then it has ended, and they are closed
+            with contextlib.suppress(InputError):  # the process has ended, so the files are closed
                 self.ask("", do="close", files=sorted(files))
 
     def end(self) -> None:
@@ -74,7 +74,7 @@ class HDF5Process:
         self._process.kill()
         self._process.wait()
         for stream in (self._process.stdin, self._process.stdout, self._errors):
-            with contextlib.suppress(BrokenPipeError):  # what it has not read is of no use
+            with contextlib.suppress(BrokenPipeError):  # unread input is not needed
                 stream.close()
         self._process = None
 
@@ -85,7 +85,7 @@ class HDF5Process:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
-            env={**os.environ, "PYTHONSAFEPATH": "1"},  # modules beside that file are not what it imports
+            env={**os.environ, "PYTHONSAFEPATH": "1"},  # do not import modules beside that file
         )
 
     def _exchange(self, request: bytes) -> tuple[dict, bytes]:
@@ -100,8 +100,8 @@ class HDF5Process:
             raise EOFError
         return answer, numbers
 
-    def _epitaph(self) -> str:
-        """Say how the process ended, and leave nothing of it."""
+    def _exit_reason(self) -> str:
+        """Return the message for an ended process, and clean it up."""
         status = self._process.wait()
         self._errors.seek(0)
         text = [line for line in self._errors.read().decode(errors="replace").split("\n") if line.strip()]
@@ -110,4 +110,4 @@ class HDF5Process:
 
 
 READER = HDF5Process()
-"""The one of this program."""
+"""Process shared by the whole program."""

@@ -60,7 +60,7 @@ def test_a_batch_never_exceeds_its_system(systems, caplog):
         assert batch_sizes(5, systems) == (5, 5, 4)
     (record,) = caplog.records
     assert systems[2].path in record.getMessage()
-    assert "5 frames is more than its 4 frames" in record.getMessage()
+    assert "5 frames is larger than the system of 4 frames" in record.getMessage()
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_filtered_systems(systems, caplog):
     assert kept_systems(3, systems) == kept_systems([1, 2, 3], systems) == systems
     with caplog.at_level(logging.WARNING):
         assert kept_systems("filter:39", systems) == systems[:2]
-    assert "'filter:39' leaves out 1 of 3 systems, and 4 of 30 frames with them" in caplog.text
+    assert "'filter:39' omits 1 of 3 systems, and 4 of 30 frames in total" in caplog.text
     with pytest.raises(InputError, match=r"'filter:2' leaves no system; the smallest has 3 atoms"):
         kept_systems("filter:2", systems)
 
@@ -129,7 +129,7 @@ def test_frames_are_filtered_one_by_one(ragged, caplog):
     assert kept_systems("filter:5", ragged) == ragged
     with caplog.at_level(logging.WARNING):
         (kept,) = kept_systems("filter:4", ragged)
-    assert "'filter:4' leaves out 0 of 1 systems, and 1 of 51 frames" in caplog.text
+    assert "'filter:4' omits 0 of 1 systems, and 1 of 51 frames in total" in caplog.text
     assert (kept.nframes, kept.size_range, kept.total_atoms) == (50, (2, 2), 100)
     assert batch_sizes("filter:4", [kept]) == (2,)
     others = np.delete(np.arange(51), 30)
@@ -147,7 +147,7 @@ def test_many_systems_smaller_than_a_batch_are_announced_once(systems, caplog):
     with caplog.at_level(logging.WARNING):
         assert batch_sizes(30, systems) == (20, 6, 4)
     (record,) = caplog.records
-    assert record.getMessage().endswith("; 2 more systems likewise")
+    assert record.getMessage().endswith("; 2 more such systems")
 
 
 def test_a_mixed_batch_beyond_all_frames_is_announced(systems, caplog):
@@ -156,7 +156,7 @@ def test_a_mixed_batch_beyond_all_frames_is_announced(systems, caplog):
         assert not caplog.records
         assert draws_per_batch("mixed:31", systems) == 31
     (record,) = caplog.records
-    assert "a batch of 31 frames is more than the 30 frames" in record.getMessage()
+    assert "a batch of 31 frames is larger than all systems together, 30 frames" in record.getMessage()
 
 
 @pytest.mark.parametrize(

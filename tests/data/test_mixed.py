@@ -105,7 +105,7 @@ def put(value):
 BROKEN = {
     "unknown number": (put(2), ["frame 1, atom 3", "0 to 1", "type_map.raw", "-1 for padding", "got 2"]),
     "below padding": (put(-2), ["frame 1, atom 3", "got -2"]),
-    "only padding": (lambda t: np.where(np.arange(len(t))[:, None] == 2, -1, t), ["frame 2", "no padding"]),
+    "only padding": (lambda t: np.where(np.arange(len(t))[:, None] == 2, -1, t), ["frame 2", "not padding"]),
     "floating point": (lambda t: t.astype(float), ["expected integers", "float64", "int32"]),
     "another number of atoms": (lambda t: t[:, :-1], ["(3, 8)", "type.raw", "(3, 7)"]),
     "another number of frames": (lambda t: t[:-1], ["(3, 8)", "coord.npy", "(2, 8)"]),

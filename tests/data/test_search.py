@@ -62,7 +62,7 @@ def test_a_system_that_is_listed_again_is_named(tree, tmp_path, caplog):
     (record,) = caplog.records
     assert record.levelno == logging.WARNING
     assert f"{tree}/c is listed more than once" in record.message
-    assert "2 more likewise" in record.message
+    assert "2 more such systems" in record.message
 
 
 def test_other_names_of_a_file_are_told_apart_by_group(tree, tmp_path, caplog):

@@ -79,7 +79,7 @@ def test_search_in_several_threads_at_once():
         ({"coord": np.zeros((2, 4))}, r"coord: expected shape \[natoms, 3\], got \[2, 4\]"),
         ({"coord": np.zeros(6)}, r"coord: expected shape \[natoms, 3\], got \[6\]"),
         ({"coord": [[0, 0, 0], [0, np.nan, 0]]}, "coord: expected finite numbers, got nan for atom 1, y"),
-        ({"type": [0]}, r"type: expected shape \[2\] as there are coordinates, got \[1\]"),
+        ({"type": [0]}, r"type: expected shape \[2\], one per atom of coord, got \[1\]"),
         ({"type": [0.0, 1.0]}, "type: expected integers, got float64"),
         ({"type": [0, -1]}, "type: expected no negative number, got -1 for atom 1"),
         ({"cell": np.eye(2)}, r"cell: expected shape \[3, 3\], got \[2, 2\]"),

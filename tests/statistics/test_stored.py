@@ -150,9 +150,9 @@ def of_three_types(surveys):
 
 
 FORGERIES = {
-    "a list": (lambda surveys: list(surveys.values()), "no surveys by name"),
-    "nothing": (lambda surveys: None, "no surveys by name"),
-    "a survey that is a number": (lambda surveys: dict.fromkeys(surveys, 3), "no table"),
+    "a list": (lambda surveys: list(surveys.values()), "no table of surveys"),
+    "nothing": (lambda surveys: None, "no table of surveys"),
+    "a survey that is a number": (lambda surveys: dict.fromkeys(surveys, 3), "a survey is not a table"),
     "a missing key": (lambda surveys: {key: {"centers": [1, 1]} for key in surveys}, "sums: "),
     "no distance": (
         lambda surveys: {k: {n: v for n, v in s.items() if n != "min_distance"} for k, s in surveys.items()},
@@ -173,7 +173,7 @@ FORGERIES = {
     "infinitely far": (replaced(min_distance=None), "min_distance: "),
     "sums that no distances have": (scaled(1e3), "sums: "),
     "sums of the wrong sign": (scaled(-1), "sums: "),
-    "another number of types": (of_three_types, "statistics of 3 types, where 2 belong"),
+    "another number of types": (of_three_types, "statistics of 3 types, expected 2"),
 }
 
 

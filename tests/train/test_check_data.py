@@ -75,7 +75,7 @@ def test_every_problem_is_listed(place):
         "data_0/set.000/box.npy: frame 0 (counted from 0): expected cell vectors that span a volume",
         "data_1/set.000/energy.npy: expected 3 rows",
         "data_1/set.000/virial.npy: expected shape (nframes, 9)",
-        "system data_1: not all of it can be read",
+        "system data_1: parts cannot be read",
         "'Na' (atom 1 of data_2/type.raw) is not in the model's type_map",
     ):
         assert words in result.message, words

@@ -164,7 +164,7 @@ def test_memory_that_runs_out_in_a_step(place, uninterrupted, monkeypatch, where
     write_input(place, LONG | {"training.disp_freq": 6})
     result = dp("train", "input.json")
     assert result.status == 2
-    assert f"after step 6: out of memory ({str(error).splitlines()[0]}): take fewer atoms at a time" in result.message
+    assert f"after step 6: out of memory ({str(error).splitlines()[0]}): use fewer atoms at a time" in result.message
     assert "Traceback" not in result.err
     monkeypatch.setattr(ResolvingStep, where, function)
     assert dp("train", "input.json", "--restart", "model.ckpt-6").status == 0
