@@ -1,4 +1,4 @@
-"""Writing checkpoints: each appears whole or not at all."""
+"""Write checkpoints atomically."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from deepmd_tf.checkpoint.places import (
     PARTIAL,
     POINTER,
     STATE,
-    clean,
-    hidden,
+    hidden_path,
+    list_checkpoints,
     next_serial,
-    numbered,
+    recover_saves,
     remove,
     replace_directory,
 )
@@ -30,18 +30,18 @@ from deepmd_tf.ops.messages import op_message
 
 
 class CheckpointWriter:
-    """Saves a run at intervals and keeps the newest few.
+    """Write the checkpoints of a run and keep the newest ones.
 
     Parameters
     ----------
     prefix : str or Path
         ``training.save_ckpt``; checkpoints are ``{prefix}-{step}``.
     keep : int
-        How many numbered checkpoints stay.
+        Number of numbered checkpoints to keep.
     config : dict
-        The run's configuration, stored with every checkpoint.
+        Configuration of the run, stored in every checkpoint.
     trackables : mapping
-        What `tf.train.Checkpoint` saves.
+        Objects that `tf.train.Checkpoint` saves.
     """
 
     def __init__(self, prefix: str | Path, keep: int, config: dict, trackables: Mapping):
@@ -57,50 +57,50 @@ class CheckpointWriter:
         Parameters
         ----------
         step : int
-            Steps done.
+            Number of steps done.
         metadata : dict
-            What is stored beside the arrays, JSON.
+            Metadata to store, as JSON.
         label : str, optional
-            Takes the place of the step in the name; such a checkpoint is replaced in place and not counted.
+            Name to use in place of the step. Such a checkpoint is overwritten and does not count toward `keep`.
 
         Returns
         -------
         Path
-            The checkpoint's directory.
+            Directory of the checkpoint.
         """
         target = self.prefix.with_name(f"{self.prefix.name}-{step if label is None else label}")
         manifest = {"step": step, "metadata": metadata}
         try:
-            clean(self.prefix)
+            recover_saves(self.prefix)
             manifest["serial"] = next_serial(self.prefix)
             write_checkpoint(target, self._checkpoint.write, self._config, manifest)
         except (OSError, tf.errors.OpError) as error:
             with contextlib.suppress(OSError):
-                clean(self.prefix)
+                recover_saves(self.prefix)
             raise InputError(f"training.save_ckpt: cannot write checkpoint {target}: {reason_of(error)}") from error
         if label is None:
             atomic_write(self.prefix.with_name(POINTER), f"{target.name}\n")
-            for old in numbered(self.prefix)[: -self.keep]:
+            for old in list_checkpoints(self.prefix)[: -self.keep]:
                 with contextlib.suppress(OSError):
                     remove(old)
         return target
 
 
 def write_checkpoint(target: Path, write_state: Callable[[str], object], config: dict, facts: dict) -> None:
-    """Write a checkpoint beside its place, and put it there when it is whole and on disk.
+    """Write a checkpoint into a hidden directory, sync it to disk, and rename it.
 
     Parameters
     ----------
     target : Path
-        The checkpoint's directory.
+        Directory of the checkpoint.
     write_state : callable
-        Writes TensorFlow's checkpoint of a prefix.
+        Function that writes the TensorFlow checkpoint with a given prefix.
     config : dict
-        The run's configuration.
+        Configuration of the run.
     facts : dict
-        Of the list of files, beside format and checksums.
+        Keys of the manifest other than the format and the checksums.
     """
-    temporary = hidden(target, PARTIAL)
+    temporary = hidden_path(target, PARTIAL)
     temporary.mkdir()
     write_state(str(temporary / STATE))
     (temporary / CONFIG).write_text(json.dumps(config, indent=1), encoding="utf-8")
@@ -113,7 +113,7 @@ def write_checkpoint(target: Path, write_state: Callable[[str], object], config:
 
 
 def reason_of(error: OSError | tf.errors.OpError) -> str:
-    """Return the message of an error of the system or of TensorFlow."""
+    """Return the message of an error of the operating system or of TensorFlow."""
     return op_message(error) if isinstance(error, tf.errors.OpError) else str(error)
 
 
