@@ -143,7 +143,8 @@ def test_what_cannot_be_moved_is_one_message(tmp_path, monkeypatch, before):
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "rename", refuse)
-        with pytest.raises(InputError, match=r"training\.save_ckpt: cannot move the files of an .*Permission denied"):
+        message = r"training\.save_ckpt: cannot move the files of an earlier run, .*Permission denied"
+        with pytest.raises(InputError, match=message):
             aside(tmp_path)
     assert contents(aside(tmp_path)) == {name: before[name] for name in before if name.split("/")[0] in OF_RUN}
 
