@@ -1,6 +1,6 @@
-"""Names of checkpoints: find, replace and remove them.
+"""Where checkpoints are: their names, finding what a user means, and taking the place of another or giving it up.
 
-Only directories that contain nothing but the files of a checkpoint are ever removed.
+Nothing is ever removed but directories that hold the files of a checkpoint and nothing else.
 """
 
 from __future__ import annotations
@@ -23,31 +23,31 @@ CONFIG = "config.json"
 STATE = "state"
 BEST = "best"
 _STATE_FILES = tuple(f"{STATE}{rest}" for rest in (".index", ".data-", "_temp"))
-"""Prefixes of the names of the files that TensorFlow writes; the last one is temporary."""
+"""How the names begin that TensorFlow writes, the last while it writes."""
 
 PARTIAL, OLD = ".partial", ".old"
 
 
-def hidden_path(path: Path, suffix: str) -> Path:
-    """Return the hidden path of a checkpoint that is being written (`PARTIAL`) or replaced (`OLD`)."""
+def hidden(path: Path, suffix: str) -> Path:
+    """Return the name beside a checkpoint under which it is written (`PARTIAL`) or steps aside (`OLD`)."""
     return path.with_name(f".{path.name}{suffix}")
 
 
 def is_checkpoint(path: Path) -> bool:
-    """Return True if a directory contains only files of a checkpoint, even if some of them are missing."""
+    """Whether a directory, whole, half-written or half-removed, holds files of a checkpoint and nothing else."""
     if path.is_symlink() or not path.is_dir():
         return False
     return all(file.name in (MANIFEST, CONFIG) or file.name.startswith(_STATE_FILES) for file in path.iterdir())
 
 
-def require_absent(target: Path, key: str) -> None:
-    """Raise `InputError` if the path of a new checkpoint exists; the message begins with `key`."""
-    if target.name in ("", "..") or os.path.lexists(target) or locate(target) is not None:
-        raise InputError(f"{key}: {target} already exists; give a new directory, or remove this one first")
+def check_free(target: Path, key: str) -> None:
+    """Raise `InputError`, whose message begins with `key`, when something is where a new checkpoint is to be."""
+    if target.name in ("", "..") or os.path.lexists(target) or where(target) is not None:
+        raise InputError(f"{key}: {target} is there already; name a new directory, or remove that one first")
 
 
-def recover_saves(prefix: Path) -> None:
-    """Clean up after saves that were killed: remove partial directories, rename a replaced one back."""
+def clean(prefix: Path) -> None:
+    """Tidy up after saves that were killed: half-written directories go, one that had stepped aside comes back."""
     pattern = re.compile(rf"\.({re.escape(prefix.name)}-\w+)({re.escape(PARTIAL)}|{re.escape(OLD)})")
     for path in list(prefix.parent.iterdir()):
         match = pattern.fullmatch(path.name)
@@ -61,23 +61,23 @@ def recover_saves(prefix: Path) -> None:
 
 
 def discard_partial(target: Path) -> None:
-    """Remove the partially written directory of the checkpoint `target`."""
-    if is_checkpoint(partial := hidden_path(target, PARTIAL)):
+    """Remove a checkpoint `target` that is half-written."""
+    if is_checkpoint(partial := hidden(target, PARTIAL)):
         shutil.rmtree(partial)
 
 
 def replace_directory(source: Path, target: Path) -> None:
-    """Rename `source` to `target`. An existing target is removed if it is a checkpoint, and renamed otherwise."""
-    backup = hidden_path(target, OLD)
+    """Rename `source` to `target`; what is there steps aside first, and is then removed if it is a checkpoint."""
+    aside = hidden(target, OLD)
     if os.path.lexists(target):
         if not is_checkpoint(target):
-            backup = free_name(target)
-            log.warning("%s is not a checkpoint, or contains other files as well; it is kept as %s", target, backup)
-        os.rename(target, backup)
+            aside = free_name(target)
+            log.warning("%s is not a checkpoint, or contains other files as well; it is kept as %s", target, aside)
+        os.rename(target, aside)
     os.rename(source, target)
     sync_directory(target.parent)
-    if backup == hidden_path(target, OLD) and is_checkpoint(backup):
-        shutil.rmtree(backup)
+    if aside == hidden(target, OLD) and is_checkpoint(aside):
+        shutil.rmtree(aside)
 
 
 def free_name(path: Path) -> Path:
@@ -89,22 +89,22 @@ def free_name(path: Path) -> Path:
 
 
 def remove(path: Path) -> None:
-    """Remove a checkpoint atomically; a directory that is not a checkpoint is kept."""
+    """Remove a checkpoint so that a kill on the way leaves nothing that looks like one; what else is there stays."""
     if not is_checkpoint(path):
         return
-    doomed = hidden_path(path, PARTIAL)
+    doomed = hidden(path, PARTIAL)
     os.rename(path, doomed)
     shutil.rmtree(doomed)
 
 
-def locate(path: Path) -> Path | None:
-    """Return the path of an existing checkpoint; it is hidden if a save was killed between its two renames."""
-    places = (path, hidden_path(path, OLD)) if path.name else (path,)
+def where(path: Path) -> Path | None:
+    """Return where the checkpoint `path` lies: there, or aside when a kill fell between two renames."""
+    places = (path, hidden(path, OLD)) if path.name else (path,)
     return next((place for place in places if (place / MANIFEST).is_file()), None)
 
 
-def read_serial(path: Path) -> int:
-    """Return the serial number of a checkpoint (a count of saves); 0 if the manifest has none."""
+def serial(path: Path) -> int:
+    """Count of saves at which a checkpoint was written; 0 when its manifest does not tell."""
     try:
         return int(json.loads((path / MANIFEST).read_text(encoding="utf-8"))["serial"])
     except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
@@ -112,20 +112,20 @@ def read_serial(path: Path) -> int:
 
 
 def prefix_of(path: Path) -> Path:
-    """Return the prefix of a checkpoint ``{prefix}-{step}``; a name without a step is a prefix."""
+    """Return the prefix of a checkpoint ``{prefix}-{step}``; a name without a number is taken for a prefix."""
     return path.with_name(re.sub(r"(?<=.)-\d+$", "", path.name))
 
 
 def next_serial(prefix: Path) -> int:
-    """Return the serial number of the next checkpoint of a prefix."""
-    return 1 + max((read_serial(path) for path in list_checkpoints(prefix)), default=0)
+    """Return the count of saves for a checkpoint that is written after all others of a prefix."""
+    return 1 + max((serial(path) for path in numbered(prefix)), default=0)
 
 
-def list_checkpoints(prefix: Path) -> list[Path]:
-    """Return the checkpoints ``{prefix}-{step}`` in the order in which they were written.
+def numbered(prefix: Path) -> list[Path]:
+    """Checkpoints ``{prefix}-{step}`` in the order in which they were written.
 
-    This is not always the order of the steps: a run that is restarted from an older checkpoint leaves the later
-    checkpoints of the first run in place.
+    Not in the order of steps: a run that starts anew, or again from an older checkpoint, goes on beside later steps of
+    the run that was given up.
     """
     pattern = re.compile(rf"\.?({re.escape(prefix.name)}-(\d+))(?:{re.escape(OLD)})?")
     steps = {}
@@ -134,8 +134,8 @@ def list_checkpoints(prefix: Path) -> list[Path]:
             match = pattern.fullmatch(path.name)
             if match:
                 steps[prefix.with_name(match[1])] = int(match[2])
-    places = {path: locate(path) for path in steps}
-    found = [(read_serial(place), steps[path], place) for path, place in places.items() if place is not None]
+    places = {path: where(path) for path in steps}
+    found = [(serial(place), steps[path], place) for path, place in places.items() if place is not None]
     return [place for *_, place in sorted(found)]
 
 
@@ -164,10 +164,10 @@ def find_checkpoint(place: str | Path) -> Path:
         If no checkpoint is found.
     """
     place = Path(place)
-    if exact := locate(place):
+    if exact := where(place):
         return exact
     for prefix in _prefixes(place) if place.is_dir() else [place]:
-        if found := list_checkpoints(prefix):
+        if found := numbered(prefix):
             return found[-1]
     raise InputError(
         f"{place}: no checkpoint found; give a checkpoint directory such as model.ckpt-1000, its prefix model.ckpt, "

@@ -17,10 +17,10 @@ from deepmd_tf.checkpoint.places import (
     PARTIAL,
     POINTER,
     STATE,
-    hidden_path,
-    list_checkpoints,
+    clean,
+    hidden,
     next_serial,
-    recover_saves,
+    numbered,
     remove,
     replace_directory,
 )
@@ -71,16 +71,16 @@ class CheckpointWriter:
         target = self.prefix.with_name(f"{self.prefix.name}-{step if label is None else label}")
         manifest = {"step": step, "metadata": metadata}
         try:
-            recover_saves(self.prefix)
+            clean(self.prefix)
             manifest["serial"] = next_serial(self.prefix)
             write_checkpoint(target, self._checkpoint.write, self._config, manifest)
         except (OSError, tf.errors.OpError) as error:
             with contextlib.suppress(OSError):
-                recover_saves(self.prefix)
+                clean(self.prefix)
             raise InputError(f"training.save_ckpt: cannot write checkpoint {target}: {reason_of(error)}") from error
         if label is None:
             atomic_write(self.prefix.with_name(POINTER), f"{target.name}\n")
-            for old in list_checkpoints(self.prefix)[: -self.keep]:
+            for old in numbered(self.prefix)[: -self.keep]:
                 with contextlib.suppress(OSError):
                     remove(old)
         return target
@@ -100,7 +100,7 @@ def write_checkpoint(target: Path, write_state: Callable[[str], object], config:
     facts : dict
         Keys of the manifest other than the format and the checksums.
     """
-    temporary = hidden_path(target, PARTIAL)
+    temporary = hidden(target, PARTIAL)
     temporary.mkdir()
     write_state(str(temporary / STATE))
     (temporary / CONFIG).write_text(json.dumps(config, indent=1), encoding="utf-8")

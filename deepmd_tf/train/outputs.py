@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
-from deepmd_tf.checkpoint.earlier import archive_run, restore_run
+from deepmd_tf.checkpoint.earlier import bring_back, set_aside
 from deepmd_tf.checkpoint.writer import CheckpointWriter
 from deepmd_tf.config import Config, config_to_dict
 from deepmd_tf.files import check_writable, make_directory
@@ -119,9 +119,9 @@ def open_outputs(
     options, (step, continued) = config.training, begin
     writer = CheckpointWriter(options.save_ckpt, options.max_ckpt_keep, config_to_dict(config), trackables)
     if continued is None:
-        archive_run(options.save_ckpt, options.disp_file)
+        set_aside(options.save_ckpt, options.disp_file)
     else:
-        restore_run(options.save_ckpt, options.disp_file, continued)
+        bring_back(options.save_ckpt, options.disp_file, continued)
     curve = LearningCurve(options.disp_file, *columns, step)
     events = EventLog(options.tensorboard_log_dir) if options.tensorboard else None
     return Outputs(writer, curve, events)

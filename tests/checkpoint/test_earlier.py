@@ -8,7 +8,7 @@ import shutil
 
 import pytest
 
-from deepmd_tf.checkpoint.earlier import archive_run, restore_run
+from deepmd_tf.checkpoint.earlier import bring_back, set_aside
 from deepmd_tf.checkpoint.places import find_checkpoint
 from deepmd_tf.errors import InputError
 
@@ -42,11 +42,11 @@ def before(tmp_path):
 
 
 def aside(place):
-    return archive_run(place / "model.ckpt", place / "lcurve.out")
+    return set_aside(place / "model.ckpt", place / "lcurve.out")
 
 
 def back(place, checkpoint):
-    restore_run(place / "model.ckpt", place / "lcurve.out", find_checkpoint(checkpoint))
+    bring_back(place / "model.ckpt", place / "lcurve.out", find_checkpoint(checkpoint))
 
 
 def test_what_belongs_to_the_run_and_nothing_else_is_moved_and_said(tmp_path, before, caplog):
@@ -59,8 +59,8 @@ def test_what_belongs_to_the_run_and_nothing_else_is_moved_and_said(tmp_path, be
     rest = {name: data for name, data in contents(tmp_path).items() if not name.startswith("model.ckpt-earlier-1/")}
     assert rest == {name: data for name, data in before.items() if name not in moved}
     (line,) = caplog.messages
-    assert "moved the files of an earlier run to" in line
-    assert f"to {folder}; to continue that run, use --restart {folder}/model.ckpt" in line
+    assert "an earlier run was here" in line
+    assert f"are in {folder} now; to continue it instead: --restart {folder}/model.ckpt" in line
     assert value_of(folder / "model.ckpt") == 4
 
 
@@ -130,9 +130,9 @@ def test_a_learning_curve_elsewhere_is_moved_in_its_own_directory(tmp_path):
     begin(here)
     (there / "l.out").write_text(CURVE)
     (there / "l.out-earlier-1").write_text("of another prefix")
-    folder = archive_run(here / "model.ckpt", there / "l.out")
+    folder = set_aside(here / "model.ckpt", there / "l.out")
     assert (folder.name, names(there)) == ("model.ckpt-earlier-2", {"l.out-earlier-1", "l.out-earlier-2"})
-    restore_run(here / "model.ckpt", there / "l.out", find_checkpoint(folder / "model.ckpt"))
+    bring_back(here / "model.ckpt", there / "l.out", find_checkpoint(folder / "model.ckpt"))
     assert names(there) == {"l.out-earlier-1", "l.out"}
     assert names(here) == OF_RUN
 
@@ -143,8 +143,7 @@ def test_what_cannot_be_moved_is_one_message(tmp_path, monkeypatch, before):
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "rename", refuse)
-        message = r"training\.save_ckpt: cannot move the files of an earlier run, .*Permission denied"
-        with pytest.raises(InputError, match=message):
+        with pytest.raises(InputError, match=r"training\.save_ckpt: the files of an earlier run, .*Permission denied"):
             aside(tmp_path)
     assert contents(aside(tmp_path)) == {name: before[name] for name in before if name.split("/")[0] in OF_RUN}
 

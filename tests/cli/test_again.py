@@ -30,7 +30,7 @@ class TestEarlierRun:
         write_input(finished, LONG | OTHER)
         log = train().err
         assert of_run(finished / "model.ckpt-earlier-1") == of_run(trained)
-        assert "to continue that run, use --restart model.ckpt-earlier-1/model.ckpt" in log
+        assert "to continue it instead: --restart model.ckpt-earlier-1/model.ckpt" in log
         assert np.genfromtxt("lcurve.out", names=True)["step"] == 2
         assert not (finished / "model.ckpt-4").exists()
         second = of_run(finished)

@@ -139,11 +139,11 @@ def test_a_checkpoint_never_replaces_existing_files(tmp_path, writer, target):
     before = contents(tmp_path)
     result = dp("change-bias", "model.ckpt-7", "-s", "nowhere", "-o", target)
     assert result.status == 2
-    assert "--output: " in result.message and "already exists; give a new directory" in result.message
+    assert "--output: " in result.message and "is there already; name a new directory" in result.message
     assert contents(tmp_path) == before
     assert not (tmp_path / "no").exists()
     if target:
-        with pytest.raises(InputError, match="already exists"):
+        with pytest.raises(InputError, match="is there already"):
             StoredCheckpoint("model.ckpt-7").write_changed(target, {})
         assert contents(tmp_path) == before
 
