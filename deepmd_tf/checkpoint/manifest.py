@@ -1,4 +1,4 @@
-"""The manifest of a checkpoint: step, metadata, and the checksums of its files.
+"""The list of files of a checkpoint: what each must be, and what the checkpoint is of, under one checksum.
 
 Format 2 has the key ``checksum``: the SHA-256 of the other keys as JSON with sorted keys and no spaces. Format 1, which
 can still be read, has no such key.

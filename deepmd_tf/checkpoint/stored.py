@@ -78,14 +78,14 @@ class StoredCheckpoint:
 
     @property
     def data(self) -> dict:
-        """Information about the training data that a frozen graph stores."""
+        """What the frozen graph will carry on about the training data."""
         data = self.metadata["data"]
         if not isinstance(data, Table):
             raise InputError(f"{self.path}: invalid metadata: data is {str(data)[:80]!r}")
         return data
 
     def values(self) -> dict[str, np.ndarray]:
-        """Return all parameters by name.
+        """All parameters by name.
 
         Raises
         ------
