@@ -50,8 +50,8 @@ def map_species(start: Start, config: Config) -> Start:
     species = Species.between(start.type_map, new)
     if not species.kept:
         raise InputError(
-            f"model.type_map: {list(new)} has no species in common with {start.origin}, {list(start.type_map)}; train from "
-            "the beginning"
+            f"model.type_map: {list(new)} has no species in common with {start.origin}, {list(start.type_map)}; train "
+            "from the beginning"
         )
     members = config.model.descriptor.members
     if len(members) != len(start.sel):
@@ -112,7 +112,7 @@ def add_parameters(start: Start, config: Config, statistics: ModelStatistics) ->
     -------
     Start
         Start with all parameters of the model. New species have the parameters of a new model. Their rows of the
-        type-embedding net are drawn `DRAWS` times; the draw with the largest smallest distance between species is used.
+        type-embedding net are drawn `DRAWS` times; the draw that maximizes the smallest distance is used.
     """
     species: Species | None = start.species
     if species is None:
@@ -158,8 +158,8 @@ def _type_embedding(species: Species, config: Config, old: dict, fresh: dict, or
     for count in (before, after):
         if residual_copies(count, section.neuron[0]):
             raise InputError(
-                f"model.type_embedding.neuron: its first width, {section.neuron[0]}, equals the number of species, {count}, or "
-                "twice that, so the residual rule adds the species itself to its vector, and the parameters of "
+                f"model.type_embedding.neuron: its first width, {section.neuron[0]}, equals the number of species, "
+                f"{count}, or twice that, so the residual rule adds the species itself to its vector, and the parameters of "
                 f"{origin} would describe another function for another number of species. Add names to "
                 "model.type_map (the data need not contain them), or train from the beginning"
             )

@@ -69,7 +69,7 @@ def test_adopt():
         ),
         (
             {"type_map": ["O", "H", "C"], "descriptor": {"sel": [12, 16, 4]}},
-            r"model\.type_map: \['O', 'H', 'C'\] is not",
+            r"model\.type_map: \['O', 'H', 'C'\] differs from",
         ),
         (
             {"descriptor": {"sel": [12, 17]}},
