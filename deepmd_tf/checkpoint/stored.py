@@ -81,7 +81,7 @@ class StoredCheckpoint:
         """What the frozen graph will carry on about the training data."""
         data = self.metadata["data"]
         if not isinstance(data, Table):
-            raise InputError(f"{self.path}: invalid metadata: data is {str(data)[:80]!r}")
+            raise InputError(f"{self.path}: its data, {str(data)[:80]!r}, are not what a run writes")
         return data
 
     def values(self) -> dict[str, np.ndarray]:

@@ -290,7 +290,7 @@ def start_ranks(environment: Mapping[str, str] = os.environ) -> Ranks:
         if count is None and first:
             return Ranks()  # perhaps the only process; the others raise the error
         raise InputError(
-            f"the launcher started {started}, which requires mpi4py and an MPI library ({error}): "
+            f"the launcher started {started}, and connecting them needs mpi4py and an MPI library ({error}): "
             "pip install 'deepmd_tf[mpi]', and mpich if the machine has no MPI library"
         ) from error
     communicator = MPI.COMM_WORLD

@@ -159,8 +159,8 @@ def _type_embedding(species: Species, config: Config, old: dict, fresh: dict, or
         if residual_copies(count, section.neuron[0]):
             raise InputError(
                 f"model.type_embedding.neuron: its first width, {section.neuron[0]}, equals the number of species, "
-                f"{count}, or twice that, so the residual rule adds the species itself to its vector, and the parameters "
-                f"of {origin} would describe another function for another number of species. Add names to "
+                f"{count}, or twice that, so the residual rule adds the species itself to its vector, and the "
+                f"parameters of {origin} would describe another function for another number of species. Add names to "
                 "model.type_map (the data need not contain them), or train from the beginning"
             )
     rows = species.rows(matrix, fresh[_TYPE_NET])

@@ -224,7 +224,7 @@ REFUSED = {
         {"type_embedding": {"neuron": [3], "seed": 1}},
         ["O", "H", "C"],
         {},
-        r"its first width, 3, is that of 3 species or twice",
+        r"its first width, 3, equals the number of species, 3, or twice",
     ),
     "residual of the embedding net": (
         {"type_embedding": {"neuron": [2], "seed": 1}, "descriptor": {"neuron": [3, 6]}},
