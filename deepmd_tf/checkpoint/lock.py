@@ -1,4 +1,4 @@
-"""One run at a time writes checkpoints of a prefix."""
+"""Lock that prevents two runs from writing the same checkpoints."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from deepmd_tf.errors import InputError
 
 @contextlib.contextmanager
 def only_run(prefix: str | Path) -> Iterator[None]:
-    """Keep other runs of this machine, or of a file system whose locks are shared, from a prefix.
+    """Lock the checkpoints of a prefix for this run.
 
-    The lock is on the file ``.{prefix}.lock``. It goes with the process however that ends; where a file system has no
-    locks, there is none.
+    The lock is on the file ``.{prefix}.lock`` and ends with the process. It excludes other runs on this machine, and on
+    other machines if the file system shares its locks. If the file system has no locks, nothing is locked.
 
     Parameters
     ----------
@@ -27,21 +27,21 @@ def only_run(prefix: str | Path) -> Iterator[None]:
     Raises
     ------
     InputError
-        When another process has it.
+        If another process has the lock.
     """
     prefix = Path(prefix)
     file = prefix.with_name(f".{prefix.name}.lock")
     descriptor = None
     try:
-        descriptor = _locked(file)
+        descriptor = _lock(file)
         yield
     finally:
         if descriptor is not None:
             _release(file, descriptor)
 
 
-def _locked(file: Path) -> int | None:
-    """Lock a file that is made if need be; None where that is not possible."""
+def _lock(file: Path) -> int | None:
+    """Create and lock a file; return its descriptor, or None if that is impossible."""
     while True:
         try:
             descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o666)
@@ -49,28 +49,28 @@ def _locked(file: Path) -> int | None:
             return None
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if _is_at(descriptor, file):
-                with contextlib.suppress(OSError):  # no space for a name, which only the message needs
+            if _is_open_at(descriptor, file):
+                with contextlib.suppress(OSError):  # disk full: only the message needs the owner
                     os.ftruncate(descriptor, 0)
                     os.pwrite(descriptor, f"{os.getpid()} on {socket.gethostname()}".encode(), 0)
                 return descriptor
-            os.close(descriptor)  # a run that ended in between has removed it
+            os.close(descriptor)  # another run removed the file and ended
         except BlockingIOError:
             owner = os.pread(descriptor, 200, 0).decode(errors="replace").strip()
             os.close(descriptor)
             raise InputError(
                 f"training.save_ckpt: another run (process {owner or 'unknown'}) is writing checkpoints "
-                f"{file.name[1:].removesuffix('.lock')}-* in {file.parent.absolute()}. Wait for it, or name another "
-                "prefix and disp_file; when it was the same command on several processes, the launcher is not one "
-                "that joins them (docs/training.md)"
+                f"{file.name[1:].removesuffix('.lock')}-* in {file.parent.absolute()}. Wait until it ends, or "
+                "set another save_ckpt and disp_file. If a launcher started several processes of one command, they did "
+                "not form an MPI run (docs/training.md)"
             ) from None
         except OSError:
             os.close(descriptor)
             return None
 
 
-def _is_at(descriptor: int, file: Path) -> bool:
-    """Whether the open file is the one that has the name."""
+def _is_open_at(descriptor: int, file: Path) -> bool:
+    """Return True if `file` is the path of the open file."""
     try:
         return os.path.samestat(os.fstat(descriptor), os.stat(file))
     except FileNotFoundError:
@@ -78,10 +78,10 @@ def _is_at(descriptor: int, file: Path) -> bool:
 
 
 def _release(file: Path, descriptor: int) -> None:
-    """Remove the file, if it is still ours, and give up the lock."""
+    """Remove the file if this process still owns it, and release the lock."""
     try:
         with contextlib.suppress(OSError):
-            if _is_at(descriptor, file):
+            if _is_open_at(descriptor, file):
                 os.unlink(file)
     finally:
         os.close(descriptor)

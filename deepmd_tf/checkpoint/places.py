@@ -72,7 +72,7 @@ def replace_directory(source: Path, target: Path) -> None:
     if os.path.lexists(target):
         if not is_checkpoint(target):
             aside = free_name(target)
-            log.warning("%s is no checkpoint, or holds other files as well; it is kept as %s", target, aside)
+            log.warning("%s is not a checkpoint, or contains other files as well; it is kept as %s", target, aside)
         os.rename(target, aside)
     os.rename(source, target)
     sync_directory(target.parent)
@@ -81,7 +81,7 @@ def replace_directory(source: Path, target: Path) -> None:
 
 
 def free_name(path: Path) -> Path:
-    """Return ``{path}.kept-N`` with the first N that nothing has."""
+    """Return the first path ``{path}.kept-N`` that does not exist."""
     number = 1
     while os.path.lexists(name := path.with_name(f"{path.name}.kept-{number}")):
         number += 1
@@ -139,7 +139,7 @@ def numbered_checkpoints(prefix: Path) -> list[Path]:
 
 
 def _prefixes(directory: Path) -> list[Path]:
-    """Prefixes of the checkpoints in a directory, the one saved last first."""
+    """Return the prefixes of the checkpoints in a directory, the latest first."""
     matches = [re.fullmatch(r"\.?(.+)-\d+(\.old)?", path.name) for path in sorted(directory.iterdir())]
     names = [match[1] for match in matches if match]
     pointer = directory / POINTER
@@ -149,18 +149,18 @@ def _prefixes(directory: Path) -> list[Path]:
 
 
 def find_checkpoint(place: str | Path) -> Path:
-    """Find the checkpoint that a user means.
+    """Find a checkpoint by its path, prefix or directory.
 
     Parameters
     ----------
     place : str or Path
-        A checkpoint (``model.ckpt-1000``), a prefix (``model.ckpt``: the one written last), or a directory of
-        checkpoints (the one written last, of the prefix that the file ``checkpoint`` names).
+        A checkpoint (``model.ckpt-1000``), a prefix (``model.ckpt``), or a directory of checkpoints. A prefix selects
+        the checkpoint written last. In a directory, the file ``checkpoint`` selects the prefix.
 
     Raises
     ------
     InputError
-        When there is none.
+        If no checkpoint is found.
     """
     place = Path(place)
     if exact := existing_path(place):
@@ -169,6 +169,6 @@ def find_checkpoint(place: str | Path) -> Path:
         if found := numbered_checkpoints(prefix):
             return found[-1]
     raise InputError(
-        f"{place}: no checkpoint there; give a checkpoint directory such as model.ckpt-1000, its prefix model.ckpt, "
+        f"{place}: no checkpoint found; give a checkpoint directory such as model.ckpt-1000, its prefix model.ckpt, "
         "or the directory in which training ran"
     )

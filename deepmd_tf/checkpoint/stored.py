@@ -1,4 +1,4 @@
-"""Reading checkpoints: verified when opened."""
+"""Read checkpoints. A checkpoint is verified when it is opened."""
 
 from __future__ import annotations
 
@@ -27,22 +27,33 @@ from deepmd_tf.untrusted.bundle import check_bundle
 
 
 def _key_of(name: str) -> str:
-    """Return the key of a parameter in TensorFlow's checkpoint."""
+    """Return the key of a parameter in a TensorFlow checkpoint."""
     return f"parameters/{name.replace('.', '..').replace('/', '.S')}/.ATTRIBUTES/VARIABLE_VALUE"
 
 
 class StoredCheckpoint:
-    """A checkpoint on disk, verified when opened.
+    """A checkpoint on disk; it is verified when opened.
 
     Parameters
     ----------
     place : str or Path
-        See `find_checkpoint`.
+        Checkpoint, prefix or directory, see `find_checkpoint`.
+
+    Attributes
+    ----------
+    path : Path
+        Directory of the checkpoint.
+    step : int
+        Number of steps done.
+    metadata : Table
+        Metadata of the run.
+    config : Table
+        Configuration of the run.
 
     Raises
     ------
     InputError
-        When it is missing, damaged, or of another format.
+        If the checkpoint is missing, damaged, or of an unknown format.
     """
 
     def __init__(self, place: str | Path):
@@ -51,20 +62,19 @@ class StoredCheckpoint:
         self.step, self.metadata, checksums = (manifest[key] for key in ("step", "metadata", "sha256"))
         whole = isinstance(self.step, int) and self.step >= 0
         if not whole or not isinstance(self.metadata, Table) or not isinstance(checksums, Table):
-            raise InputError(f"{self.path / MANIFEST}: not a checkpoint's list of files (step, metadata or sha256)")
+            raise InputError(f"{self.path / MANIFEST}: not the manifest of a checkpoint (step, metadata or sha256)")
         if unlisted := sorted({f"{STATE}.index", CONFIG} - set(checksums)):
-            raise InputError(f"{self.path / MANIFEST}: does not list {', '.join(unlisted)}")
+            raise InputError(f"{self.path / MANIFEST}: {', '.join(unlisted)} is not listed")
         for name, expected in checksums.items():
             file = self.path / Path(name).name
             if not file.is_file() or sha256_of(file) != expected:
                 raise InputError(
-                    f"{file}: missing or damaged (its checksum is not the one recorded); use an older "
-                    "checkpoint beside it"
+                    f"{file}: missing or damaged (its checksum differs from the recorded one); use an older checkpoint"
                 )
         try:
             self.config = read_table(self.path / CONFIG)
         except (OSError, ValueError, TypeError, RecursionError) as error:
-            raise InputError(f"{self.path / 'config.json'}: not the input of a run ({error})") from error
+            raise InputError(f"{self.path / 'config.json'}: not the configuration of a run ({error})") from error
 
     @property
     def data(self) -> dict:
@@ -80,7 +90,7 @@ class StoredCheckpoint:
         Raises
         ------
         InputError
-            When the state is not what TensorFlow writes; its checksum cannot tell who made it.
+            If the state is not a valid TensorFlow checkpoint, even if its checksum is correct.
         """
         try:
             return self._values()
@@ -100,20 +110,20 @@ class StoredCheckpoint:
         }
 
     def write_changed(self, target: str | Path, changed: Mapping[str, np.ndarray]) -> Path:
-        """Write this checkpoint to another place with some parameters changed; all else stays, the optimizer too.
+        """Write a copy of this checkpoint with some parameters changed, and the optimizer state unchanged.
 
         Parameters
         ----------
         target : str or Path
-            The directory of the new checkpoint, which must not be there; as ``{prefix}-{step}`` it is the latest of
-            the prefix.
+            Directory of the new checkpoint. It must not exist. If its name is ``{prefix}-{step}``, it becomes the
+            latest checkpoint of the prefix.
         changed : mapping of str to ndarray
-            By parameter name.
+            New values by parameter name.
 
         Raises
         ------
         InputError
-            When something is there, or cannot be written.
+            If the directory exists or cannot be written.
         """
         target = Path(target)
         check_free(target, "checkpoint")
@@ -140,12 +150,12 @@ class StoredCheckpoint:
         return target
 
     def restore(self, trackables: Mapping) -> None:
-        """Put the stored state into variables."""
+        """Assign the stored state to variables."""
         try:
             check_bundle(self.path / STATE)
             tf.train.Checkpoint(**trackables).read(str(self.path / STATE)).assert_consumed()
         except (AssertionError, ValueError, tf.errors.OpError) as error:
             raise InputError(
                 f"{self.path}: does not fit the model in the input file ({first_line(error)}); restart with the input "
-                "it was made from"
+                "file of this checkpoint"
             ) from error

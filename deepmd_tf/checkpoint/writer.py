@@ -1,4 +1,4 @@
-"""Writing checkpoints: each appears whole or not at all."""
+"""Write checkpoints atomically."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ from deepmd_tf.ops.messages import op_message
 
 
 class CheckpointWriter:
-    """Saves a run at intervals and keeps the newest few.
+    """Write the checkpoints of a run and keep the newest ones.
 
     Parameters
     ----------
     prefix : str or Path
         ``training.save_ckpt``; checkpoints are ``{prefix}-{step}``.
     keep : int
-        How many numbered checkpoints stay.
+        Number of numbered checkpoints to keep.
     config : dict
-        The run's configuration, stored with every checkpoint.
+        Configuration of the run, stored in every checkpoint.
     trackables : mapping
-        What `tf.train.Checkpoint` saves.
+        Objects that `tf.train.Checkpoint` saves.
     """
 
     def __init__(self, prefix: str | Path, keep: int, config: dict, trackables: Mapping):
@@ -57,16 +57,16 @@ class CheckpointWriter:
         Parameters
         ----------
         step : int
-            Steps done.
+            Number of steps done.
         metadata : dict
-            What is stored beside the arrays, JSON.
+            Metadata to store, as JSON.
         label : str, optional
-            Takes the place of the step in the name; such a checkpoint is replaced in place and not counted.
+            Name to use in place of the step. Such a checkpoint is overwritten and does not count toward `keep`.
 
         Returns
         -------
         Path
-            The checkpoint's directory.
+            Directory of the checkpoint.
         """
         target = self.prefix.with_name(f"{self.prefix.name}-{step if label is None else label}")
         manifest = {"step": step, "metadata": metadata}
@@ -87,18 +87,18 @@ class CheckpointWriter:
 
 
 def write_checkpoint(target: Path, write_state: Callable[[str], object], config: dict, facts: dict) -> None:
-    """Write a checkpoint beside its place, and put it there when it is whole and on disk.
+    """Write a checkpoint into a hidden directory, sync it to disk, and rename it.
 
     Parameters
     ----------
     target : Path
-        The checkpoint's directory.
+        Directory of the checkpoint.
     write_state : callable
-        Writes TensorFlow's checkpoint of a prefix.
+        Function that writes the TensorFlow checkpoint with a given prefix.
     config : dict
-        The run's configuration.
+        Configuration of the run.
     facts : dict
-        Of the list of files, beside format and checksums.
+        Keys of the manifest other than the format and the checksums.
     """
     temporary = hidden_path(target, PARTIAL)
     temporary.mkdir()
@@ -113,7 +113,7 @@ def write_checkpoint(target: Path, write_state: Callable[[str], object], config:
 
 
 def reason_of(error: OSError | tf.errors.OpError) -> str:
-    """Return the message of an error of the system or of TensorFlow."""
+    """Return the message of an error of the operating system or of TensorFlow."""
     return op_message(error) if isinstance(error, tf.errors.OpError) else str(error)
 
 

@@ -16,21 +16,21 @@ log = logging.getLogger("deepmd_tf")
 
 
 def report_changes(checkpoint: StoredCheckpoint, config: Config, facts: dict) -> None:
-    """Log every key of the input, and what else of the run, that is not what it was when a checkpoint was made.
+    """Log the keys of the input, the data and the number of ranks that differ from those of a checkpoint.
 
     Parameters
     ----------
     checkpoint : StoredCheckpoint
-        What the run continues.
+        Checkpoint that the run continues.
     config : Config
-        Of the run.
+        Configuration of the run.
     facts : dict
-        Number of ranks and what the training data are, as in the metadata of a checkpoint.
+        Number of ranks and summary of the training data, as in the metadata of a checkpoint.
 
     Raises
     ------
     InputError
-        When the metadata are not what a run writes.
+        If the metadata are invalid.
     """
     found = list(_changed(checkpoint.config, config_to_dict(config), ""))
     for each in found:
@@ -43,8 +43,8 @@ def report_changes(checkpoint: StoredCheckpoint, config: Config, facts: dict) ->
         log.warning("restart: the run was on %s ranks, is on %d", ranks, facts["ranks"])
     if isinstance(data, dict) and (other := [key for key in now if data.get(key, now[key]) != now[key]]):
         log.warning(
-            "restart: the training data were %s systems with %s frames, are %d with %d%s; from here on frames are "
-            "drawn from these",
+            "restart: the training data were %s systems with %s frames, are %d with %d%s; frames are drawn "
+            "from these from now on",
             data.get("systems"),
             data.get("frames"),
             now["systems"],
@@ -55,10 +55,10 @@ def report_changes(checkpoint: StoredCheckpoint, config: Config, facts: dict) ->
 
 
 def _report_rate(checkpoint: StoredCheckpoint, config: Config, *ranks: int) -> None:
-    """Log when the learning rate jumps, given the numbers of ranks before and now."""
+    """Log a jump of the learning rate; `ranks` are the numbers of ranks before and now."""
     try:
         before = parse_config(checkpoint.config)
-    except InputError:  # of another version
+    except InputError:  # written by another version
         return
     rates = [
         make_schedule(each.learning_rate, each.training.numb_steps, batches_per_step(each, size))(checkpoint.step)
@@ -69,7 +69,7 @@ def _report_rate(checkpoint: StoredCheckpoint, config: Config, *ranks: int) -> N
 
 
 def _changed(before: Any, now: Any, path: str) -> Iterator[tuple[str, Any, Any]]:
-    """Yield path, old and new value of what differs; keys that one of the two does not have are no change."""
+    """Yield path, old and new value of each difference; keys that only one of the two has are ignored."""
     if isinstance(before, dict) and isinstance(now, dict):
         for key, value in now.items():
             if key in before:

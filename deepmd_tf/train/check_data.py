@@ -23,9 +23,9 @@ log = logging.getLogger("deepmd_tf")
 
 MAX_SHOWN = 5
 CLOSE = 0.5
-"""Atoms nearer than this times the sum of their covalent radii are pointed out."""
+"""Atoms closer than this fraction of the sum of their covalent radii cause a warning."""
 
-_UNKNOWN_RADIUS = 0.3  # Å, for names that are no elements
+_UNKNOWN_RADIUS = 0.3  # Å, for names that are not elements
 
 
 Views = list[tuple[System, int, FrameView]]
@@ -40,7 +40,7 @@ class Findings:
     problems : list of str
         Errors to fix before training.
     tables : dict
-        For each data set the rows of its summary, pairs of str.
+        Rows of the summary of each data set, as pairs of str.
     """
 
     problems: list[str] = field(default_factory=list)
@@ -53,7 +53,7 @@ def check_data(config: Config) -> Findings:
     Parameters
     ----------
     config : Config
-        The run.
+        Configuration of the run.
     """
     findings = Findings()
     if config.training.seed is None:  # the order of frames does not matter here
@@ -75,7 +75,7 @@ def check_data(config: Config) -> Findings:
 def _check_set(
     purpose: str, section: DataConfig | ValidationDataConfig, config: Config, memory: Memory, findings: Findings
 ) -> np.ndarray | None:
-    """Check one data set; return its number of atoms of each type, None when nothing of it can be read."""
+    """Check one data set; return its number of atoms of each type, or None if no system can be read."""
     systems: list[System] = []
     with noting_problems():
         systems = load_systems(section.systems, config.model.type_map, section.xyz_keys, memory)
@@ -96,7 +96,7 @@ def _check_set(
     _check_geometry(purpose, systems, config, findings)
     spread = notices.warn_of_energies(purpose, systems)
     if spread is not None:
-        rows.append(("spread of energies", f"{spread:.3g} eV per atom, composition taken out"))
+        rows.append(("spread of energies", f"{spread:.3g} eV per atom, without the part that depends on composition"))
     return counts
 
 
@@ -128,7 +128,7 @@ def _radii(type_map: Sequence[str]) -> np.ndarray:
 
 
 def _check_geometry(purpose: str, systems: Sequence[System], config: Config, findings: Findings) -> None:
-    """Coinciding and close atoms, cells, neighbors and forces, of every frame."""
+    """Check the distances of atoms, cells, neighbors and forces of every frame."""
     model = config.model
     radii = _radii(model.type_map)
     members = model.descriptor.members
@@ -177,7 +177,7 @@ def _closest(purpose: str, views: Views, type_map: Sequence[str]) -> str:
     close = sum(each.closeness < CLOSE for *_, each in views)
     if close:
         log.warning(
-            "training.%s_data: atoms overlap in %d of %d frames, being nearer than half the sum of their covalent "
+            "training.%s_data: atoms overlap in %d of %d frames: they are closer than half the sum of their covalent "
             "radii; the closest: %s",
             purpose,
             close,
@@ -188,12 +188,13 @@ def _closest(purpose: str, views: Views, type_map: Sequence[str]) -> str:
 
 
 def _notice_cells(purpose: str, views: Views, rcut: float) -> None:
+    """Log cells that are left-handed or thinner than the cutoff."""
     cells = [(system, index, view) for system, index, view in views if np.isfinite(view.volume)]
     left = [(system.path, index) for system, index, view in cells if view.volume < 0]
     if left:
         log.warning(
-            "training.%s_data: %d of %d cells have left-handed vectors (the first: %s, frame %d); they are used as "
-            "they are, which is correct when coordinates and virials belong to them",
+            "training.%s_data: %d of %d cells have left-handed vectors (the first: %s, frame %d); they are used "
+            "unchanged, which is correct if coordinates and virials refer to them",
             purpose,
             len(left),
             len(cells),

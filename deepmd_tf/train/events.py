@@ -25,13 +25,13 @@ class EventLog:
             self._writer = tf.summary.create_file_writer(directory)
 
     def write(self, step: int, scalars: Mapping[str, float]) -> None:
-        """Add one point to each named curve; raises `InputError` when that is impossible."""
+        """Add one point to each curve; raise `InputError` if that fails."""
         values = [tf.compat.v1.Summary.Value(tag=name, simple_value=value) for name, value in scalars.items()]
         with self._refusal(), self._writer.as_default(step):
             tf.summary.experimental.write_raw_pb(tf.compat.v1.Summary(value=values).SerializeToString())
 
     def __enter__(self) -> EventLog:
-        """Begin."""
+        """Return the log."""
         return self
 
     def __exit__(self, *exception) -> None:

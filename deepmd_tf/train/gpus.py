@@ -41,8 +41,8 @@ def report_sharing(owners: list[str | None]) -> None:
     shared = [count for count in counts.values() if count > 1]
     if shared:
         log.warning(
-            "%d ranks share %s: they compute in turn, and fit into its memory only with "
-            "TF_FORCE_GPU_ALLOW_GROWTH=true; one rank for each GPU is faster (there are %d)",
+            "%d ranks share %s: they compute in turn, and its memory suffices only with "
+            "TF_FORCE_GPU_ALLOW_GROWTH=true; one rank per GPU is faster (GPUs found: %d)",
             sum(shared),
             "a GPU" if len(shared) == 1 else f"{len(shared)} GPUs",
             len(counts),

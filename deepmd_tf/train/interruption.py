@@ -14,14 +14,14 @@ from deepmd_tf.train.ranks import Ranks
 log = logging.getLogger("deepmd_tf")
 
 _PATIENCE = 5.0
-"""Seconds that the main thread has to come back from other ranks, longer than a rank that ends gives to rank 0."""
+"""Seconds to wait for the main thread, which may wait for other ranks; longer than the grace period for rank 0."""
 
 
 class Interruption:
     """A context that handles the signals by which schedulers and people end a run.
 
     Before the first step, SIGTERM and SIGUSR1 raise `Stopped` in the main thread, and SIGINT is Python's. After `begin`
-    all three are a request to stop after the step, and a second SIGINT stops at once.
+    all three request a stop after the current step, and a second SIGINT stops at once.
 
     Attributes
     ----------
@@ -38,7 +38,7 @@ class Interruption:
     def __enter__(self) -> Interruption:
         """Install handlers of SIGTERM and SIGUSR1."""
         for number in (signal.SIGTERM, signal.SIGUSR1):
-            self._take(number)
+            self._install_handler(number)
         return self
 
     def __exit__(self, *exception) -> None:
@@ -48,7 +48,7 @@ class Interruption:
         if self._wakeup is not None:
             writer, previous = self._wakeup
             signal.set_wakeup_fd(previous)
-            os.close(writer)  # and the thread that reads ends
+            os.close(writer)  # this ends the thread that reads
 
     def watch(self, ranks: Ranks) -> None:
         """End a run of several ranks also while this rank waits in an MPI call, where Python runs no handlers."""
@@ -57,7 +57,9 @@ class Interruption:
         reader, writer = os.pipe()
         os.set_blocking(writer, False)
         self._wakeup = writer, signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-        threading.Thread(target=self._look, args=(reader, ranks), daemon=True, name="watch over signals").start()
+        threading.Thread(
+            target=self._watch_signals, args=(reader, ranks), daemon=True, name="watch over signals"
+        ).start()
 
     def begin(self, ranks: Ranks) -> None:
         """Begin the steps on all ranks; nothing was written before.
@@ -71,12 +73,14 @@ class Interruption:
         number = max(ranks.gather(self.requested))
         if number:
             raise Stopped(number)
-        self._take(signal.SIGINT)
+        self._install_handler(signal.SIGINT)
 
-    def _take(self, number: int) -> None:
+    def _install_handler(self, number: int) -> None:
+        """Replace the handler of a signal."""
         self._previous[number] = signal.signal(number, self._request)
 
     def _request(self, number, frame) -> None:
+        """Handle a signal: request a stop, or raise `Stopped` before the first step."""
         first, self.requested = not self.requested, self.requested or int(number)
         if signal.SIGINT in self._previous:
             signal.signal(signal.SIGINT, self._previous[signal.SIGINT])
@@ -84,7 +88,8 @@ class Interruption:
         elif first and not self._stepping:
             raise Stopped(number)
 
-    def _look(self, reader: int, ranks: Ranks) -> None:
+    def _watch_signals(self, reader: int, ranks: Ranks) -> None:
+        """Read signals from a pipe, and end the run if the main thread does not react before the first step."""
         with os.fdopen(reader, "rb", buffering=0) as file:
             while numbers := file.read(1):
                 if numbers[0] in (signal.SIGTERM, signal.SIGUSR1) and not self._stepping:

@@ -1,4 +1,4 @@
-"""The learning curve file: one line per display, in the columns that the field's tools read."""
+"""The learning curve ``lcurve.out``: one line per display, in the columns of DeePMD-kit."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ NOTE = (
 
 
 class LearningCurve:
-    """Appends lines to the file, keeping what an interrupted run wrote up to where it continues.
+    """Write the learning curve; a continued run keeps the lines up to its first step.
 
     Parameters
     ----------
     path : str or Path
-        The file, ``lcurve.out``.
+        Path of the file, ``lcurve.out``.
     keys : tuple of str
-        Which errors, such as ``("rmse", "rmse_e", "rmse_f")``.
+        Names of the errors, such as ``("rmse", "rmse_e", "rmse_f")``.
     validation : bool
-        Whether validation columns are written.
+        Write validation columns.
     first_step : int
-        Step at which this run begins; 0 starts a new file, otherwise lines after `first_step` are dropped.
+        First step of this run. 0 starts a new file; otherwise lines after `first_step` are removed.
     """
 
     def __init__(self, path: str | Path, keys: tuple[str, ...], validation: bool, first_step: int = 0):
@@ -48,7 +48,7 @@ class LearningCurve:
             self._file = self.path.open("a", encoding="utf-8", buffering=1)
 
     def __enter__(self) -> LearningCurve:
-        """Begin."""
+        """Return the learning curve."""
         return self
 
     def __exit__(self, kind, *exception) -> None:
@@ -57,14 +57,14 @@ class LearningCurve:
             self.close()
 
     def write(self, step: int, training: dict[str, float], validation: dict[str, float] | None, lr: float) -> None:
-        """Add a line; raises `InputError` when that is impossible."""
+        """Add a line; raise `InputError` if that fails."""
         source = {"trn": training, "val": validation or {}}
         values = [source[part].get(key, math.nan) for key, part in self._columns]
         with self._refusal():
             self._file.write(f"{step:9d}" + "".join(f"{value:14.4e}" for value in [*values, lr]) + "\n")
 
     def sync(self) -> None:
-        """Make the lines so far survive a power failure."""
+        """Sync the lines written so far to disk."""
         with self._refusal():
             os.fsync(self._file.fileno())
 
@@ -75,6 +75,7 @@ class LearningCurve:
 
     @contextlib.contextmanager
     def _refusal(self) -> Iterator[None]:
+        """Convert errors of the operating system to `InputError`."""
         try:
             yield
         except OSError as error:
@@ -82,7 +83,7 @@ class LearningCurve:
 
 
 def _kept_lines(path: Path, names: list[str], last_step: int) -> list[str]:
-    """Lines up to `last_step` of an earlier run, in the columns `names`; nan in columns that it did not have."""
+    """Return the lines of an earlier run up to `last_step` with the columns `names`; missing columns are nan."""
     try:
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     except FileNotFoundError:
@@ -101,17 +102,17 @@ def _kept_lines(path: Path, names: list[str], last_step: int) -> list[str]:
 
 
 def read_lcurve(path: str | Path) -> dict[str, np.ndarray]:
-    """Read a learning curve, ours or DeePMD-kit's.
+    """Read a learning curve of this program or of DeePMD-kit.
 
     Returns
     -------
     dict
-        Column name to values ``[nlines]``.
+        Values ``[nlines]`` by column name.
 
     Raises
     ------
     InputError
-        When the file is missing or has no header or numbers.
+        If the file is missing, or has no header or no numbers.
     """
     path = Path(path)
     try:

@@ -18,7 +18,7 @@ MAX_SHOWN = 5
 
 
 def warn_of_settings(config: Config) -> None:
-    """Warn of settings that are allowed but do not have the effect that one expects."""
+    """Log settings that are allowed but may not have the expected effect."""
     if config.optimizer is None:
         log.info(
             "the input has no section optimizer, so training uses Adam; the optimizer SOAP with a start_lr of 0.01 "
@@ -27,8 +27,8 @@ def warn_of_settings(config: Config) -> None:
     model = config.model
     if model.fitting_net.atom_ener and not model.descriptor.zero_when_isolated:
         log.warning(
-            "model.fitting_net.atom_ener: isolated atoms get these energies only with model.descriptor.set_davg_zero "
-            "true, and with a descriptor of type se_e2_r not even then"
+            "model.fitting_net.atom_ener: isolated atoms get these energies only if model.descriptor.set_davg_zero "
+            "is true, and never with a descriptor of type se_e2_r"
         )
 
 
@@ -38,9 +38,9 @@ def warn_of_oddities(data: Mapping[str, Sequence[System]], type_map: Sequence[st
     Parameters
     ----------
     data
-        The systems by purpose: training and, where there are any, validation.
+        Systems by purpose: training and, if given, validation.
     type_map
-        The model's names of the species.
+        Names of the species of the model.
     """
     for purpose, systems in data.items():
         warn_of_rounding(purpose, systems)
@@ -99,7 +99,7 @@ def warn_of_energies(purpose: str, systems: Sequence[System]) -> float | None:
             spread,
         )
     if len(far) > MAX_SHOWN:
-        log.warning("training.%s_data: %d more frames with such energies", purpose, len(far) - MAX_SHOWN)
+        log.warning("training.%s_data: %d more frames have such energies", purpose, len(far) - MAX_SHOWN)
     return spread
 
 
@@ -122,14 +122,16 @@ def _compositions(systems: Sequence[System]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def warn_of_species(seen: Mapping[str, np.ndarray], type_map: Sequence[str]) -> None:
-    """Warn of species that nothing is learnt of, given the number of atoms of each type by purpose."""
+    """Warn about species without training data; `seen` is the number of atoms of each type by purpose."""
     if "training" not in seen:
         return
     absent = [name for name, count in zip(type_map, seen["training"], strict=True) if not count]
     if absent:
         log.warning(
-            "model.type_map: the training data have no atom of %s; nothing is learnt of them", ", ".join(absent)
+            "model.type_map: the training data have no atom of %s; their parameters are not trained", ", ".join(absent)
         )
     tested = [name for name, count in zip(type_map, seen.get("validation", ()), strict=False) if count]
     if unknown := [name for name in tested if name in absent]:
-        log.warning("training.validation_data: has atoms of %s, which the training data lack", ", ".join(unknown))
+        log.warning(
+            "training.validation_data: has atoms of %s, which are missing from the training data", ", ".join(unknown)
+        )

@@ -12,7 +12,7 @@ from deepmd_tf.errors import InputError
 from deepmd_tf.export.start import start_from_graph
 from deepmd_tf.statistics import ModelStatistics
 from deepmd_tf.transfer.start import Start
-from deepmd_tf.transfer.type_map import complete, for_types
+from deepmd_tf.transfer.type_map import add_parameters, map_species
 
 
 @dataclass(frozen=True)
@@ -51,12 +51,12 @@ class Origin:
         InputError
             When the input describes another function than the parameters.
         """
-        start = self.start if self.continued is not None else for_types(self.start, config)
+        start = self.start if self.continued is not None else map_species(self.start, config)
         return Origin(start, self.continued, self.refit), start.adopt(config)
 
     def completed(self, config: Config, statistics: ModelStatistics) -> Origin:
-        """Return the origin with parameters for new species, see `transfer.type_map.complete`."""
-        return Origin(complete(self.start, config, statistics), self.continued, self.refit)
+        """Return the origin with parameters for new species, see `transfer.type_map.add_parameters`."""
+        return Origin(add_parameters(self.start, config, statistics), self.continued, self.refit)
 
     def types_to_fit(self, ntypes: int) -> list[int]:
         """Return the types whose energies are fitted to the data before training."""

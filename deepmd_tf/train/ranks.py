@@ -1,7 +1,7 @@
-"""The processes of a run: one, or several that a launcher started and MPI joins (``mpirun -n N dp train input.json``).
+"""Processes of a run: one, or several MPI processes (``mpirun -n N dp train input.json``).
 
-`Ranks` is a run of one process, `MpiRanks` of several; both answer the same calls, so what trains knows no difference.
-Every call but the attributes and `leads` is collective: all ranks make it, in the same order.
+`Ranks` is a run of one process, `MpiRanks` a run of several; both have the same methods. Methods other than
+`stop` are collective: all ranks must call them, in the same order. Attributes are not.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 Value = TypeVar("Value")
 
 PATIENCE_VARIABLE = "DEEPMD_RANKS_PATIENCE"
-"""Environment variable: seconds after which a rank that waits for the others gives the run up."""
+"""Environment variable: seconds that a rank waits for the others before it ends the run."""
 
 _PATIENCE = 1800.0
 _GRACE = 2.0
 """Seconds that a failed rank waits for rank 0, so that a message of all ranks appears once."""
 
 _MOMENT = 0.5
-"""Seconds that the launcher has to pass on the last message before all ranks end."""
+"""Seconds for the launcher to print the last message before all ranks end."""
 
 _THREAD_VARIABLES = ("TF_NUM_INTRAOP_THREADS", "DP_INTRA_OP_PARALLELISM_THREADS", "OMP_NUM_THREADS")
 
@@ -43,11 +43,11 @@ class Ranks:
     Attributes
     ----------
     rank : int
-        Number of this process, from 0.
+        Index of this process, from 0.
     size : int
         Number of processes.
     local_rank, local_size : int
-        Number of this process among those of its node, and how many these are.
+        Index of this process on its node, and number of processes on the node.
     """
 
     rank = 0
@@ -61,11 +61,11 @@ class Ranks:
         return self.rank == 0
 
     def __enter__(self) -> Ranks:
-        """Begin."""
+        """Return the ranks."""
         return self
 
     def __exit__(self, *exception) -> None:
-        """End; a run of several ranks ends as a whole when this one fails."""
+        """End the run; if one of several ranks fails, all of them end."""
 
     def stop(self, message: str) -> None:
         """Print a message and end all ranks with status 0, from any thread; for several ranks only."""
@@ -109,9 +109,9 @@ class MpiRanks(Ranks):
     Parameters
     ----------
     communicator : mpi4py.MPI.Comm
-        All of them.
+        Communicator of all processes.
     threads : int
-        Threads of this process, for the summary.
+        Number of threads of this process, for the summary.
     """
 
     def __init__(self, communicator: MPI.Comm, threads: int):
@@ -173,8 +173,8 @@ class MpiRanks(Ranks):
     def summary(self) -> list[tuple[str, str]]:
         """Return rows of name and text about the collaboration of ranks since `begin`.
 
-        The rank that the others waited for spent its time in calls on communication alone, so the least of the ranks'
-        times counts as that, and what they have beyond it as waiting.
+        The slowest rank does not wait in collective calls, so the smallest time that a rank spends in them is the time
+        of communication. The rest is waiting.
         """
         elapsed = max(time.monotonic() - self._begun, 1e-9)
         apart = np.array(self.gather(self._apart)) / elapsed
@@ -197,17 +197,17 @@ class MpiRanks(Ranks):
 
     def _lost(self, seconds: float) -> None:
         self._end(
-            f"error: no answer from the other ranks for {seconds:.0f} s; the run ends, restart it from its last "
-            f"checkpoint ({PATIENCE_VARIABLE} sets how long to wait)",
+            f"error: no answer from the other ranks for {seconds:.0f} s; the run ends. Restart it from its last "
+            f"checkpoint ({PATIENCE_VARIABLE} sets this time)",
             1,
         )
 
     def _end(self, message: str, status: int) -> None:
         """Print a message and end all ranks."""
         print(f"dp: rank {self.rank} of {self.size} on {socket.gethostname()}: {message}", file=sys.stderr, flush=True)
-        time.sleep(_MOMENT)  # the launcher passes on what it has read, and drops the rest when a rank aborts
+        time.sleep(_MOMENT)  # the launcher drops output that it has not read when a rank aborts
         self._comm.Abort(status)
-        os._exit(status)  # some libraries return from there
+        os._exit(status)  # in some MPI libraries Abort returns
 
 
 class _Watch:
@@ -216,25 +216,26 @@ class _Watch:
     Parameters
     ----------
     patience : float
-        Seconds that a call may take.
+        Maximum time of a call in seconds.
     lost : callable
-        Called with `patience` when one takes longer.
+        Function that is called with `patience` if a call takes longer.
     """
 
     def __init__(self, patience: float, lost: Callable[[float], None]):
         self._patience, self._lost = patience, lost
         self._since: float | None = None
-        threading.Thread(target=self._look, daemon=True, name="watch over ranks").start()
+        threading.Thread(target=self._watch_calls, daemon=True, name="watch over ranks").start()
 
     def __enter__(self) -> None:
-        """A call begins."""
+        """Start the clock of a call."""
         self._since = time.monotonic()
 
     def __exit__(self, *exception) -> None:
-        """It came back."""
+        """Stop the clock."""
         self._since = None
 
-    def _look(self) -> None:
+    def _watch_calls(self) -> None:
+        """Check the clock until a call takes too long."""
         while True:
             time.sleep(min(1.0, self._patience / 4))
             since = self._since
@@ -251,15 +252,15 @@ _SIZES = {
     "FLUX_JOB_SIZE": "FLUX_TASK_RANK",
     "SLURM_STEP_NUM_TASKS": "SLURM_PROCID",
 }
-"""Variables by which launchers say how many processes they started, with another that only such a process has.
+"""Variables with the number of processes that a launcher started, and a second variable that must also be set.
 
-In this order, as launchers start others: ``mpirun`` of MPICH, Intel MPI, MVAPICH from 3 and Cray PALS; of Open MPI and
-Spectrum MPI; ``mpirun_rsh`` of MVAPICH2; ``jsrun``; ``flux run``; ``srun``. A shell of ``salloc`` and the script of
-``sbatch`` have ``SLURM_NTASKS``, but are no step: there ``dp train`` is one process.
+The order matters because launchers start each other. It is: ``mpirun`` of MPICH, Intel MPI, MVAPICH 3 or later and Cray
+PALS; ``mpirun`` of Open MPI and Spectrum MPI; ``mpirun_rsh`` of MVAPICH2; ``jsrun``; ``flux run``; ``srun``. A shell of
+``salloc`` and the script of ``sbatch`` set ``SLURM_NTASKS``, but are not job steps: ``dp train`` is one process there.
 """
 
 _PLACES = ("PMIX_RANK", "PALS_RANKID")
-"""Variables of launchers that say which process this is and not always how many there are."""
+"""Variables with the index of the process, whose launchers do not always set the number of processes."""
 
 
 def launched(environment: Mapping[str, str]) -> int | None:
@@ -271,12 +272,12 @@ def launched(environment: Mapping[str, str]) -> int | None:
 
 
 def start_ranks(environment: Mapping[str, str] = os.environ) -> Ranks:
-    """Join the processes that a launcher started; to be called before TensorFlow makes its threads.
+    """Connect the processes that a launcher started. Call this before TensorFlow creates its threads.
 
     Raises
     ------
     InputError
-        When mpi4py is missing, or belongs to another MPI than the launcher.
+        If mpi4py is missing, or uses another MPI library than the launcher.
     """
     count = launched(environment)
     if count == 1:
@@ -287,10 +288,10 @@ def start_ranks(environment: Mapping[str, str] = os.environ) -> Ranks:
         from mpi4py import MPI
     except (ImportError, RuntimeError) as error:
         if count is None and first:
-            return Ranks()  # perhaps the only one; any other is refused
+            return Ranks()  # perhaps the only process; the others raise the error
         raise InputError(
-            f"the launcher started {started}, and joining them needs mpi4py and an MPI library ({error}): "
-            "pip install 'deepmd_tf[mpi]', and mpich where the machine has no MPI of its own"
+            f"the launcher started {started}, and connecting them needs mpi4py and an MPI library ({error}): "
+            "pip install 'deepmd_tf[mpi]', and mpich if the machine has no MPI library"
         ) from error
     communicator = MPI.COMM_WORLD
     size = communicator.Get_size()
@@ -300,7 +301,7 @@ def start_ranks(environment: Mapping[str, str] = os.environ) -> Ranks:
         library = MPI.Get_library_version().splitlines()[0].strip("\0 ")
         raise InputError(
             f"the launcher started {started}, but the MPI library of mpi4py sees {size} "
-            f"({library}): launch with its own mpirun, or with srun --mpi=pmi2"
+            f"({library}): use the mpirun of this library, or srun --mpi=pmi2"
         )
     return MpiRanks(communicator, _use_threads(communicator))
 
@@ -319,16 +320,16 @@ def _use_threads(communicator: MPI.Comm) -> int:
 
 
 def threads_of_rank(processors: list[list[int]], rank: int, environment: Mapping[str, str]) -> int:
-    """Return how many threads a rank uses.
+    """Return the number of threads of a rank.
 
     Parameters
     ----------
     processors : list of list of int
-        Which processors each rank of the node may use. Launchers that bind give each its own; without, all have all.
+        Processors that each rank of the node may use. They differ if the launcher binds ranks to processors.
     rank : int
-        Number of the rank on the node.
+        Index of the rank on the node.
     environment : mapping
-        A variable of TensorFlow, DeePMD-kit or OpenMP that gives a number of threads is followed.
+        Environment variables; those of TensorFlow, DeePMD-kit or OpenMP for the number of threads take precedence.
     """
     for name in _THREAD_VARIABLES:
         if environment.get(name, "").isdecimal() and int(environment[name]) > 0:

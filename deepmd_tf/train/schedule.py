@@ -1,4 +1,4 @@
-"""Learning-rate schedules, pure functions of the step."""
+"""Learning-rate schedules as functions of the step."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Exponential:
-    """``start_lr * rate^(step // decay_steps)`` with the rate that arrives at `stop_lr` after `numb_steps`."""
+    """``start_lr * rate^(step // decay_steps)`` with a rate that reaches `stop_lr` after `numb_steps`."""
 
     start_lr: float
     rate: float
@@ -35,7 +35,10 @@ class Cosine:
 
 
 def sensible_decay_steps(decay_steps: int, numb_steps: int) -> int:
-    """Return `decay_steps`; when it would never take effect, 100, or in runs up to 1000 steps a hundredth of them."""
+    """Return `decay_steps`, or a smaller value if it is not less than `numb_steps`.
+
+    The smaller value is 100, or a hundredth of the steps in runs of about 1000 steps or fewer.
+    """
     if decay_steps < numb_steps:
         return decay_steps
     return 100 if numb_steps // 10 > 100 else max(1, numb_steps // 100)
@@ -47,7 +50,7 @@ def worker_factor(scale_by_worker: str, batches: int) -> float:
 
 
 def make_schedule(config, numb_steps: int, batches: int = 1) -> Callable[[int], float]:
-    """Build the schedule of the section ``learning_rate`` for a run of `numb_steps`, each of so many batches."""
+    """Return the schedule of the section ``learning_rate`` for `numb_steps` steps of `batches` batches."""
     factor = worker_factor(config.scale_by_worker, batches)
     if config.type == "cosine":
         return Cosine(config.start_lr * factor, config.stop_lr * factor, numb_steps)

@@ -14,39 +14,39 @@ _BY_PAIR = re.compile(r"(filter_type_)(all|\d+)((?:_\d+)?/(?:matrix|bias|idt)_\d
 
 @dataclass(frozen=True)
 class Species:
-    """The species of the new model in the old one.
+    """Mapping of the species of a new model to those of an old one.
 
     Attributes
     ----------
     source : tuple of int or None
-        Type in the old model of each type of the new one; None for new species.
+        Type in the old model for each type of the new model; None for new species.
     """
 
     source: tuple[int | None, ...]
 
     @classmethod
     def between(cls, old: Sequence[str], new: Sequence[str]) -> Species:
-        """Find species by their names."""
+        """Map species by name."""
         return cls(tuple(old.index(name) if name in old else None for name in new))
 
     @property
     def kept(self) -> list[int]:
-        """Types of the new model that the old one has."""
+        """Types of the new model that are in the old model."""
         return [k for k, each in enumerate(self.source) if each is not None]
 
     @property
     def new(self) -> list[int]:
-        """Types of the new model that the old one has not."""
+        """Types of the new model that are not in the old model."""
         return [k for k, each in enumerate(self.source) if each is None]
 
     def rows(self, old: np.ndarray, fresh: np.ndarray) -> np.ndarray:
-        """Rows by type: the old ones of kept species, the fresh ones of new."""
+        """Return rows by type: those of `old` for kept species, those of `fresh` for new species."""
         result = np.array(fresh, dtype=old.dtype)
         result[self.kept] = old[[self.source[k] for k in self.kept]]
         return result
 
     def name_of(self, name: str) -> str | None:
-        """The old name of a parameter of the new model; None for one of a new species."""
+        """Return the name in the old model of a parameter of the new model; None for new species."""
         if match := _BY_TYPE.fullmatch(name):
             layer, word, number, rest = match.groups()
             old = self.source[int(number)]

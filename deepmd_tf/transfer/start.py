@@ -1,4 +1,4 @@
-"""Parameters that a run begins with, when it does not begin from chance."""
+"""Initial parameters of a run that come from a trained model."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _FUNCTION_KEYS = {
     ),
     "fitting_net": ("activation_function", "resnet_dt", "atom_ener", "numb_fparam", "numb_aparam"),
 }
-"""Keys that make the same parameters another function."""
+"""Keys that change the function that the parameters describe."""
 
 
 @dataclass(frozen=True)
@@ -36,25 +36,25 @@ class Start:
     Attributes
     ----------
     origin : str
-        The file, for messages.
+        Path of the file, for messages.
     type_map : tuple of str
-        Its species.
+        Species of the model.
     sel : tuple of tuple of int
-        Its slots per neighbor type, of each member of the descriptor.
+        Slots per neighbor type, for each member of the descriptor.
     values : dict of ndarray
         All parameters and statistics by name.
     facts : dict
-        What the frozen graph will carry on about the data.
+        Information about the training data that a frozen graph stores.
     model : dict
-        What is known of its section ``model``, as in an input file.
+        Known keys of the section ``model``, as in an input file.
     script : dict
-        The whole input file it was trained with, where it is known.
+        Complete input file of the trained model, if known.
     species : Species, optional
-        Where the species of `type_map` are in `original`, once `transfer.for_types` has renamed them.
+        Mapping of the species of `type_map` to those of `original`, set by `transfer.type_map.map_species`.
     original : Start, optional
-        What was renamed.
+        Start before its species were mapped.
     fresh : tuple of str
-        Names of the parameters that `transfer.complete` drew anew.
+        Names of the parameters that `transfer.type_map.add_parameters` initialized at random.
     """
 
     origin: str
@@ -69,26 +69,26 @@ class Start:
     fresh: tuple[str, ...] = ()
 
     def check_used(self, names: Collection[str]) -> None:
-        """Raise `InputError` when there are more weights than a model with the parameters `names` takes."""
+        """Raise `InputError` if there are weights that a model with the parameters `names` does not use."""
         weights = ("matrix", "bias", "idt")
         extra = sorted(n for n in self.values if n.rpartition("/")[2].startswith(weights) and n not in names)
         if extra:
             raise InputError(
-                f"model: {self.origin} has parameters that the networks of the input file do not take: "
+                f"model: {self.origin} has parameters that the networks of the input file do not use: "
                 f"{', '.join(extra)}; the input must describe the same networks"
             )
 
     def adopt(self, config: Config) -> Config:
-        """Fit a configuration to these parameters: ``sel: "auto"`` becomes theirs.
+        """Return a configuration with the `sel` of these parameters in place of ``sel: "auto"``.
 
         Raises
         ------
         InputError
-            When species, `sel` or another key differs that makes the same parameters another function.
+            If species, `sel`, or another key that changes the function of the parameters differs.
         """
         if tuple(config.model.type_map) != self.type_map:
             raise InputError(
-                f"model.type_map: {list(config.model.type_map)} is not the type map of {self.origin}, "
+                f"model.type_map: {list(config.model.type_map)} differs from the type map of {self.origin}, "
                 f"{list(self.type_map)}"
             )
         descriptor = config.model.descriptor
@@ -100,8 +100,8 @@ class Start:
         for k, (member, sel) in enumerate(zip(descriptor.members, self.sel, strict=True)):
             if not isinstance(member.sel, str) and tuple(member.sel) != sel:
                 raise InputError(
-                    f"{descriptor.place_of(k)}.sel: {list(member.sel)} is not the sel of {self.origin}, "
-                    f"{list(sel)}; use that, or auto"
+                    f"{descriptor.place_of(k)}.sel: {list(member.sel)} differs from the sel of {self.origin}, "
+                    f"{list(sel)}; use the latter, or auto"
                 )
             members.append(dataclasses.replace(member, sel=sel))
         descriptor = descriptor.with_members(tuple(members))
@@ -109,6 +109,7 @@ class Start:
         return dataclasses.replace(config, model=dataclasses.replace(config.model, descriptor=descriptor))
 
     def _check_function(self, config: Config) -> None:
+        """Raise `InputError` if a key that changes the function of the parameters differs."""
         wanted = config_to_dict(config)["model"]
         self._check_sharing(wanted)
         pairs = [("type_embedding", "model.type_embedding", self.model.get("type_embedding"), wanted["type_embedding"])]
@@ -119,12 +120,12 @@ class Start:
             for key in _FUNCTION_KEYS[kind] if isinstance(stored, dict) and section else ():
                 if key in stored and key in section and stored[key] != section[key]:
                     raise InputError(
-                        f"{place}.{key}: {section[key]} is not that of {self.origin}, {stored[key]}; its "
-                        "parameters would be those of another function. Use its value, or train from the beginning"
+                        f"{place}.{key}: {section[key]} differs from that of {self.origin}, {stored[key]}. The "
+                        "parameters would describe another function; use the latter value, or train from the beginning"
                     )
 
     def _check_sharing(self, wanted: dict) -> None:
-        """Raise `InputError` when only one of the two has a type embedding."""
+        """Raise `InputError` if only one of the two models has a type embedding."""
         has = any(name.startswith("type_embed_net/") for name in self.values)
         if has != (wanted["type_embedding"] is not None):
             raise InputError(

@@ -1,9 +1,9 @@
-"""Parameters of a trained model for another `type_map`: species reordered, left out, or new.
+"""Convert the parameters of a trained model to another `type_map`, with reordered, removed or new species.
 
-What belongs to a species moves with its name, so that predictions for the species that stay are the same. Where
-``N_c = sum(sel)`` changes with the species, the fitting nets' weights of the descriptor are scaled to make up for it.
-With a mean that is subtracted (no `set_davg_zero`), empty slots of new species still add a constant to descriptors
-(docs/model.md); with `sel` 0 for them they add nothing.
+The parameters of a species are identified by its name, so predictions for the remaining species do not change. If
+``N_c = sum(sel)`` changes with the species, the weights of the descriptor in the fitting nets are scaled to compensate.
+If the mean is subtracted (no `set_davg_zero`), empty slots of new species add a constant to descriptors
+(docs/model.md); with `sel` 0 for these species they add nothing.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ _TYPE_NET = "type_embed_net/matrix_1"
 _BIAS = "fitting_attr/t_bias_atom_e"
 
 
-def for_types(start: Start, config: Config) -> Start:
-    """Rename a start to the species of a configuration; what new species lack is left for `complete`.
+def map_species(start: Start, config: Config) -> Start:
+    """Return a start with the species of a configuration; `add_parameters` adds the parameters of new species.
 
     Raises
     ------
     InputError
-        When the same function cannot be had with these species, or the input does not fit the start.
+        If these species change the function of the parameters, or the input does not fit the start.
     """
     new = tuple(config.model.type_map)
     if new == start.type_map:
@@ -50,8 +50,8 @@ def for_types(start: Start, config: Config) -> Start:
     species = Species.between(start.type_map, new)
     if not species.kept:
         raise InputError(
-            f"model.type_map: {list(new)} shares no species with {start.origin}, {list(start.type_map)}; train from "
-            "the beginning"
+            f"model.type_map: {list(new)} has no species in common with {start.origin}, {list(start.type_map)}; train "
+            "from the beginning"
         )
     members = config.model.descriptor.members
     if len(members) != len(start.sel):
@@ -65,12 +65,12 @@ def for_types(start: Start, config: Config) -> Start:
 
 
 def _slots(species: Species, old: Sequence[int], given, place: str, origin: str) -> tuple[int, ...]:
-    """Slots of the new model: of kept species the old ones, of new species what the input gives."""
+    """Return the slots of the new model: old values for kept species, values of the input for new species."""
     if isinstance(given, str):
         if species.new:
             raise InputError(
-                f"{place}: {given} cannot give the slots of species that {origin} has not; give a number for each "
-                "species (dp neighbor-stat finds what the data need)"
+                f"{place}: {given} cannot set the slots of species that are not in {origin}; give a number for each "
+                "species (dp neighbor-stat shows the number that the data need)"
             )
         given = [0] * len(species.source)
     return tuple(given[k] if each is None else old[each] for k, each in enumerate(species.source))
@@ -96,23 +96,23 @@ def _renamed_model(start: Start, config: Config, species: Species) -> dict:
     return model
 
 
-def complete(start: Start, config: Config, statistics: ModelStatistics) -> Start:
-    """Give a start that `for_types` renamed all parameters that a model of `config` takes.
+def add_parameters(start: Start, config: Config, statistics: ModelStatistics) -> Start:
+    """Add the parameters of new species to a start from `map_species`.
 
     Parameters
     ----------
     start : Start
-        With the species of `config`.
+        Start with the species of `config`.
     config : Config
-        The run, `sel` in numbers.
+        Configuration of the run, with numbers for `sel`.
     statistics : ModelStatistics
-        Of the training data; what new species are normalized by.
+        Statistics of the training data, which normalize new species.
 
     Returns
     -------
     Start
-        New species have the parameters of a fresh model; among `DRAWS` draws of their rows of the type-embedding net
-        the one is taken in which the two most alike species are farthest apart.
+        Start with all parameters of the model. New species have the parameters of a new model. Their rows of the
+        type-embedding net are drawn `DRAWS` times; the draw that maximizes the smallest distance is used.
     """
     species: Species | None = start.species
     if species is None:
@@ -128,7 +128,7 @@ def complete(start: Start, config: Config, statistics: ModelStatistics) -> Start
             new.append(name)
         elif name == _BIAS:
             values[name] = species.rows(old[source], np.zeros_like(value))
-        elif source in old:  # what is missing is refused where the model asks for it
+        elif source in old:  # the model raises an error for missing parameters
             values[name] = _slots_rows(species, old[source], value) if name.startswith("descrpt") else old[source]
     values |= _type_embedding(species, config, old, fresh, start.origin)
     _scale_descriptor(values, config, start, new)
@@ -136,14 +136,14 @@ def complete(start: Start, config: Config, statistics: ModelStatistics) -> Start
 
 
 def _slots_rows(species: Species, old: np.ndarray, fresh: np.ndarray) -> np.ndarray:
-    """Rows of normalization by center type ``[ntypes, nnei * columns]``, in which all slots are alike."""
-    # 4 columns, or 1, in which case a row is one number; so it may be where there are 4, and then it does not matter.
+    """Return rows of normalization by center type ``[ntypes, nnei * columns]``; all slots of a row are equal."""
+    # A descriptor has 4 columns or 1. With 1, all numbers of a row are equal; if they are with 4, both give the same.
     columns = 1 if all((table == table[:, :1]).all() for table in (old, fresh)) else 4
     return species.rows(np.tile(old[:, :columns], (1, fresh.shape[1] // columns)), fresh)
 
 
 def _type_embedding(species: Species, config: Config, old: dict, fresh: dict, origin: str) -> dict[str, np.ndarray]:
-    """Parameters of the type-embedding net, and of what takes its vectors where their components change places."""
+    """Return the parameters of the type-embedding net, and of the nets that read its vectors if those are permuted."""
     section = config.model.type_embedding
     if section is None or section.use_econf_tebd:
         return {}
@@ -152,16 +152,16 @@ def _type_embedding(species: Species, config: Config, old: dict, fresh: dict, or
     widths = [before, *section.neuron]
     shapes = [old.get(f"type_embed_net/matrix_{k}", np.empty(0)).shape for k in range(1, len(widths))]
     if shapes != list(itertools.pairwise(widths)):
-        return {}  # another net: refused where the model asks for it
+        return {}  # another net: the model raises an error
     if sorted(k for k in species.source if k is not None) == list(range(before)) and before == after:
         return _permuted_type_net(species, config, old, origin)
     for count in (before, after):
         if residual_copies(count, section.neuron[0]):
             raise InputError(
-                f"model.type_embedding.neuron: its first width, {section.neuron[0]}, is that of {count} species or "
-                "twice that, so the residual rule adds the species itself to its vector, and the parameters of "
-                f"{origin} would be those of another function with another number of species. Give model.type_map some "
-                "more names, which no data need have, or train from the beginning"
+                f"model.type_embedding.neuron: its first width, {section.neuron[0]}, equals the number of species, "
+                f"{count}, or twice that, so the residual rule adds the species itself to its vector, and the "
+                f"parameters of {origin} would describe another function for another number of species. Add names to "
+                "model.type_map (the data need not contain them), or train from the beginning"
             )
     rows = species.rows(matrix, fresh[_TYPE_NET])
     return {_TYPE_NET: _most_distinct(species, config, rows, {k: v for k, v in old.items() if k in fresh})}
@@ -185,10 +185,10 @@ def _most_distinct(species: Species, config: Config, rows: np.ndarray, others: d
 
 
 def _permuted_type_net(species: Species, config: Config, old: dict, origin: str) -> dict[str, np.ndarray]:
-    """The net for species in another order.
+    """Return the parameters of the net for reordered species.
 
-    Where the residual rule adds the one-hot vector of a species to what the layer makes of it, the components of the
-    layer's output change places with the species, and so on up to whatever takes the vectors.
+    If the residual rule adds the one-hot vector of a species to the output of a layer, the components of the output are
+    reordered as well. This continues through later layers to the nets that read the vectors.
     """
     section, result = config.model.type_embedding, {}
     order, width = np.array(species.source), len(species.source)
@@ -240,7 +240,7 @@ def _scale_descriptor(values: dict[str, np.ndarray], config: Config, start: Star
     if len(members) > 1:
         raise InputError(
             f"model.type_map: a hybrid descriptor of {start.origin} keeps its function only while the sum of each sel "
-            "stays; reorder the species, or give new ones sel 0"
+            "is unchanged; reorder the species, or set sel to 0 for new ones"
         )
     fitting, section = config.model.fitting_net, config.model.type_embedding
     beside = fitting.numb_fparam + fitting.numb_aparam + (section.neuron[-1] if section else 0)
@@ -271,6 +271,6 @@ def report_parameters(start: Start) -> None:
 
 
 def _has_rows_by_type(start: Start, name: str) -> bool:
-    """Whether a parameter has a row for each type."""
+    """Return True if a parameter has a row for each type."""
     by_type = name.startswith("descrpt_attr") or name in (_BIAS, _TYPE_NET)
     return by_type and len(start.values[name]) == len(start.type_map)

@@ -159,12 +159,12 @@ class TestFind:
     @pytest.mark.parametrize("wanted", ["model.ckpt-11", "other", "nowhere/model.ckpt", "model.ckpt-9/state.index"])
     def test_nothing_there(self, place, wanted):
         with pytest.raises(
-            InputError, match=r"no checkpoint there; give a checkpoint directory such as model.ckpt-1000"
+            InputError, match=r"no checkpoint found; give a checkpoint directory such as model.ckpt-1000"
         ):
             find_checkpoint(place / wanted)
 
     def test_an_empty_directory(self, tmp_path):
-        with pytest.raises(InputError, match="no checkpoint there"):
+        with pytest.raises(InputError, match="no checkpoint found"):
             find_checkpoint(tmp_path)
 
 

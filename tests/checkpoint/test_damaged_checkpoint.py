@@ -43,7 +43,7 @@ class TestDamage:
     @pytest.mark.parametrize("text", ["", "{", "[]", "3", "[" * 100_000])
     def test_in_the_list(self, path, text):
         (path / "manifest.json").write_text(text)
-        self.refused(path, "manifest.json", "not a checkpoint's list of files")
+        self.refused(path, "manifest.json", "not the manifest of a checkpoint")
 
     @pytest.mark.parametrize(
         ("old", "new"),
@@ -81,7 +81,7 @@ class TestDamage:
     def test_in_a_list_that_is_sealed(self, path, change):
         manifest = json.loads((path / "manifest.json").read_text()) | change
         (path / "manifest.json").write_text(json.dumps(manifest | {"checksum": seal(manifest)}))
-        self.refused(path, "manifest.json", "not a checkpoint's list of files")
+        self.refused(path, "manifest.json", "not the manifest of a checkpoint")
 
     def test_other_parameters(self, path):
         other = {"parameters": {"net/matrix": tf.Variable([1.0, 2.0], dtype=tf.float64)}, "adam": {}}
@@ -150,18 +150,18 @@ class TestSomebodyWhoWantsHarm:
     @pytest.mark.parametrize("text", ["[]", "3", '"x"', "{", "[" * 100_000])
     def test_a_configuration_that_is_none(self, path, text):
         self.forge(path, "config.json", lambda data: text.encode())
-        with pytest.raises(InputError, match=r"config.json: not the input of a run"):
+        with pytest.raises(InputError, match=r"config.json: not the configuration of a run"):
             StoredCheckpoint(path)
 
     def test_keys_that_are_not_there(self, path):
         stored = StoredCheckpoint(path)
         for table in (stored.metadata, stored.config["model"]):
-            with pytest.raises(InputError, match=r"model.ckpt-5/\w+.json: lacks the key panels"):
+            with pytest.raises(InputError, match=r"model.ckpt-5/\w+.json: the key panels is missing"):
                 table["panels"]
 
     def test_a_list_without_the_state(self, path):
         manifest = json.loads((path / "manifest.json").read_text())
         del manifest["sha256"]["state.index"]
         self.write_sealed(path, manifest)
-        with pytest.raises(InputError, match=r"does not list state.index"):
+        with pytest.raises(InputError, match=r"state.index is not listed"):
             StoredCheckpoint(path)

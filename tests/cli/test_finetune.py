@@ -141,7 +141,7 @@ def test_given_energies_stay(pretrained, place):
 @pytest.mark.parametrize("place_of", ["nowhere", "data_0"])
 def test_nothing_to_begin_with(place, place_of):
     write_input(place, LONG | MODEL)
-    assert "no checkpoint there" in train("--finetune", place_of, status=2).message
+    assert "no checkpoint found" in train("--finetune", place_of, status=2).message
 
 
 def test_data_without_energies(pretrained, place):

@@ -84,7 +84,7 @@ class TestCheckpoint:
     @pytest.mark.parametrize("arguments", OPTIONS)
     @pytest.mark.parametrize("place", ["missing", "model.ckpt-3", "data_0", "graph.pb", "missing/model.ckpt"])
     def test_missing(self, finished, arguments, place):
-        refused(finished, [*arguments, place], [place, "no checkpoint there", "model.ckpt-1000"])
+        refused(finished, [*arguments, place], [place, "no checkpoint found", "model.ckpt-1000"])
 
     @pytest.mark.parametrize("arguments", OPTIONS)
     def test_damaged(self, finished, arguments):

@@ -146,7 +146,7 @@ class TestChanges:
         write_system(finished / "more", nframes=2, seed=9)
         said = self.changed(finished, {"training.training_data.systems": ["data_0", "data_1", "more"]})
         assert (
-            "the training data were 2 systems with 7 frames, are 3 with 9; from here on frames are drawn from these"
+            "the training data were 2 systems with 7 frames, are 3 with 9; frames are drawn from these from now on"
             in said
         )
 

@@ -63,6 +63,6 @@ def test_places_that_cannot_be_written(checkpoint, tmp_path):
 def test_no_checkpoint_leaves_an_old_graph_alone(tmp_path):
     output = tmp_path / "graph.pb"
     output.write_bytes(graph_file("one_side").read_bytes())
-    with pytest.raises(InputError, match="no checkpoint there"):
+    with pytest.raises(InputError, match="no checkpoint found"):
         freeze(tmp_path / "nothing", output)
     assert output.read_bytes() == graph_file("one_side").read_bytes()

@@ -58,20 +58,23 @@ def test_adopt():
 @pytest.mark.parametrize(
     "changes, message",
     [
-        ({"descriptor": {"rcut": 2.0}}, r"model\.descriptor\.rcut: 2\.0 is not that of .*one_side\.pb"),
+        ({"descriptor": {"rcut": 2.0}}, r"model\.descriptor\.rcut: 2\.0 differs from that of .*one_side\.pb"),
         (
             {"fitting_net": {"activation_function": "relu"}},
-            r"model\.fitting_net\.activation_function: relu is not that of .*one_side\.pb, tanh",
+            r"model\.fitting_net\.activation_function: relu differs from that of .*one_side\.pb, tanh",
         ),
         (
             {"type_map": ["H", "O"]},
-            r"model\.type_map: \['H', 'O'\] is not the type map of .*one_side\.pb, \['O', 'H'\]",
+            r"model\.type_map: \['H', 'O'\] differs from the type map of .*one_side\.pb, \['O', 'H'\]",
         ),
         (
             {"type_map": ["O", "H", "C"], "descriptor": {"sel": [12, 16, 4]}},
-            r"model\.type_map: \['O', 'H', 'C'\] is not",
+            r"model\.type_map: \['O', 'H', 'C'\] differs from",
         ),
-        ({"descriptor": {"sel": [12, 17]}}, r"model\.descriptor\.sel: \[12, 17\] is not the sel of .*\[12, 16\]; use"),
+        (
+            {"descriptor": {"sel": [12, 17]}},
+            r"model\.descriptor\.sel: \[12, 17\] differs from the sel of .*\[12, 16\]; use",
+        ),
     ],
     ids=["cutoff", "activation", "order of types", "more types", "sel"],
 )

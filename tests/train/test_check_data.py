@@ -141,7 +141,7 @@ def test_small_sel_and_absent_species(place):
         assert result.status == 0
         assert "model.descriptor.sel is smaller than the data needs" in result.err
         assert "the training data have no atom of Na" in result.err
-        assert "which the training data lack" not in result.err
+        assert "which are missing from the training data" not in result.err
 
 
 def test_frames_of_all_kinds_are_counted_and_found(tmp_path, caplog):
@@ -168,7 +168,7 @@ def test_frames_of_all_kinds_are_counted_and_found(tmp_path, caplog):
     assert len(found) == 5
     caplog.clear()
     notices.warn_of_species({"training": np.array([1, 0]), "validation": np.array([1, 2])}, ["H", "O"])
-    assert "validation_data: has atoms of O, which the training data lack" in caplog.records[1].message
+    assert "validation_data: has atoms of O, which are missing from the training data" in caplog.records[1].message
 
 
 def test_rounding_counts_real_atoms(tmp_path):

@@ -53,7 +53,7 @@ def test_what_no_run_writes_is_refused(tmp_path, key, value):
     with pytest.raises(InputError, match=rf"model\.ckpt-5: its {key}, .* not what a run writes"):
         read_progress(checkpoint, 1)
     del metadata[key]
-    with pytest.raises(InputError, match=f"lacks the key {key}"):
+    with pytest.raises(InputError, match=f"the key {key} is missing"):
         read_progress(stored(tmp_path, metadata), 1)
 
 

@@ -18,7 +18,7 @@ from deepmd_tf.nn.parameters import TrainableParameters
 from deepmd_tf.statistics import ModelStatistics
 from deepmd_tf.transfer.species import Species
 from deepmd_tf.transfer.start import Start
-from deepmd_tf.transfer.type_map import complete, for_types, report_parameters
+from deepmd_tf.transfer.type_map import add_parameters, map_species, report_parameters
 
 from ..models import (
     PAIRS,
@@ -81,10 +81,10 @@ def renamed(config: Config, type_map: list[str], new_sel: int = 0) -> Config:
 
 def transferred(start: Start, config: Config) -> tuple[Start, Config]:
     """What `dp train --init-model` makes of a start."""
-    start = for_types(start, config)
+    start = map_species(start, config)
     config = start.adopt(config)
     statistics = random_statistics(config, np.random.default_rng(5))
-    return complete(start, config, statistics), config
+    return add_parameters(start, config, statistics), config
 
 
 def frames(names: list[str], rng, nframes=3):
@@ -224,7 +224,7 @@ REFUSED = {
         {"type_embedding": {"neuron": [3], "seed": 1}},
         ["O", "H", "C"],
         {},
-        r"its first width, 3, is that of 3 species or twice",
+        r"its first width, 3, equals the number of species, 3, or twice",
     ),
     "residual of the embedding net": (
         {"type_embedding": {"neuron": [2], "seed": 1}, "descriptor": {"neuron": [3, 6]}},
@@ -232,31 +232,31 @@ REFUSED = {
         {},
         r"model\.type_map: the species of old\.pb cannot be reordered",
     ),
-    "nothing in common": ({"type_embedding": NARROW}, ["C", "N"], {}, r"shares no species with old\.pb"),
+    "nothing in common": ({"type_embedding": NARROW}, ["C", "N"], {}, r"has no species in common with old\.pb"),
     "sel of a species that stays": (
         {"type_embedding": NARROW},
         ["H", "O"],
         {"sel": [16, 13]},
-        r"model\.descriptor\.sel: \[16, 13\] is not the sel of old\.pb, \[16, 12\]",
+        r"model\.descriptor\.sel: \[16, 13\] differs from the sel of old\.pb, \[16, 12\]",
     ),
     "auto for a new one": ({"type_embedding": NARROW}, ["H", "O", "C"], {"sel": "auto"}, r"give a number for each"),
     "another net": (
         {"type_embedding": NARROW},
         ["H", "O"],
         {"activation_function": "relu"},
-        r"model\.descriptor\.activation_function: relu is not that of old\.pb, tanh",
+        r"model\.descriptor\.activation_function: relu differs from that of old\.pb, tanh",
     ),
     "other exclusions": (
         {"type_embedding": NARROW, "descriptor": {"exclude_types": [[0, 0]]}},
         ["H", "O"],
         {"exclude_types": [[0, 0]]},
-        r"model\.descriptor\.exclude_types: \[\[0, 0\]\] is not that of old\.pb, \[\[1, 1\]\]",
+        r"model\.descriptor\.exclude_types: \[\[0, 0\]\] differs from that of old\.pb, \[\[1, 1\]\]",
     ),
     "sums of a hybrid": (
         {"type_embedding": NARROW, "descriptor": hybrid({}, {"neuron": [4, 4]})},
         ["H", "O", "C"],
         {},
-        r"a hybrid descriptor of old\.pb keeps its function only while the sum of each sel stays",
+        r"a hybrid descriptor of old\.pb keeps its function only while the sum of each sel is unchanged",
     ),
 }
 
@@ -295,5 +295,5 @@ def test_names():
 def test_the_same_type_map_changes_nothing():
     config = model_config({"descriptor": {"exclude_types": [[0, 1]]}})
     start = start_of(config)
-    assert for_types(start, config) is start
-    assert complete(start, config, ModelStatistics.blank(config.model)) is start
+    assert map_species(start, config) is start
+    assert add_parameters(start, config, ModelStatistics.blank(config.model)) is start
