@@ -219,7 +219,12 @@ def test_every_parameter_is_listed(logged):
 
 
 REFUSED = {
-    "residual of the type net, before": ({}, ["O", "H", "C"], {}, r"neuron: its first width, 4, is that of 2 species"),
+    "residual of the type net, before": (
+        {},
+        ["O", "H", "C"],
+        {},
+        r"neuron: its first width, 4, equals the number of species, 2,",
+    ),
     "residual of the type net, after": (
         {"type_embedding": {"neuron": [3], "seed": 1}},
         ["O", "H", "C"],
