@@ -48,13 +48,13 @@ def move_aside(prefix: str | Path, curve: str | Path) -> Path | None:
     prefix, curve = Path(prefix), Path(curve)
     with _refusal(prefix):
         clean_up(prefix)
-        files = _of_run(prefix, curve)
-        if not files and not any(any(folder.iterdir()) for folder in _marked(prefix)):
+        files = _run_files(prefix, curve)
+        if not files and not any(any(folder.iterdir()) for folder in _marked_folders(prefix)):
             return None
         folder = _folder(prefix, files)
         for file in files:
-            os.rename(file, _aside(file, folder))
-        _finish(folder, curve)
+            os.rename(file, _archive_path(file, folder))
+        _remove_mark(folder, curve)
     moved = folder / prefix.name
     hint = f"; to continue it instead: --restart {moved}" if numbered_checkpoints(moved) else ""
     log.warning("%s: the files of an earlier run were moved to %s%s", prefix, folder, hint)
@@ -80,7 +80,7 @@ def move_back(prefix: str | Path, curve: str | Path, checkpoint: Path) -> None:
     """
     prefix, curve = Path(prefix), Path(curve)
     with _refusal(prefix):
-        for folder in _marked(prefix):
+        for folder in _marked_folders(prefix):
             _bring_back(folder, prefix, curve)
         folder = next((f for f in _folders(prefix).values() if f.resolve() == checkpoint.parent.resolve()), None)
         if folder is not None:
@@ -95,11 +95,11 @@ def _bring_back(folder: Path, prefix: Path, curve: Path) -> None:
     newest_first = list(reversed(numbered_checkpoints(folder / prefix.name)))
     rest = [path for path in sorted(folder.iterdir()) if path not in newest_first and path.name != _MARK]
     places = {path: prefix.with_name(path.name) for path in (*newest_first, *rest)}
-    places[_aside(curve, folder)] = curve
+    places[_archive_path(curve, folder)] = curve
     for path, place in places.items():
         if path.exists() and not os.path.lexists(place):
             os.rename(path, place)
-    _finish(folder, curve)
+    _remove_mark(folder, curve)
     with contextlib.suppress(OSError):
         folder.rmdir()
 
@@ -114,19 +114,19 @@ def _refusal(prefix: Path) -> Iterator[None]:
         ) from error
 
 
-def _of_run(prefix: Path, curve: Path) -> list[Path]:
+def _run_files(prefix: Path, curve: Path) -> list[Path]:
     """Return all files of the run in place, in the order in which they are moved."""
     checkpoints = numbered_checkpoints(prefix)
     pattern = re.compile(rf"{re.escape(prefix.name)}-(\d+|{BEST})")
     others = [path for path in prefix.parent.iterdir() if pattern.fullmatch(path.name) and path not in checkpoints]
     pointer = prefix.with_name(POINTER)
     files = [curve] if _has_lines(curve) else []
-    if pointer.is_file() and _is_of(pointer.read_bytes(), prefix, bool(checkpoints)):
+    if pointer.is_file() and _must_move_pointer(pointer.read_bytes(), prefix, bool(checkpoints)):
         files.append(pointer)
     return [*files, *sorted(others), *checkpoints]
 
 
-def _is_of(pointer: bytes, prefix: Path, some: bool) -> bool:
+def _must_move_pointer(pointer: bytes, prefix: Path, some: bool) -> bool:
     """Return whether the file `checkpoint` belongs to a prefix that has checkpoints, or to another program."""
     name = re.fullmatch(rb"(.+)-\d+\s*", pointer)
     return some and name[1] == os.fsencode(prefix.name) if name else bool(pointer.strip())
@@ -147,12 +147,12 @@ def _folders(prefix: Path) -> dict[int, Path]:
     return {int(match[1]): prefix.with_name(match[0]) for match in matches if match}
 
 
-def _marked(prefix: Path) -> list[Path]:
+def _marked_folders(prefix: Path) -> list[Path]:
     """Return the folders of unfinished moves; an empty one was made by a run that was killed before it set the mark."""
     return [folder for folder in _folders(prefix).values() if (folder / _MARK).exists() or not any(folder.iterdir())]
 
 
-def _aside(file: Path, folder: Path) -> Path:
+def _archive_path(file: Path, folder: Path) -> Path:
     """Return the new path of a file: in the folder, or beside the file if that is in another directory."""
     if file.parent.resolve() == folder.parent.resolve():
         return folder / file.name
@@ -163,9 +163,9 @@ def _folder(prefix: Path, files: list[Path]) -> Path:
     """Return a marked folder for files: that of an unfinished move, or a new one."""
 
     def free(folder: Path) -> bool:
-        return not any(os.path.lexists(_aside(file, folder)) for file in files)
+        return not any(os.path.lexists(_archive_path(file, folder)) for file in files)
 
-    for folder in _marked(prefix):
+    for folder in _marked_folders(prefix):
         if free(folder):
             break
         (folder / _MARK).unlink(missing_ok=True)
@@ -179,7 +179,7 @@ def _folder(prefix: Path, files: list[Path]) -> Path:
     return folder
 
 
-def _finish(folder: Path, curve: Path) -> None:
+def _remove_mark(folder: Path, curve: Path) -> None:
     """Remove the mark after syncing all moved files to disk."""
     for directory in {folder, folder.parent, curve.parent}:
         sync_directory(directory)

@@ -40,7 +40,7 @@ def is_checkpoint(path: Path) -> bool:
     return all(file.name in (MANIFEST, CONFIG) or file.name.startswith(_STATE_FILES) for file in path.iterdir())
 
 
-def check_free(target: Path, key: str) -> None:
+def require_absent(target: Path, key: str) -> None:
     """Raise `InputError` when the path of a new checkpoint exists; the message begins with `key`."""
     if target.name in ("", "..") or os.path.lexists(target) or existing_path(target) is not None:
         raise InputError(f"{key}: {target} exists already; name a new directory, or remove that one first")

@@ -15,11 +15,11 @@ from deepmd_tf.checkpoint.places import (
     CONFIG,
     MANIFEST,
     STATE,
-    check_free,
     discard_partial,
     find_checkpoint,
     next_save_number,
     prefix_of,
+    require_absent,
 )
 from deepmd_tf.checkpoint.writer import reason_of, write_checkpoint
 from deepmd_tf.errors import InputError, first_line
@@ -126,7 +126,7 @@ class StoredCheckpoint:
             If the directory exists or cannot be written.
         """
         target = Path(target)
-        check_free(target, "checkpoint")
+        require_absent(target, "checkpoint")
         facts = {"serial": next_save_number(prefix_of(target)), "step": self.step, "metadata": self.metadata}
         reader = tf.train.load_checkpoint(str(self.path / STATE))
         tensors = {key: reader.get_tensor(key) for key in sorted(reader.get_variable_to_shape_map())}

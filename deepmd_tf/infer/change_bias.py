@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from deepmd_tf.checkpoint.places import check_free
+from deepmd_tf.checkpoint.places import require_absent
 from deepmd_tf.checkpoint.stored import StoredCheckpoint
 from deepmd_tf.config import Config, parse_config
 from deepmd_tf.errors import InputError
@@ -83,7 +83,7 @@ def open_model(path: str, output: str) -> Iterator[ChangeableModel]:
         yield _open_graph(path, output)
         return
     stored = StoredCheckpoint(path)
-    check_free(Path(output), "--output")
+    require_absent(Path(output), "--output")
     make_directory(Path(output).absolute().parent, "--output")
     values, config = stored.values(), parse_config(stored.config)
 

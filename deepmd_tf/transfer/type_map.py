@@ -202,7 +202,7 @@ def _permuted_type_net(species: Species, config: Config, old: dict, origin: str)
         order, width = after, n_out
     if (order == np.arange(width)).all():
         return result
-    for name, first in _takers(config, old, width):
+    for name, first in _type_vector_matrices(config, old, width):
         matrix = old[name]
         if name.startswith("filter") and residual_copies(*matrix.shape):
             raise InputError(
@@ -216,7 +216,7 @@ def _permuted_type_net(species: Species, config: Config, old: dict, origin: str)
     return result
 
 
-def _takers(config: Config, old: dict, width: int) -> list[tuple[str, int]]:
+def _type_vector_matrices(config: Config, old: dict, width: int) -> list[tuple[str, int]]:
     """Return the matrices that multiply species vectors, each with the first of these rows."""
     fitting = config.model.fitting_net
     extra = fitting.numb_fparam + fitting.numb_aparam
