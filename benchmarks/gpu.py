@@ -157,8 +157,8 @@ def _products(kernels, box: Water) -> Iterator[Measurement]:
 def _inference(kernels, box: Water) -> Iterator[Measurement]:
     """Yield complete evaluations on the GPU, from coordinates to energies, forces and virials."""
     for descriptor, fitting in (("float64", "float64"), ("float64", "float32"), ("float32", "float32")):
-        parts = model.water_model(kernels, descriptor, fitting)
-        call = partial(kernels.evaluate_batch, *parts, *_frame(box), np.zeros((box.natoms, 0), fitting))
+        inputs = model.water_model(descriptor, fitting)
+        call = partial(kernels.evaluate_batch, inputs, *_frame(box), np.zeros((box.natoms, 0), fitting))
         yield Measurement(f"inference, {descriptor} descriptor, {fitting} fitting net", call)
 
 

@@ -15,13 +15,11 @@ NEURONS = (240, 240, 240)
 AVG, STD_RADIAL, STD_ANGULAR = (0.054, 0.052), (0.142, 0.126), (0.088, 0.079)
 
 
-def water_model(kernels, descriptor: str, fitting: str):
-    """Return the descriptor (one side) and the list of fitting nets for ``kernels.evaluate_batch``.
+def water_model(descriptor: str, fitting: str) -> dict:
+    """Return the inputs of EvaluateModel that are parameters of the model, for ``kernels.evaluate_batch``.
 
     Parameters
     ----------
-    kernels : module
-        ``deepmd_tf._kernels`` or its counterpart for a GPU.
     descriptor, fitting : str
         Their dtypes.
     """
@@ -29,34 +27,30 @@ def water_model(kernels, descriptor: str, fitting: str):
     avg = np.array(AVG)
     # Coefficients decrease like those of a smooth function.
     table = rng.normal(size=(2, NPANELS, TERMS, WIDTH)) * 0.3 ** np.arange(TERMS)[:, None]
-    tabulated = kernels.tabulated_descriptor(
-        rcut_smth=RCUT_SMTH,
-        rcut=RCUT,
-        avg=avg,
-        std_radial=np.array(STD_RADIAL),
-        std_angular=np.array(STD_ANGULAR),
-        sel=np.array(SEL, np.int32),
-        one_side=True,
-        interacting=None,
-        lowest=float(np.min(-avg / STD_RADIAL)),
-        unit=UNIT,
-        per_octave=PER_OCTAVE,
-        table=table.astype(descriptor),
-        empty=(rng.normal(size=(2, 2, WIDTH)) / 10).astype(descriptor),
-        axis=AXIS,
-    )
     widths = (WIDTH * AXIS, *NEURONS)
     matrices = [(rng.normal(size=pair) / np.sqrt(pair[0])).astype(fitting) for pair in itertools.pairwise(widths)]
-    net = kernels.fitting_net(
-        activation="tanh",
-        matrices=matrices,
-        biases=[
-            rng.normal(size=(2, NEURONS[0])).astype(fitting),
-            *(rng.normal(size=n).astype(fitting) for n in NEURONS[1:]),
-        ],
-        idts=[None, *(np.full(n, 0.1, fitting) for n in NEURONS[1:])],
-        extra_matrix=np.zeros((0, NEURONS[0]), fitting),
-        final_matrix=rng.normal(size=NEURONS[-1]).astype(fitting),
-        atom_bias=np.array([-31.4, -62.9]),
-    )
-    return tabulated, [net]
+    return {
+        "rcut_smth": RCUT_SMTH,
+        "rcut": RCUT,
+        "avg": avg,
+        "std_radial": np.array(STD_RADIAL),
+        "std_angular": np.array(STD_ANGULAR),
+        "sel": np.array(SEL, np.int32),
+        "one_side": True,
+        "exclude_types": [],
+        "lowest": float(np.min(-avg / STD_RADIAL)),
+        "unit": UNIT,
+        "per_octave": np.int32(PER_OCTAVE),
+        "table": table.astype(descriptor),
+        "empty": (rng.normal(size=(2, 2, WIDTH)) / 10).astype(descriptor),
+        "axis_neuron": AXIS,
+        "activation": "tanh",
+        "first_matrix": matrices[:1],
+        "extra_matrix": [np.zeros((0, NEURONS[0]), fitting)],
+        "first_bias": rng.normal(size=(2, NEURONS[0])).astype(fitting),
+        "matrices": matrices[1:],
+        "biases": [rng.normal(size=n).astype(fitting) for n in NEURONS[1:]],
+        "idts": [np.zeros(0, fitting), *(np.full(n, 0.1, fitting) for n in NEURONS[1:])],
+        "final_matrix": [rng.normal(size=(NEURONS[-1], 1)).astype(fitting)],
+        "atom_bias": np.array([-31.4, -62.9]),
+    }

@@ -225,7 +225,7 @@ def test_graphs_that_compute_more_are_left_to_tensorflow(anchored, rng):
     [
         ({"types": [0, 1, 2, 0, 0, 1]}, r"atom 2 has type 2, the model knows types 0 to 1 \(O H\)"),
         ({"types": [0, 1, -1, 0, 0, 1]}, "atom 2 has type -1"),
-        ({"cell": np.zeros((3, 3))}, "box: frame 0 has the volume 0"),
+        ({"cell": np.zeros((3, 3))}, "box: frame 0: expected a cell with a volume, got 0"),
         ({"cell": np.eye(2)}, "box: expected 9 numbers, got 4"),
         ({"coord": np.full((6, 3), np.nan)}, "coord"),
         ({"coord": np.zeros((6, 3))}, "at the same position"),
@@ -242,9 +242,9 @@ def test_refusals(changes, message):
 def test_parameters_are_needed(file):
     frame = make_frame("triclinic", config=variant_config("fparam_aparam"))
     model = _api.DeepPot(str(file("fparam_aparam")))
-    with pytest.raises(InputError, match="aparam: needed"):
+    with pytest.raises(InputError, match="aparam: expected an array, got null"):
         evaluate(model, frame.replace(aparam=None))
-    with pytest.raises(InputError, match="fparam: needed"):
+    with pytest.raises(InputError, match="fparam: expected an array, got null"):
         evaluate(model, frame.replace(fparam=None))
 
 

@@ -86,7 +86,7 @@ def test_show_names_the_members(place):
 @pytest.mark.parametrize(
     ("member", "key", "value", "words"),
     [
-        (1, "sel", [1, 1], ["model.descriptor.list[1].sel: [1, 1]", "use that, or auto"]),
+        (1, "sel", [1, 1], ["model.descriptor.list[1].sel: [1, 1]", "use the latter, or auto"]),
         (1, "rcut", 5.0, ["model.descriptor.list[1].rcut: 5.0", "4.5"]),
         (0, "rcut_smth", 0.75, ["model.descriptor.list[0].rcut_smth: 0.75"]),
     ],

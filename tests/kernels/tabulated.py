@@ -40,7 +40,7 @@ class Tabulated:
     std_angular: np.ndarray
     sel: np.ndarray
     one_side: bool
-    interacting: np.ndarray | None
+    excluded: tuple[tuple[int, int], ...]
     lowest: float
     table: np.ndarray
     empty: np.ndarray
@@ -69,22 +69,33 @@ class Tabulated:
             nets=tuple(net.in_precision(descriptor, fitting) for net in self.nets),
         )
 
-    def on(self, kernels):
-        """The descriptor and the fitting nets that these kernels take."""
-        names = ("rcut_smth", "rcut", "avg", "std_radial", "std_angular", "sel", "one_side", "interacting", "lowest")
-        descriptor = kernels.tabulated_descriptor(
-            **{name: getattr(self, name) for name in (*names, "table", "empty", "axis")},
-            unit=UNIT,
-            per_octave=PER_OCTAVE,
-        )
-        names = ("activation", "matrices", "biases", "idts", "extra_matrix", "final_matrix", "atom_bias")
+    def inputs(self) -> dict:
+        """The inputs and attributes of EvaluateModel that are parameters of the model, as kernels take them."""
+        names = ("rcut_smth", "rcut", "avg", "std_radial", "std_angular", "sel", "one_side", "lowest", "table", "empty")
         nets = self.nets or (self,)
-        return descriptor, [kernels.fitting_net(**{name: getattr(net, name) for name in names}) for net in nets]
+        of_type = self.nets or (self,) * NTYPES
+        nothing = np.zeros(0, self.extra_matrix.dtype)
+        return {
+            **{name: getattr(self, name) for name in (*names, "activation")},
+            "exclude_types": self.excluded,
+            "axis_neuron": self.axis,
+            "unit": UNIT,
+            "per_octave": np.int32(PER_OCTAVE),
+            "first_matrix": [net.matrices[0] for net in nets],
+            "extra_matrix": [net.extra_matrix for net in nets],
+            "first_bias": np.array([net.biases[0][k] for k, net in enumerate(of_type)]),
+            "matrices": [matrix for net in nets for matrix in net.matrices[1:]],
+            "biases": [bias for net in nets for bias in net.biases[1:]],
+            "idts": [nothing if idt is None else idt for net in nets for idt in net.idts],
+            "final_matrix": [net.final_matrix[:, None] for net in nets],
+            "atom_bias": np.array([net.atom_bias[k] for k, net in enumerate(of_type)]),
+        }
 
     def energy(self, center_type: int, types: np.ndarray, vec: np.ndarray, extra: np.ndarray) -> np.ndarray:
         """Energies [...] of a center with neighbors of these types [n] at vec [..., n, 3], which may be complex."""
-        if self.interacting is not None:
-            keep = self.interacting[center_type, types]
+        if self.excluded:
+            pairs = {*self.excluded, *(pair[::-1] for pair in self.excluded)}
+            keep = np.array([(center_type, other) not in pairs for other in types.tolist()], bool)
             types, vec = types[keep], vec[..., keep, :]
         r = np.sqrt((vec**2).sum(axis=-1, keepdims=True))
         row = self._weight(r) * np.concatenate([np.ones_like(r), vec / r], axis=-1)
@@ -190,11 +201,6 @@ def make_tabulated(
         ]
     )
     widths = [columns * axis, *neurons]
-    interacting = None
-    if excluded:
-        interacting = np.ones((NTYPES, NTYPES), bool)
-        for a, b in excluded:
-            interacting[a, b] = interacting[b, a] = False
     matrices = [rng.normal(size=pair) / np.sqrt(pair[0]) for pair in itertools.pairwise(widths)]
     return Tabulated(
         rcut,
@@ -204,7 +210,7 @@ def make_tabulated(
         std_angular,
         np.array([7, 11, 5], np.int32),
         one_side,
-        interacting,
+        tuple(excluded),
         lowest,
         table,
         rng.normal(size=(NTYPES, NTYPES, columns)) / 10,

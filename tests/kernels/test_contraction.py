@@ -182,5 +182,5 @@ def test_product_of_nothing(m, n):
 
 
 def test_product_of_matrices_that_do_not_fit_is_refused():
-    with pytest.raises(InputError, match=r"b: expected shape \[4, 3\], got \[5, 3\]"):
+    with pytest.raises(InputError, match=r"b: expected shape \[4,3\], got \[5,3\]"):
         kernels.dense_product(np.zeros((2, 4)), np.zeros((5, 3)))

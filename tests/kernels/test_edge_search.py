@@ -175,7 +175,10 @@ def test_wrong_batch_is_named(case):
 
 LISTED = {
     "splits fall": (lambda g: spoiled(g.splits, 1, 10**6), "list_splits: expected numbers that begin at 0, never fall"),
-    "splits end late": (lambda g: spoiled(g.splits, -1, 10**6), "list_splits: .* end at the length"),
+    "splits end late": (
+        lambda g: spoiled(g.splits, -1, 10**6),
+        "list_splits: .* end at the number of entries of list_neighbor, ",
+    ),
     "splits begin late": (lambda g: spoiled(g.splits, 0, -1), "list_splits: expected numbers that begin at 0"),
     "no such atom": (
         lambda g: spoiled(g.list, g.splits[3], 2**30),

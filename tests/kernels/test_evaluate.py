@@ -19,18 +19,19 @@ OUTPUTS = ("energy", "force", "virial", "atom_virial", "max_neighbors")
 SMALL = ["triclinic", "cluster", "no_atoms", "tiny_cell", "isolated_atom", "one_atom", "no_atoms_open"]
 
 
-def on_batch(model: Tabulated, batch, extra=None, threads: int = 1):
-    """Evaluate frames of a `Batch`."""
+def on_batch(model: Tabulated, batch, extra=None, threads: int = 1, **changes):
+    """Evaluate frames of a `Batch`, with some inputs of the model changed."""
     extra = no_extra(model, len(batch.coord)) if extra is None else extra
+    inputs = {**model.inputs(), **changes}
     return kernels.evaluate_batch(
-        *model.on(kernels), batch.coord, batch.type, batch.splits, batch.cell, batch.periodic, extra, threads
+        inputs, batch.coord, batch.type, batch.splits, batch.cell, batch.periodic, extra, threads
     )
 
 
 def on_list(model: Tabulated, coord, type, splits, neighbor, extra=None, threads: int = 1):
     """Evaluate centers with a list of neighbors."""
     extra = no_extra(model, len(splits) - 1) if extra is None else extra
-    return kernels.evaluate_listed(*model.on(kernels), coord, type, splits, neighbor, extra, threads)
+    return kernels.evaluate_listed(model.inputs(), coord, type, splits, neighbor, extra, threads)
 
 
 def no_extra(model: Tabulated, ncenters: int) -> np.ndarray:
@@ -90,10 +91,11 @@ def test_a_net_for_each_type(rng):
     model, batch = replace(nets[0], nets=nets), Batch(["larger_than_twice_the_cutoff", "cluster"])
     extra = rng.normal(size=(len(batch.coord), 1))
     assert_close(on_batch(model, batch, extra), model.evaluate(batch.frames, extra))
-    with pytest.raises(InputError, match="fitting: expected one net, or one for each of 3 types, got 2"):
-        on_batch(replace(model, nets=nets[:2]), batch, extra)
-    with pytest.raises(InputError, match="extra_matrix: expected as many rows in all nets"):
-        on_batch(replace(model, nets=(*nets[:2], make_tabulated(rng))), batch, extra)
+    with pytest.raises(InputError, match="first_matrix: expected one net or one for each of 3 types, got 2"):
+        on_batch(model, batch, extra, first_matrix=model.inputs()["first_matrix"][:2])
+    extra_matrix = [*model.inputs()["extra_matrix"][:2], np.zeros((0, 10))]
+    with pytest.raises(InputError, match=r"extra_matrix\[2\]: expected shape \[1,10\], got \[0,10\]"):
+        on_batch(model, batch, extra, extra_matrix=extra_matrix)
 
 
 @pytest.mark.parametrize("fitting", [np.float32, np.float64])
@@ -190,7 +192,7 @@ def test_equals_the_processor(precision, rng, at_once):
     for model in (nets[0], replace(nets[0], nets=nets)):
         model = model.in_precision(precision, precision)
         arrays = (batch.coord, batch.type, batch.splits, batch.cell, batch.periodic, extra)
-        expected = cpu.evaluate_batch(*model.on(cpu), *arrays)
+        expected = cpu.evaluate_batch(model.inputs(), *arrays)
         first = on_batch(model, batch, extra)
         assert_close(first, expected, 1e-12 if precision == np.float64 else 2e-5)
         np.testing.assert_array_equal(first[4], expected[4])
@@ -312,44 +314,51 @@ def test_table_reaches_to_the_end_of_its_last_panel(rng):
 REFUSED = {
     "types of std": ({"std_radial": np.ones(2)}, r"std_radial: expected shape \[3\], got \[2\]"),
     "std is zero": ({"std_angular": np.zeros(3)}, "std_radial and std_angular must be finite"),
-    "slots": ({"sel": np.zeros(3, np.int32)}, "sel: expected numbers of slots with a positive sum, got 0"),
-    "interacting": ({"interacting": np.ones((2, 3), bool)}, r"interacting: expected shape \[3, 3\]"),
-    "codes": ({"one_side": False}, r"table: expected shape \[9, \*, \*, \*\], got \[3, 14, 16, 12\]"),
-    "panels": ({"table": np.zeros((3, 0, 4, 12))}, "table: expected at least one panel"),
+    "no slots": ({"sel": np.zeros(3, np.int32)}, "sel: expected 1 to 16777216 slots, got 0"),
+    "negative slots": ({"sel": np.array([1, 1, -1], np.int32)}, "sel: expected numbers of slots, got -1"),
+    "excluded type": ({"exclude_types": [(0, 3)]}, "exclude_types"),
+    "codes": ({"one_side": False}, r"table: expected shape \[9,\?,\?,\?\], got \[3,14,16,12\]"),
+    "panels": ({"table": np.zeros((3, 0, 4, 12))}, r"table: expected \[codes, panels, .*, got \[3,0,4,12\]"),
     "terms": ({"table": np.zeros((3, 1, 33, 12))}, "table: .* 2 to 32 terms"),
-    "empty": ({"empty": np.zeros((3, 3, 11))}, r"empty: expected shape \[3, 3, 12\]"),
-    "axis": ({"axis": 13}, "axis: expected 1 to 12, got 13"),
-    "axis of the net": ({"axis": 4}, r"matrices: expected shape \[48, \*\], got \[60, 10\]"),
+    "per octave": ({"per_octave": np.int32(0)}, "per_octave: expected 1 to"),
+    "empty": ({"empty": np.zeros((3, 3, 11))}, r"empty: expected shape \[3,3,12\]"),
+    "axis": ({"axis_neuron": 13}, "axis_neuron: expected 1 to 12, .*, got 13"),
+    "axis of the net": ({"axis_neuron": 4}, r"first_matrix\[0\]: expected shape \[48,\?\], got \[60,10\]"),
     "cutoff": ({"rcut_smth": 4.0}, "rcut_smth"),
     "activation": ({"activation": "sine"}, "activation: expected one of"),
-    "no layers": ({"matrices": [], "biases": [], "idts": []}, "expected at least one layer"),
-    "layers": ({"idts": [None]}, "expected at least one layer, and a matrix, a bias and an idt"),
-    "no neurons": (
-        {"matrices": [np.zeros((60, 10)), np.zeros((10, 0))], "biases": [np.zeros((3, 10)), np.zeros(0)]},
-        "layers of at least one neuron",
-    ),
-    "first bias": ({"biases": [np.zeros(10), np.zeros(10)]}, r"biases: expected shape \[3, 10\], got \[10\]"),
-    "later bias": ({"biases": [np.zeros((3, 10)), np.zeros(9)]}, r"biases: expected shape \[10\], got \[9\]"),
-    "idt": ({"idts": [None, np.zeros(9)]}, r"idts: expected shape \[10\], got \[9\]"),
-    "extra": ({"extra_matrix": np.zeros((0, 9))}, r"extra_matrix: expected shape \[\*, 10\]"),
-    "final": ({"final_matrix": np.zeros(9)}, r"final_matrix: expected shape \[10\]"),
-    "types of the net": (
-        {"atom_bias": np.zeros(2), "biases": [np.zeros((2, 10)), np.zeros(10)]},
-        r"atom_bias: expected shape \[3\], got \[2\]",
-    ),
+    "no net": ({"first_matrix": []}, "first_matrix: expected one net"),
+    "layers": ({"idts": [np.zeros(0)]}, "expected as many biases as matrices, 1, and one more of idts"),
+    "no neurons": ({"matrices": [np.zeros((10, 0))], "biases": [np.zeros(0)]}, "layers of at least one neuron"),
+    "first bias": ({"first_bias": np.zeros(10)}, r"first_bias: expected shape \[3,10\], got \[10\]"),
+    "later bias": ({"biases": [np.zeros(9)]}, r"biases\[0\]: expected shape \[10\], got \[9\]"),
+    "idt": ({"idts": [np.zeros(0), np.zeros(9)]}, r"idts\[1\]: expected shape \[10\], got \[9\]"),
+    "extra": ({"extra_matrix": [np.zeros((0, 9))]}, r"extra_matrix\[0\]: expected shape \[\?,10\], got \[0,9\]"),
+    "final": ({"final_matrix": [np.zeros((9, 1))]}, r"final_matrix\[0\]: expected shape \[10,1\]"),
+    "types of the net": ({"atom_bias": np.zeros(2)}, r"atom_bias: expected shape \[3\], got \[2\]"),
+    "precision": ({"empty": np.zeros((3, 3, 12), np.float32)}, "empty: expected a contiguous array of float64"),
+    "no array": ({"avg": None}, "avg: expected"),
 }
 
 
 @pytest.mark.parametrize("case", REFUSED)
 def test_unusable_model(case, rng):
-    change, message = REFUSED[case]
+    changes, message = REFUSED[case]
     with pytest.raises(InputError, match=message):
-        on_batch(replace(make_tabulated(rng), **change), Batch(["cluster"]))
+        on_batch(make_tabulated(rng), Batch(["cluster"]), **changes)
+
+
+def test_missing_input(rng):
+    batch, inputs = Batch(["cluster"]), make_tabulated(rng).inputs()
+    del inputs["unit"]
+    with pytest.raises(InputError, match="unit is missing"):
+        kernels.evaluate_batch(
+            inputs, batch.coord, batch.type, batch.splits, batch.cell, batch.periodic, np.zeros((len(batch.coord), 0))
+        )
 
 
 def test_unusable_frames(rng):
     model, batch = make_tabulated(rng, nextra=1), Batch(["cluster", "cubic"])
-    with pytest.raises(InputError, match=r"extra: expected shape \[65, 1\], got \[65, 2\]"):
+    with pytest.raises(InputError, match=r"extra: expected shape \[65,1\], got \[65,2\]"):
         on_batch(model, batch, np.zeros((65, 2)))
     batch.type[30] = NTYPES
     with pytest.raises(InputError, match=r"frame 1, atom 5: expected a type in \[0, 3\), got 3"):
@@ -358,7 +367,7 @@ def test_unusable_frames(rng):
 
 def test_unusable_list(rng):
     model, ghosts = make_tabulated(rng, nextra=1), Ghosts(rng)
-    with pytest.raises(InputError, match=r"extra: expected shape \[30, 1\]"):
+    with pytest.raises(InputError, match=r"extra: expected shape \[30,1\]"):
         on_list(model, ghosts.coord, ghosts.type, ghosts.splits, ghosts.list, np.zeros((len(ghosts.coord), 1)))
     ghosts.list[ghosts.splits[4]] = len(ghosts.coord)
     with pytest.raises(InputError, match=r"list_neighbor: expected atoms in \[0, \d+\) .* for center 4"):

@@ -176,9 +176,9 @@ def test_unusable_cutoff(rcut):
 
 
 def test_shapes_are_checked():
-    with pytest.raises(InputError, match=r"type: expected shape \[1, 2\], got \[1, 3\]"):
+    with pytest.raises(InputError, match=r"type: expected shape \[1,2\], got \[1,3\]"):
         kernels.neighbors_open(np.zeros((1, 2, 3)), np.zeros((1, 3), np.int32), 2, 1.0)
-    with pytest.raises(InputError, match=r"cell: expected shape \[1, 3, 3\], got \[1, 9\]"):
+    with pytest.raises(InputError, match=r"cell: expected shape \[1,3,3\], got \[1,9\]"):
         kernels.neighbors_periodic(np.zeros((1, 2, 3)), np.zeros((1, 2), np.int32), np.zeros((1, 9)), [True] * 3, 1.0)
     with pytest.raises(InputError, match="nloc"):
         kernels.neighbors_open(np.zeros((1, 2, 3)), np.zeros((1, 2), np.int32), 3, 1.0)

@@ -135,9 +135,9 @@ def test_neighbor_that_does_not_exist_is_named(bad, rng):
 
 def test_shapes_are_checked(rng):
     slots = Slots(rng, (2, 5, 7, 4))
-    with pytest.raises(InputError, match=r"in_deriv: expected shape \[2, 5, 4, 4, 3\], got \[1, 5, 4, 4, 3\]"):
+    with pytest.raises(InputError, match=r"in_deriv: expected shape \[2,5,4,4,3\], got \[1,5,4,4,3\]"):
         kernels.force_se_a(slots.net_deriv, slots.in_deriv[:1], slots.nlist, 7)
-    with pytest.raises(InputError, match=r"in_deriv: expected shape \[2, 5, 4, 1, 3\], got \[2, 5, 4, 4, 3\]"):
+    with pytest.raises(InputError, match=r"in_deriv: expected shape \[2,5,4,1,3\], got \[2,5,4,4,3\]"):
         kernels.force_se_r(slots.net_deriv, slots.in_deriv, slots.nlist, 7)
     with pytest.raises(InputError, match="nall: expected at least nloc"):
         kernels.force_se_a(slots.net_deriv, slots.in_deriv, slots.nlist, 4)

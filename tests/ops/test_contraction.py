@@ -214,7 +214,7 @@ def test_nothing():
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
-        (lambda e: e.neighbor.__setitem__(2, 99), "expected a neighbor in"),
+        (lambda e: e.neighbor.__setitem__(2, 99), r"neighbor: expected an atom in \[0, .\), got 99"),
         (lambda e: e.type.__setitem__(2, 7), "expected a type in"),
         (lambda e: e.edge_splits.__setitem__(2, 999), "edge_splits"),
         (lambda e: e.rows.__setitem__((2, 0), np.inf), "not finite"),

@@ -185,7 +185,7 @@ def test_a_step_that_memory_ran_out_in_while_learning_is_not_saved(place, monkey
     monkeypatch.setattr(Trainer, "_train_one", fail)
     result = dp("train", "input.json")
     assert result.status == 2
-    assert result.message.startswith("out of memory: take fewer")
+    assert result.message.startswith("out of memory: use fewer")
     assert not list(place.glob("model.ckpt-6*"))
 
 
