@@ -1,12 +1,13 @@
-"""Train a model as an input file (JSON or YAML) describes.
+"""Train the model of an input file (JSON or YAML).
 
-Writes the learning curve (lcurve.out), checkpoints (model.ckpt-STEP, and model.ckpt-best by validation error) and the
-complete input with all defaults (out.json). Ctrl-C, SIGTERM and SIGUSR1 save a checkpoint and end; --restart continues
-from it with the same numbers as an uninterrupted run. Before the first step they end it and change no file.
+Writes the learning curve (lcurve.out), checkpoints (model.ckpt-STEP, and model.ckpt-best with the lowest validation
+error) and the input with all defaults (out.json). Ctrl-C, SIGTERM and SIGUSR1 save a checkpoint and end the run, which
+--restart continues with the same numbers as a run without a break. Before the first step there is nothing to save.
 
+example commands:
   dp train input.json
   dp train input.json --restart model.ckpt
-  mpirun -n 4 dp train input.json            on four processes; docs/training.md
+  mpirun -n 4 dp train input.json            # on four processes, see docs/training.md
 """
 
 from __future__ import annotations
@@ -33,38 +34,38 @@ log = logging.getLogger("deepmd_tf")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("input", metavar="INPUT", help="the input file; `dp doc-train-input` explains its keys")
+    parser.add_argument("input", metavar="INPUT", help="input file; dp doc-train-input describes its keys")
     start = parser.add_mutually_exclusive_group()
     start.add_argument(
         "--restart",
         "-r",
         metavar="CKPT",
-        help="continue the run of this checkpoint, prefix (model.ckpt: its latest) or directory",
+        help="continue the run of this checkpoint; a prefix (model.ckpt) or a directory means its latest checkpoint",
     )
     start.add_argument(
-        "--init-model", "-i", metavar="CKPT", help="begin a new run with the parameters of this checkpoint"
+        "--init-model", "-i", metavar="CKPT", help="start a new run with the parameters of this checkpoint"
     )
     start.add_argument(
-        "--init-frz-model", "-f", metavar="PB", help="begin a new run with the parameters of this frozen graph"
+        "--init-frz-model", "-f", metavar="PB", help="start a new run with the parameters of this frozen graph"
     )
     start.add_argument(
         "--finetune",
         "-t",
         metavar="PB|CKPT",
-        help="begin a new run with the parameters of this frozen graph or checkpoint, and with energies per species "
-        "that are fitted to the new data",
+        help="start a new run with the parameters of this frozen graph or checkpoint, after fitting the energy per "
+        "element to the new data",
     )
     parser.add_argument(
         "--output",
         "-o",
         default="out.json",
         metavar="FILE",
-        help="where the complete input is written; default out.json",
+        help="write the input with all defaults to this file (default: out.json)",
     )
     parser.add_argument(
         "--skip-neighbor-stat",
         action="store_true",
-        help="do not compare sel with the neighbors in all the data first (training itself still reports overflow)",
+        help="do not count the neighbors in all data to check sel (training still reports neighbors beyond sel)",
     )
     parser.add_argument(
         "--check-data",

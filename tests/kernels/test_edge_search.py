@@ -177,7 +177,7 @@ LISTED = {
     "splits fall": (lambda g: spoiled(g.splits, 1, 10**6), "list_splits: expected numbers that begin at 0, never fall"),
     "splits end late": (
         lambda g: spoiled(g.splits, -1, 10**6),
-        "list_splits: .* end at the number of entries of list_neighbor, ",
+        "list_splits: .* end at the number of entries",
     ),
     "splits begin late": (lambda g: spoiled(g.splits, 0, -1), "list_splits: expected numbers that begin at 0"),
     "no such atom": (
