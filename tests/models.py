@@ -295,15 +295,23 @@ def random_model(config: Config, seed: int = 0) -> tuple[EnergyModel, TrainableP
 
 def resolved(descriptor, run: Callable[[Tabulation], Any]) -> tuple[Resolution, Any]:
     """Run a graph function on finer and finer panels until its embedding is resolved, as training does."""
-    resolution = Resolution.coarsest(descriptor.members)
-    while True:
+    compiled = {}
 
-        def attempt(panels=resolution.per_octave):
+    def compile(tabulated):
+        @tf.function(autograph=False, input_signature=[tf.TensorSpec([len(tabulated)], tf.int32)])
+        def attempt(numbers):
+            panels = [numbers[k] if is_tabulated else None for k, is_tabulated in enumerate(tabulated)]
             tabulation = Tabulation(descriptor.members, panels)
             result = run(tabulation)
             return result, tabulation.errors(), tabulation.resolved()
 
-        result, errors, enough = tf.function(attempt, autograph=False).get_concrete_function()()
+        return attempt.get_concrete_function()
+
+    resolution = Resolution.coarsest(descriptor.members)
+    while True:
+        if resolution.tabulated not in compiled:
+            compiled[resolution.tabulated] = compile(resolution.tabulated)
+        result, errors, enough = compiled[resolution.tabulated](tf.constant(resolution.numbers()))
         if enough:
             return resolution, result
         resolution = resolution.refined(descriptor.members, errors.numpy())

@@ -201,7 +201,9 @@ sys.exit(main(["train", "input.json", "--check-data"]))
 """
 
 
-@pytest.mark.parametrize(("uuid", "said"), [("one", 1), ("", 0)], ids=["one GPU", "a GPU each, which each calls 0"])
+@pytest.mark.parametrize(
+    ("uuid", "said"), [("one", 1), pytest.param("", 0, marks=pytest.mark.slow)], ids=["one GPU", "a GPU each, called 0"]
+)
 def test_ranks_that_share_a_gpu_are_said_once(place, uuid, said):
     command = [BIN / "mpirun", "-n", "2", sys.executable, "-c", SIMULATED]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600, env={**os.environ, "UUID": uuid})

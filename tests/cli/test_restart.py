@@ -13,12 +13,13 @@ import sys
 import numpy as np
 import pytest
 
+from deepmd_tf import Run, parse_config
 from deepmd_tf.checkpoint.manifest import seal
 from deepmd_tf.checkpoint.stored import StoredCheckpoint
 from deepmd_tf.train.lcurve import LearningCurve
 
 from ..kills import watched
-from ..runs import dp, stored_state, write_input, write_system
+from ..runs import INPUT, changed, dp, stored_state, write_input, write_system
 from .conftest import LONG
 from .test_train import assert_same_run, train
 
@@ -116,18 +117,30 @@ def reseal(path, change) -> None:
 
 
 class TestChanges:
-    """What is different from when the checkpoint was made is allowed, and said."""
+    """Differences from the run of the checkpoint are allowed and logged."""
 
-    def changed(self, place, keys) -> list[str]:
+    @pytest.fixture
+    def changed(self, finished, logged):
+        """Prepare a restart with changed keys; return what the log reports."""
+
+        def prepare(keys) -> list[str]:
+            logged.clear()
+            Run.prepare(parse_config(changed(INPUT, LONG | keys)), restart="model.ckpt-4")
+            return [line.partition("restart: ")[2] for line in logged if line.startswith("restart: ")]
+
+        return prepare
+
+    def trained_on(self, place, keys) -> list[str]:
+        """Restart with changed keys and train to the end; return what the log reports."""
         write_input(place, LONG | keys)
         lines = train("--restart", "model.ckpt-4").err.splitlines()
         return [line.partition("restart: ")[2] for line in lines if "WARNING restart: " in line]
 
-    def test_nothing(self, finished):
-        assert self.changed(finished, {}) == []
+    def test_nothing(self, changed):
+        assert changed({}) == []
 
     def test_more_steps_and_what_becomes_of_the_learning_rate(self, finished):
-        said = self.changed(finished, {"training.numb_steps": 8})
+        said = self.trained_on(finished, {"training.numb_steps": 8})
         assert said == [
             "training.numb_steps was 6, is 8",
             "the learning rate at step 4 was 4.642e-05, is 1.000e-04",
@@ -136,28 +149,28 @@ class TestChanges:
 
     def test_learning_rate_loss_and_outputs(self, finished):
         keys = {"learning_rate.start_lr": 2e-3, "loss": {"type": "ener", "start_pref_f": 500}, "training.disp_freq": 1}
-        said = self.changed(finished, keys)
+        said = self.trained_on(finished, keys)
         assert "learning_rate.start_lr was 0.001, is 0.002" in said
         assert "loss.start_pref_f was 1000.0, is 500" in " ".join(said).replace("500.0", "500")
         assert "training.disp_freq was 2, is 1" in said
         assert np.genfromtxt("lcurve.out", names=True)["step"].tolist() == [2, 4, 5, 6]
 
-    def test_more_data(self, finished):
+    def test_more_data(self, finished, changed):
         write_system(finished / "more", nframes=2, seed=9)
-        said = self.changed(finished, {"training.training_data.systems": ["data_0", "data_1", "more"]})
+        said = changed({"training.training_data.systems": ["data_0", "data_1", "more"]})
         assert (
             "the training data were 2 systems with 7 frames, are 3 with 9; frames are drawn from these from now on"
             in said
         )
 
-    def test_data_of_other_sizes_in_the_same_place(self, finished):
+    def test_data_of_other_sizes_in_the_same_place(self, finished, changed):
         shutil.rmtree(finished / "data_1")
         write_system(finished / "data_1", types=(0, 1), nframes=3, seed=9)
-        (line,) = self.changed(finished, {})
+        (line,) = changed({})
         assert "are 2 with 7 of other sizes" in line
 
     @pytest.mark.parametrize("name", ["coord", "box", "energy", "force", "virial", "type"])
-    def test_data_of_other_content_in_the_same_place(self, finished, name):
+    def test_data_of_other_content_in_the_same_place(self, finished, changed, name):
         if name == "type":
             (finished / "data_1" / "type.raw").write_text("0\n1\n0\n")
         else:
@@ -165,33 +178,33 @@ class TestChanges:
             values = np.load(file)
             values[1] += 100 if name == "energy" else 1e-6 * np.abs(values[1])
             np.save(file, values)
-        (line,) = self.changed(finished, {})
+        (line,) = changed({})
         assert line.startswith("the training data were 2 systems with 7 frames, are 2 with 7 of other content; ")
 
     @pytest.mark.parametrize("lacks", ["content", "training_data"])
-    def test_checkpoints_that_do_not_tell_say_nothing(self, finished, lacks):
+    def test_checkpoints_that_do_not_tell_say_nothing(self, finished, changed, lacks):
         np.save(finished / "data_1" / "set.000" / "energy.npy", np.zeros(3))
 
         def forget(metadata):
             (metadata if lacks in metadata else metadata["training_data"]).pop(lacks)
 
         reseal(finished / "model.ckpt-4", forget)
-        assert self.changed(finished, {}) == []
+        assert changed({}) == []
 
-    def test_fewer_ranks_and_what_becomes_of_the_learning_rate(self, finished):
+    def test_fewer_ranks_and_what_becomes_of_the_learning_rate(self, finished, changed):
         """With scale_by_worker linear two ranks learn twice as fast."""
         reseal(finished / "model.ckpt-4", lambda metadata: metadata.update(ranks=2))
-        said = self.changed(finished, {})
+        said = changed({})
         assert said == [
             "the run was on 2 ranks, is on 1",
             "the learning rate at step 4 was 9.283e-05, is 4.642e-05",
         ]
-        (line,) = self.changed(finished, {"training.share_batch": True})[1:-1]
+        (line,) = changed({"training.share_batch": True})[1:-1]
         assert line == "the run was on 2 ranks, is on 1"
 
     def test_data_that_were_moved_are_the_same_run(self, trained, finished):
         (finished / "data_1").rename(finished / "elsewhere")
-        (line,) = self.changed(finished, {"training.training_data.systems": ["data_0", "elsewhere"]})
+        (line,) = self.trained_on(finished, {"training.training_data.systems": ["data_0", "elsewhere"]})
         assert line.startswith("training.training_data.systems was ")
         assert StoredCheckpoint(finished / "model.ckpt-6").step == 6
         assert_same_run(finished, trained)

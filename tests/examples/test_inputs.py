@@ -8,13 +8,33 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from deepmd_tf import load_config
+
 from ..runs import dp
 
 ROOT = Path(__file__).parents[2]
-INPUTS = sorted((ROOT / "examples" / "water").glob("*/*.json"))
+INPUTS = sorted((ROOT / "examples").glob("*/*/*.json"))
+QUICK = ("se_e2_a_tebd/input.json", "hybrid/input.json", "se_e3_tebd/input.json")
 
 
-@pytest.mark.parametrize("path", INPUTS, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def name_of(path: Path) -> str:
+    return f"{path.parent.name}/{path.name}"
+
+
+@pytest.mark.parametrize("path", INPUTS, ids=lambda path: str(path.relative_to(ROOT / "examples")))
+def test_every_key_is_known(path):
+    load_config(path)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        path if name_of(path) in QUICK else pytest.param(path, marks=pytest.mark.slow)
+        for path in INPUTS
+        if "water" in path.parts  # whose data are here; those of the others are generated
+    ],
+    ids=name_of,
+)
 def test_trains_and_freezes(path, tmp_path, monkeypatch):
     """Two steps on small batches, and both graphs."""
     table = json.loads(path.read_text())

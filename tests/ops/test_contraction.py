@@ -61,13 +61,14 @@ def cell_of_edges(cells, nedge):
 def expected_contraction(edges, cells, table):
     """Straight from the definition, with NumPy's Chebyshev series."""
     t = np.zeros((len(edges.edge_splits) - 1, 4, table.shape[2]))
+    center = np.repeat(np.arange(len(t)), np.diff(edges.edge_splits))
     of_edge = cell_of_edges(cells, len(edges.rows))
-    for i in range(len(t)):
-        for e in range(edges.edge_splits[i], edges.edge_splits[i + 1]):
-            c = of_edge[e]
-            if c >= 0:
-                u = 2 * (edges.rows[e, 0] - cells.cell_start[c]) / cells.cell_width[c] - 1
-                t[i] += np.outer(edges.rows[e], chebyshev.chebval(u, table[c]))
+    for c in np.unique(of_edge[of_edge >= 0]):
+        mine = np.flatnonzero(of_edge == c)
+        u = 2 * (edges.rows[mine, 0] - float(cells.cell_start[c])) / float(cells.cell_width[c]) - 1
+        np.add.at(
+            t, center[mine], np.einsum("ea,me->eam", edges.rows[mine], chebyshev.chebval(u, np.asarray(table)[c]))
+        )
     return t
 
 

@@ -308,7 +308,7 @@ def test_same_for_any_number_of_threads(large, tmp_path):
     inputs = tf.nest.map_structure(np.asarray, whole.inputs)
     np.savez(tmp_path / "in.npz", inputs=inputs, attributes=whole.attributes)
     results = []
-    for threads in (1, 2, 3):
+    for threads in (1, 3):
         out = tmp_path / f"{threads}.npz"
         command = [sys.executable, "-c", THREADS, str(threads), str(tmp_path / "in.npz"), str(out)]
         subprocess.run(command, check=True, timeout=300)

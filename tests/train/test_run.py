@@ -56,13 +56,14 @@ class Recorder(Callback):
         self.calls.append(("close",))
 
 
-@pytest.mark.parametrize("form", ["dict", "path", "configuration", "loaded"])
-def test_every_form_of_configuration_is_the_run_of_the_command(place, form):
+def test_every_form_of_configuration_is_the_run_of_the_command(place):
     path = write_input(place)
     assert dp("train", str(path)).status == 0
     expected = stored_state("model.ckpt-4")
-    config = {"dict": INPUT, "path": path, "configuration": parse_config(INPUT), "loaded": load_config(path)}[form]
-    result = Run.prepare(config).train()
+    forms = [Run.prepare(form) for form in (INPUT, path, str(path), parse_config(INPUT), load_config(path))]
+    for run in forms[1:]:
+        assert run.config == forms[0].config
+    result = forms[0].train()
     assert result.checkpoint == Path("model.ckpt-4")
     assert stored_state(result.checkpoint) == expected
 
@@ -152,19 +153,19 @@ def test_parameters_are_those_of_the_checkpoint(place):
     assert any((fresh[name] != stored[name]).any() for name in fresh)
 
 
-@pytest.mark.parametrize("source", ["model.ckpt", "model.ckpt-4", "graph.pb"])
-@pytest.mark.parametrize("argument", ["init_model", "finetune"])
-def test_a_run_begins_with_a_checkpoint_or_a_graph(place, source, argument):
+def test_a_run_begins_with_a_checkpoint_or_a_graph(place):
     result = Run.prepare(INPUT).train()
     freeze(result.checkpoint, "graph.pb")
-    if argument == "init_model" and source == "graph.pb":
-        argument = "init_frz_model"
-    run = Run.prepare(changed(INPUT, {"training.save_ckpt": "new"}), **{argument: source})
-    assert run.step == 0
-    parameters = run.parameters()
-    for name, value in StoredCheckpoint("model.ckpt").values().items():
-        if name != "fitting_attr/t_bias_atom_e" or argument != "finetune":
-            np.testing.assert_array_equal(parameters[name], value, err_msg=name)
+    beginnings = [("init_frz_model", "graph.pb"), ("finetune", "graph.pb")]
+    for source in ("model.ckpt", "model.ckpt-4"):
+        beginnings += [("init_model", source), ("finetune", source)]
+    for argument, source in beginnings:
+        run = Run.prepare(changed(INPUT, {"training.save_ckpt": "new"}), **{argument: source})
+        assert run.step == 0
+        parameters = run.parameters()
+        for name, value in StoredCheckpoint("model.ckpt").values().items():
+            if name != "fitting_attr/t_bias_atom_e" or argument != "finetune":
+                np.testing.assert_array_equal(parameters[name], value, err_msg=f"{argument} {source} {name}")
 
 
 def test_two_models_to_begin_with_are_refused(place):
