@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 import tensorflow as tf
@@ -70,6 +71,11 @@ class Normalization:
         return -self.avg / self.std_radial
 
 
+def frame_of_atom(splits: tf.Tensor) -> tf.Tensor:
+    """Return the frame index of every atom, int32 ``[natoms]``, from the splits of `Frames`."""
+    return tf.searchsorted(splits[1:], tf.range(splits[-1]), side="right")
+
+
 @dataclass(frozen=True)
 class EdgeEnvironment:
     """Edges of every center, sorted by the type of the neighbor, then by distance.
@@ -133,10 +139,10 @@ class EdgeEnvironment:
         """Types of the centers, int32 ``[ncenters]``."""
         return self.frames.type
 
-    @property
+    @cached_property
     def center_frame(self) -> tf.Tensor:
         """Frame index of every center, int32 ``[ncenters]``."""
-        return tf.repeat(tf.range(self.nframes), self.frames.splits[1:] - self.frames.splits[:-1])
+        return frame_of_atom(self.frames.splits)
 
     @property
     def edge_center(self) -> tf.Tensor:

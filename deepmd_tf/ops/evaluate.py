@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from deepmd_tf.ops.library import load
+from deepmd_tf.ops.library import load, on_load
 
 if TYPE_CHECKING:
     from tensorflow import Tensor
@@ -218,6 +218,7 @@ def node_inputs(node: Any) -> dict[str, list[str]]:
     }
 
 
+@on_load
 def register(module: ModuleType) -> None:
     """Declare that the op has no gradient."""
     import tensorflow as tf

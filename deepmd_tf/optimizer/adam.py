@@ -55,6 +55,7 @@ class Adam:
         """Update every variable once, in a graph function; `gradients` has the same names."""
         power = tf.cast(self.updates.assign_add(1), tf.float64)
         beta1, beta2 = self._options.betas
+        power1, power2 = beta1**power, beta2**power
         for name, variable in self.variables_by_name.items():
             dtype = variable.dtype
             rate = tf.cast(learning_rate, dtype)
@@ -64,8 +65,8 @@ class Adam:
                 var=variable.handle,
                 m=self.first[name].handle,
                 v=self.second[name].handle,
-                beta1_power=tf.cast(beta1**power, dtype),
-                beta2_power=tf.cast(beta2**power, dtype),
+                beta1_power=tf.cast(power1, dtype),
+                beta2_power=tf.cast(power2, dtype),
                 lr=rate,
                 beta1=tf.constant(beta1, dtype),
                 beta2=tf.constant(beta2, dtype),
