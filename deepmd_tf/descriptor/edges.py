@@ -71,11 +71,6 @@ class Normalization:
         return -self.avg / self.std_radial
 
 
-def frame_of_atom(splits: tf.Tensor) -> tf.Tensor:
-    """Return the frame index of every atom, int32 ``[natoms]``, from the splits of `Frames`."""
-    return tf.searchsorted(splits[1:], tf.range(splits[-1]), side="right")
-
-
 @dataclass(frozen=True)
 class EdgeEnvironment:
     """Edges of every center, sorted by the type of the neighbor, then by distance.
@@ -142,7 +137,7 @@ class EdgeEnvironment:
     @cached_property
     def center_frame(self) -> tf.Tensor:
         """Frame index of every center, int32 ``[ncenters]``."""
-        return frame_of_atom(self.frames.splits)
+        return tf.repeat(tf.range(self.nframes), self.frames.splits[1:] - self.frames.splits[:-1])
 
     @property
     def edge_center(self) -> tf.Tensor:
