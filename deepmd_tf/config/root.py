@@ -34,4 +34,6 @@ class Config:
 
     def problems(self) -> Iterator[tuple[str, str]]:
         """Yield `(key, message)` for inconsistent values."""
-        yield from ()
+        if self.training.numb_steps is not None:
+            for key, message in self.learning_rate.problems_in_run_of(self.training.numb_steps):
+                yield f"learning_rate.{key}", message

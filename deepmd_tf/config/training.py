@@ -114,10 +114,18 @@ class TrainingConfig:
         None,
         section=ValidationDataConfig,
     )
-    numb_steps: int = option(
-        "Number of training steps; each uses one batch.",
+    numb_steps: int | None = option(
+        "Number of training steps; each uses one batch. Required unless `numb_epoch` is given.",
+        None,
         limits=POSITIVE,
         alias=("stop_batch", "numb_step", "num_steps", "num_step"),
+    )
+    numb_epoch: float | None = option(
+        "Length of the run in epochs, instead of `numb_steps`. One epoch is the expected number of steps until every "
+        "system has been drawn as often as it has batches.",
+        None,
+        limits=POSITIVE,
+        alias=("num_epoch", "num_epochs", "numb_epochs"),
     )
     seed: int | None = option(
         "Seed of the order in which frames are drawn; null: a random seed.", None, limits=NOT_NEGATIVE
@@ -144,13 +152,21 @@ class TrainingConfig:
     save_ckpt: str = option("Path prefix of the checkpoints.", "model.ckpt", limits=NOT_EMPTY)
     max_ckpt_keep: int = option("Number of checkpoints to keep; older ones are removed.", 5, limits=POSITIVE)
     time_training: bool = option("Log the time per step.", True)
+    gradient_max_norm: float | None = option(
+        "Largest norm of the gradient of all parameters; a larger gradient is scaled down to it. null or 0: no limit.",
+        None,
+        limits=NOT_NEGATIVE,
+    )
     tensorboard: bool = option("Write TensorBoard events.", False)
     tensorboard_log_dir: str = option("Directory of the TensorBoard events.", "log", limits=NOT_EMPTY)
     tensorboard_freq: int = option("Steps between two TensorBoard events.", 1, limits=POSITIVE)
 
     def problems(self) -> Iterator[tuple[str, str]]:
         """Yield `(key, message)` for values that do not go together."""
-        yield from ()
+        if self.numb_steps is None and self.numb_epoch is None:
+            yield "numb_steps", "required key is missing; give it, or numb_epoch"
+        elif self.numb_steps is not None and self.numb_epoch is not None:
+            yield "numb_epoch", "numb_steps is also given; remove one"
 
 
 def _batch_size_message(value: str) -> str:

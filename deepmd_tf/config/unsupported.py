@@ -69,16 +69,6 @@ _FITTING = {
     "use_aparam_as_mask": (False,),
 }
 
-_LEARNING_RATE = {
-    "stop_lr_ratio": (None,),
-    "warmup_steps": (0,),
-    "warmup_ratio": (None,),
-    "warmup_start_factor": ANYTHING,
-    "smooth": (False,),
-    "decay_phase_ratio": (),
-    "decay_type": (),
-}
-
 _LOSS = {
     **{f"{end}_pref_{term}": (0,) for end in ("start", "limit") for term in ("h", "ae", "pf", "gf")},
     "use_default_pf": (False,),
@@ -95,10 +85,6 @@ _LOSS = {
 _TRAINING = {
     "stat_file_mode": ("update",),
     "mixed_precision": (None, {}),
-    "numb_epoch": (None,),
-    "num_epoch": (None,),
-    "num_epochs": (None,),
-    "numb_epochs": (None,),
     "save_dir": (None,),
     "ckpt_keep_ratio": (None,),
     "enable_ema": (False,),
@@ -110,7 +96,6 @@ _TRAINING = {
     "profiling": (False,),
     "profiling_file": ANYTHING,
     "enable_profiler": (False,),
-    "gradient_max_norm": (None, 0),
     "acc_freq": (1,),
     "zero_stage": (0,),
     "neighbor_graph_method": ("auto",),
@@ -141,7 +126,6 @@ _TABLES: dict[str, dict[str, Any]] = {
     "model": _MODEL,
     "model.descriptor": _DESCRIPTOR,
     "model.fitting_net": _FITTING,
-    "learning_rate": _LEARNING_RATE,
     "optimizer": {"weight_decay": (0,)},
     "loss": _LOSS,
     "training": _TRAINING,
@@ -153,8 +137,6 @@ _HINTS = {
     "training.systems": "move it to training.training_data.systems",
     "training.batch_size": "move it to training.training_data.batch_size",
     "model.descriptor.tebd_dim": "give model.type_embedding.neuron, whose last entry it is",
-    "training.numb_epoch": "give training.numb_steps",
-    "learning_rate.stop_lr_ratio": "give learning_rate.stop_lr = start_lr * stop_lr_ratio",
 }
 
 

@@ -24,9 +24,8 @@ FITTINGS = VariantTable(
 )
 LEARNING_RATES = VariantTable(
     noun="schedule",
-    classes={"exp": LearningRateConfig, "cosine": LearningRateConfig},
+    classes={"exp": LearningRateConfig, "cosine": LearningRateConfig, "wsd": LearningRateConfig},
     default="exp",
-    later=frozenset({"wsd"}),
 )
 LOSSES = VariantTable(
     noun="loss",

@@ -166,5 +166,5 @@ def log_ranks(config: Config, training: DataSource, ranks: Ranks) -> None:
     log.info(
         "%d ranks with a batch of batch_size each: %s frames per rank and step; learning rate %g to %g, %g times that "
         "of the input (learning_rate.scale_by_worker %s)",
-        *(ranks.size, frames, rate.start_lr * factor, rate.stop_lr * factor, factor, rate.scale_by_worker),
+        *(ranks.size, frames, rate.start_lr * factor, rate.final_lr * factor, factor, rate.scale_by_worker),
     )

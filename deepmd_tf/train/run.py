@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import logging
+import math
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -20,6 +21,7 @@ import numpy as np
 
 from deepmd_tf.checkpoint.lock import only_run
 from deepmd_tf.config import Config, load_config, parse_config
+from deepmd_tf.errors import InputError
 from deepmd_tf.model.build import model_with, new_model
 from deepmd_tf.train.callbacks import Callback, Callbacks, TrainingResult
 from deepmd_tf.train.data import RunData, load_data, log_data, log_ranks
@@ -106,6 +108,7 @@ class Run:
                 origin, config = origin.adopted_by(config)
             data = load_data(config, ranks)
             log_data(data)
+            config = with_steps(config, data.training.sampler.steps_per_epoch)
             if ranks.leads:
                 systems = {purpose: source.systems for purpose, source in data.by_purpose().items()}
                 warn_of_oddities(systems, config.model.type_map)
@@ -187,3 +190,23 @@ def with_seed(config: Config, stored: int | None = None) -> Config:
         seed = int(np.random.SeedSequence().generate_state(1)[0] >> 1)
         log.info("training.seed: not given, using %d", seed)
     return dataclasses.replace(config, training=dataclasses.replace(config.training, seed=seed))
+
+
+def with_steps(config: Config, steps_per_epoch: int) -> Config:
+    """Return `config` with the number of steps in place of the number of epochs.
+
+    Raises
+    ------
+    InputError
+        When the warm-up of the learning rate is longer than the run.
+    """
+    training = config.training
+    if training.numb_epoch is None:
+        return config
+    numb_steps = math.ceil(training.numb_epoch * steps_per_epoch)
+    log.info(
+        "training.numb_epoch: %g epochs of %d steps are %d steps", training.numb_epoch, steps_per_epoch, numb_steps
+    )
+    for key, message in config.learning_rate.problems_in_run_of(numb_steps):
+        raise InputError(f"learning_rate.{key}: {message}")
+    return dataclasses.replace(config, training=dataclasses.replace(training, numb_steps=numb_steps, numb_epoch=None))

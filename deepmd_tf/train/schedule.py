@@ -1,4 +1,8 @@
-"""Learning-rate schedules as functions of the step."""
+"""Learning-rate schedules as functions of the step.
+
+A schedule is a linear warm-up, then a decay over the remaining steps. The keys and formulae are those of DeePMD-kit's
+section ``learning_rate``.
+"""
 
 from __future__ import annotations
 
@@ -8,16 +12,56 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Exponential:
-    """``start_lr * rate^(step // decay_steps)`` with a rate that reaches `stop_lr` after `numb_steps`."""
+class Schedule:
+    """Linear warm-up from ``warmup_start_factor * start_lr`` to `start_lr`, then `decay`.
+
+    Attributes
+    ----------
+    start_lr : float
+        Learning rate after the warm-up; the prefactors of the loss depend on its ratio to the current learning rate.
+    decay : callable
+        Learning rate as a function of the number of steps since the warm-up.
+    warmup_steps : int
+        Number of steps of the warm-up.
+    warmup_start_factor : float
+        Learning rate at step 0, divided by `start_lr`.
+    """
 
     start_lr: float
-    rate: float
-    decay_steps: int
+    decay: Callable[[int], float]
+    warmup_steps: int = 0
+    warmup_start_factor: float = 0.0
 
     def __call__(self, step: int) -> float:
-        """Learning rate at `step`."""
-        return self.start_lr * self.rate ** (step // self.decay_steps)
+        """Return the learning rate at `step`."""
+        if step < self.warmup_steps:
+            factor = self.warmup_start_factor
+            return self.start_lr * (factor + (1 - factor) * step / self.warmup_steps)
+        return self.decay(step - self.warmup_steps)
+
+
+@dataclass(frozen=True)
+class Exponential:
+    """``start_lr * rate^(step / decay_steps)``, at least `stop_lr`.
+
+    The exponent is rounded down to an integer unless `smooth`. At `numb_steps` and later the value is `last_lr`, if
+    given.
+    """
+
+    start_lr: float
+    stop_lr: float
+    rate: float
+    decay_steps: int
+    numb_steps: int
+    smooth: bool = False
+    last_lr: float | None = None
+
+    def __call__(self, step: int) -> float:
+        """Return the learning rate `step` steps after the warm-up."""
+        if self.last_lr is not None and step >= self.numb_steps:
+            return self.last_lr
+        exponent = step / self.decay_steps if self.smooth else step // self.decay_steps
+        return max(self.start_lr * self.rate**exponent, self.stop_lr)
 
 
 @dataclass(frozen=True)
@@ -29,9 +73,33 @@ class Cosine:
     numb_steps: int
 
     def __call__(self, step: int) -> float:
-        """Learning rate at `step`."""
+        """Return the learning rate `step` steps after the warm-up."""
         phase = math.pi * min(step, self.numb_steps) / self.numb_steps
         return self.stop_lr + 0.5 * (self.start_lr - self.stop_lr) * (1.0 + math.cos(phase))
+
+
+@dataclass(frozen=True)
+class WarmupStableDecay:
+    """`start_lr` for `stable_steps`, then a decay to `stop_lr` over `decay_steps`.
+
+    `decay_type` is ``linear``, ``cosine``, or ``inverse_linear``, with which the inverse of the learning rate is
+    linear.
+    """
+
+    start_lr: float
+    stop_lr: float
+    stable_steps: int
+    decay_steps: int
+    decay_type: str
+
+    def __call__(self, step: int) -> float:
+        """Return the learning rate `step` steps after the warm-up."""
+        start, stop = self.start_lr, self.stop_lr
+        done = min(max(step - self.stable_steps, 0) / self.decay_steps, 1.0)
+        if self.decay_type == "inverse_linear":
+            return 1.0 / ((1 - done) / start + done / stop)
+        left = 1 - done if self.decay_type == "linear" else 0.5 * (1.0 + math.cos(math.pi * done))
+        return stop + (start - stop) * left
 
 
 def sensible_decay_steps(decay_steps: int, numb_steps: int) -> int:
@@ -49,13 +117,24 @@ def worker_factor(scale_by_worker: str, batches: int) -> float:
     return {"linear": float(batches), "sqrt": math.sqrt(batches), "none": 1.0}[scale_by_worker]
 
 
-def make_schedule(config, numb_steps: int, batches: int = 1) -> Callable[[int], float]:
+def make_schedule(config, numb_steps: int, batches: int = 1) -> Schedule:
     """Return the schedule of the section ``learning_rate`` for `numb_steps` steps of `batches` batches."""
     factor = worker_factor(config.scale_by_worker, batches)
+    start_lr, stop_lr = config.start_lr * factor, config.final_lr * factor
+    warmup_steps = config.warmup_steps_of(numb_steps)
+    decay = _decay(config, start_lr, stop_lr, numb_steps, numb_steps - warmup_steps)
+    return Schedule(start_lr, decay, warmup_steps, config.warmup_start_factor)
+
+
+def _decay(config, start_lr: float, stop_lr: float, numb_steps: int, left: int) -> Callable[[int], float]:
+    """Return the decay over the `left` steps after the warm-up."""
     if config.type == "cosine":
-        return Cosine(config.start_lr * factor, config.stop_lr * factor, numb_steps)
-    decay_steps = sensible_decay_steps(config.decay_steps, numb_steps)
-    rate = config.decay_rate
-    if rate is None:
-        rate = math.exp(math.log(config.stop_lr / config.start_lr) / (numb_steps / decay_steps))
-    return Exponential(config.start_lr * factor, rate, decay_steps)
+        return Cosine(start_lr, stop_lr, left)
+    if config.type == "wsd":
+        steps = min(max(1, int(config.decay_phase_ratio * numb_steps)), left)
+        return WarmupStableDecay(start_lr, stop_lr, left - steps, steps, config.decay_type)
+    if config.decay_rate is not None:
+        return Exponential(start_lr, stop_lr, config.decay_rate, config.decay_steps, left, config.smooth)
+    decay_steps = sensible_decay_steps(config.decay_steps, left)
+    rate = (stop_lr / start_lr) ** (decay_steps / left)
+    return Exponential(start_lr, stop_lr, rate, decay_steps, left, config.smooth, last_lr=stop_lr)

@@ -29,7 +29,7 @@ class SharedStep:
     """
 
     def __init__(self, ranks: Ranks, learning: Learning, batch_spec: Mapping, tabulated: Sequence[bool]):
-        self._ranks, self._loss, self._optimizer = ranks, learning.loss, learning.optimizer
+        self._ranks, self._loss, self._learning = ranks, learning.loss, learning
         self._own = TrainingStep(learning, batch_spec, tabulated)
         scalar = tf.TensorSpec([], tf.float64)
         counts = tf.TensorSpec([len(TERMS)], tf.float64)
@@ -90,15 +90,15 @@ class SharedStep:
         """
         gradients, (outcome, errors, resolved) = self._own.gradients(batch, counts, lr_ratio, per_octave)
         flags = [tf.cast(tf.logical_not(flag), tf.float64) for flag in (outcome.finite, resolved)]
-        rows = [tf.cast(tf.reshape(gradients[name], [-1]), tf.float64) for name in self._optimizer.variables_by_name]
+        rows = [tf.cast(tf.reshape(gradients[name], [-1]), tf.float64) for name in self._learning.optimizer.variables_by_name]
         return tf.concat([outcome.metrics, tf.stack(flags), *rows], axis=0), outcome.max_neighbors, errors
 
     def _apply(self, flat, learning_rate) -> None:
         """Learn from the concatenated gradients."""
-        variables = self._optimizer.variables_by_name
+        variables = self._learning.optimizer.variables_by_name
         parts = tf.split(flat, [variable.shape.num_elements() for variable in variables.values()])
         gradients = {
             name: tf.cast(tf.reshape(part, variable.shape), variable.dtype)
             for (name, variable), part in zip(variables.items(), parts, strict=True)
         }
-        self._optimizer.apply(gradients, learning_rate)
+        self._learning.apply(gradients, learning_rate)

@@ -12,6 +12,7 @@ from deepmd_tf.descriptor.tabulation import Tabulation
 from deepmd_tf.loss import METRICS, EnergyLoss
 from deepmd_tf.model.energy_model import EnergyModel
 from deepmd_tf.optimizer import Optimizer
+from deepmd_tf.optimizer.clipping import clipped
 
 
 def frames_of(batch: Mapping[str, tf.Tensor]) -> Frames:
@@ -38,11 +39,18 @@ class Learning(NamedTuple):
         The loss.
     optimizer : Optimizer
         The optimizer, which holds the trainable parameters.
+    max_norm : float or None
+        Largest norm of the gradient, as for `clipped`.
     """
 
     model: EnergyModel
     loss: EnergyLoss
     optimizer: Optimizer
+    max_norm: float | None = None
+
+    def apply(self, gradients: Mapping[str, tf.Tensor], learning_rate: tf.Tensor) -> None:
+        """Update the parameters, in a graph function; `gradients` is that of the whole batch."""
+        self.optimizer.apply(clipped(gradients, self.max_norm), learning_rate)
 
 
 class Outcome(NamedTuple):
@@ -97,7 +105,7 @@ class TrainingStep:
     def __init__(self, learning: Learning, batch_spec: Mapping[str, tf.TensorSpec], tabulated: Sequence[bool]):
         scalar = tf.TensorSpec([], tf.float64)
         self.panels_spec = tf.TensorSpec([len(tabulated)], tf.int32)
-        self._model, self._loss, self._optimizer = learning
+        self._model, self._loss, self._learning = learning.model, learning.loss, learning
         self._tabulated = tuple(tabulated)
         inputs = [dict(batch_spec), scalar]
         # No Python control flow depends on tensors, so autograph would only rewrite the sources, slowly.
@@ -109,7 +117,7 @@ class TrainingStep:
         gradients, attempt = self.gradients(batch, self._loss.counts(batch), lr_ratio, per_octave)
 
         def apply():
-            self._optimizer.apply(gradients, learning_rate)
+            self._learning.apply(gradients, learning_rate)
             return True
 
         tf.cond(tf.logical_and(attempt.resolved, attempt.outcome.finite), apply, lambda: False)
@@ -130,7 +138,7 @@ class TrainingStep:
             Panels per octave of each member, int32 ``[nmembers]``.
         """
         tabulation = self._tabulation(per_octave)
-        variables = self._optimizer.variables_by_name
+        variables = self._learning.optimizer.variables_by_name
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             for variable in variables.values():
                 tape.watch(variable)

@@ -70,7 +70,9 @@ class Trainer:
         if data.validation is not None:
             self._validation = Validation(data.validation, config.training, ranks, self._failure, self._sel)
         self._stop_requested = self._interrupted = False
-        self._learning = Learning(trainable.model, self._loss, self._optimizer)
+        self._learning = Learning(
+            trainable.model, self._loss, self._optimizer, config.training.gradient_max_norm
+        )
         self._step = ResolvingStep(ranks, self._learning, signature())
 
     def _reset_sums(self) -> None:
@@ -188,8 +190,8 @@ class Trainer:
             self.parameters.by_name[name].assign(value)
 
     def _lr_ratio(self) -> float:
-        """Learning rate divided by the first one."""
-        return self._schedule(self.step) / self._schedule(0)
+        """Learning rate divided by `learning_rate.start_lr`."""
+        return self._schedule(self.step) / self._schedule.start_lr
 
     def _train_one(self, batch, outputs: NoOutputs) -> None:
         """Take one step; raise `InputError` when loss or gradients are not finite."""

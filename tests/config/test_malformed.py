@@ -58,6 +58,13 @@ VALUES = {
     "descriptor type unknown": ("model.descriptor.type", "se_e2", ["model.descriptor.type", "did you mean 'se_e2_"]),
     "descriptor type null": ("model.descriptor.type", None, ["model.descriptor.type", "se_e2_a", "null"]),
     "numb_steps zero": ("training.numb_steps", 0, ["training.numb_steps", "positive", "0"]),
+    "steps and epochs": ("training.numb_epoch", 2.5, ["training.numb_epoch", "numb_steps is also given"]),
+    "stop_lr twice": ("learning_rate.stop_lr_ratio", 0.1, ["learning_rate.stop_lr_ratio", "stop_lr is also given"]),
+    "stop_lr_ratio": ("learning_rate.stop_lr_ratio", 1.1, ["learning_rate.stop_lr_ratio", "at most 1", "1.1"]),
+    "warm-up as long as the run": (
+        "learning_rate.warmup_steps", 1000000, ["learning_rate.warmup_steps", "shorter than the run of 1000000 steps", "got 1000000"]
+    ),
+    "warmup_ratio": ("learning_rate.warmup_ratio", 1.0, ["learning_rate.warmup_ratio", "shorter than the run"]),
     "stop_lr above start_lr": ("learning_rate.stop_lr", 0.1, ["learning_rate.stop_lr", "start_lr = 0.001", "0.1"]),
     "start_lr zero": ("learning_rate.start_lr", 0.0, ["learning_rate.start_lr", "positive"]),
     "decay_rate above 1": ("learning_rate.decay_rate", 1.5, ["learning_rate.decay_rate", "at most 1", "1.5"]),
@@ -104,10 +111,8 @@ LATER = {
     "mixed_precision": ("training.mixed_precision", {"compute_prec": "float16"}),
     "profiling": ("training.profiling", True),
     "change_bias_after_training": ("training.change_bias_after_training", True),
-    "numb_epoch": ("training.numb_epoch", 3),
     "old training.systems": ("training.systems", ["a"]),
     "data_dict": ("training.data_dict", {}),
-    "warmup": ("learning_rate.warmup_steps", 100),
     "layer_name": ("model.fitting_net.layer_name", ["a"]),
     "nvnmd": ("nvnmd", {"enable": True}),
     "descriptor se_atten": ("model.descriptor.type", "se_atten"),
@@ -118,7 +123,6 @@ LATER = {
     "fitting polar": ("model.fitting_net.type", "polar"),
     "fitting dos": ("model.fitting_net.type", "dos"),
     "loss tensor": ("loss.type", "tensor"),
-    "learning rate wsd": ("learning_rate.type", "wsd"),
 }
 
 MISSING = [

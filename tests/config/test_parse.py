@@ -53,7 +53,8 @@ def test_defaults_of_the_format():
         neuron=(120, 120, 120), resnet_dt=True, rcond=None, atom_ener=()
     )
     assert config.model.data_stat_nbatch is None
-    assert config.learning_rate == LearningRateConfig(type="exp", start_lr=1e-3, stop_lr=1e-8, decay_steps=5000)
+    assert config.learning_rate == LearningRateConfig(type="exp", start_lr=1e-3, stop_lr=None, decay_steps=5000)
+    assert config.learning_rate.final_lr == 5e-8
     assert config.loss == LossConfig(start_pref_e=0.02, limit_pref_e=1.0, start_pref_f=1000.0, limit_pref_f=1.0)
     assert config.loss.start_pref_v == config.loss.limit_pref_v == 0.0
     training = config.training

@@ -20,10 +20,9 @@ DIFFERENT = {
     "model.type_embedding.precision": ("float64", "default"),
     "model.descriptor.precision": ("float64", "default"),
     "model.fitting_net.precision": ("float64", "default"),
-    "learning_rate.stop_lr": ("1e-08", "None"),
     "loss.start_pref_f": ("1000.0", "1000"),
 }
-OTHER_VARIANT = re.compile(r"\[(?!standard\]|se_e2_a\]|ener\]|exp\]|cosine\])|_f[rm]$")
+OTHER_VARIANT = re.compile(r"\[(?!standard\]|se_e2_a\]|ener\]|exp\]|cosine\]|wsd\])|_f[rm]$")
 INSIDE_UNSUPPORTED = re.compile(r"(optimizer|validating|nvnmd|model\.spin|model\.modifier|training\.mixed_precision)\.")
 
 

@@ -112,6 +112,41 @@ def test_an_exception_of_a_callback_keeps_checkpoints_and_closes(place):
     assert StoredCheckpoint("model.ckpt").step == 2
 
 
+def test_epochs(place, logged):
+    """data_0 has two batches of two frames, data_1 one; systems are drawn by their batches."""
+    config = changed(INPUT, {"training.numb_steps": ..., "training.numb_epoch": 1.5})
+    run = Run.prepare(config)
+    assert (run.config.training.numb_steps, run.config.training.numb_epoch) == (5, None)
+    assert any("1.5 epochs of 3 steps are 5 steps" in line for line in logged)
+    assert run.train().step == 5
+    warm = changed(config, {"learning_rate.warmup_steps": 5})
+    with pytest.raises(InputError, match=r"learning_rate\.warmup_steps: .* the run of 5 steps, got 5 steps"):
+        Run.prepare(warm)
+
+
+def test_warm_up_and_clipping(place):
+    """Clipped steps of SOAP and Adam differ from others; the first step of a warm-up from 0 changes nothing."""
+    whole = Run.prepare(INPUT)
+    whole.train()
+    clipped = Run.prepare(changed(INPUT, {"training.gradient_max_norm": 1e-9}))
+    clipped.train()
+    start = Run.prepare(INPUT).parameters()
+    moved = {name: np.abs(value - start[name]).max() for name, value in clipped.parameters().items()}
+    assert 0 < moved["layer_0_type_0/matrix" if "layer_0_type_0/matrix" in moved else "layer_0/matrix"]
+    assert any((whole.parameters()[name] != value).any() for name, value in clipped.parameters().items())
+    warm = Run.prepare(changed(INPUT, {"training.numb_steps": 4, "learning_rate.warmup_steps": 2}))
+    seen = []
+
+    class Watching(Callback):
+        def on_step(self, step):
+            seen.append(warm.parameters())
+
+    warm.train([Watching()])
+    for name, value in start.items():
+        np.testing.assert_array_equal(seen[0][name], value)
+    assert any((seen[1][name] != value).any() for name, value in start.items())
+
+
 def test_preparing_changes_no_file(place):
     Run.prepare(INPUT).train()
     before = contents(place)

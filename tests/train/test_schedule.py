@@ -63,7 +63,74 @@ def test_cosine_stays_at_its_end():
     assert rate(250) == rate(100)
 
 
-@pytest.mark.parametrize("kind", ["exp", "cosine"])
+DEEPMD_KIT = {
+    "exp": (
+        {"type": "exp", "decay_steps": 30},
+        [1e-3, 1e-3, 1e-3, 1e-3, 0.0002511886432, 6.309573445e-05, 1.584893192e-05, 1e-05],
+    ),
+    "smooth exp": (
+        {"type": "exp", "decay_steps": 30, "smooth": True},
+        [1e-3, 0.000954992586, 0.0006309573445, 0.0006025595861, 0.0001, 1.659586907e-05, 1.258925412e-05, 1e-05],
+    ),
+    "exp after warm-up": (
+        {"type": "exp", "decay_steps": 30, "warmup_steps": 10},
+        [0, 0.0001, 0.001, 0.001, 0.000215443469, 4.641588834e-05, 4.641588834e-05, 1e-05],
+    ),
+    "short exp after warm-up": (
+        {"type": "exp", "decay_steps": 95, "warmup_ratio": 0.1, "warmup_start_factor": 0.2},
+        [0.0002, 0.00028, 0.001, 0.0009501185073, 0.0001291549665, 1.755676291e-05, 1.291549665e-05, 1e-05],
+    ),
+    "exp of given rate": (
+        {"type": "exp", "decay_steps": 10, "decay_rate": 0.5},
+        [1e-3, 1e-3, 0.0005, 0.0005, 3.125e-05, 1e-05, 1e-05, 1e-05],
+    ),
+    "long exp of given rate": ({"type": "exp", "decay_steps": 500, "decay_rate": 0.5}, [1e-3] * 8),
+    "cosine": (
+        {"type": "cosine"},
+        [1e-3, 0.0009997557474, 0.0009757729756, 0.0009707359806, 0.000505, 3.926401937e-05, 1.609427141e-05, 1e-05],
+    ),
+    "cosine after warm-up": (
+        {"type": "cosine", "warmup_steps": 5, "warmup_start_factor": 2.0},
+        [0.002, 0.0018, 0.0009932488452, 0.0009902880831, 0.000545876776, 4.239059002e-05, 1.675115482e-05, 1e-05],
+    ),
+    "wsd": ({"type": "wsd"}, [1e-3, 1e-3, 1e-3, 1e-3, 1e-3, 1e-3, 1.98019802e-05, 1e-05]),
+    "cosine wsd": (
+        {"type": "wsd", "decay_type": "cosine", "decay_phase_ratio": 0.5},
+        [1e-3, 1e-3, 1e-3, 1e-3, 1e-3, 0.0001235959448, 3.422702443e-05, 1e-05],
+    ),
+    "linear wsd": (
+        {"type": "wsd", "decay_type": "linear", "decay_phase_ratio": 1.0},
+        [1e-3, 0.0009901, 0.000901, 0.0008911, 0.000505, 0.0001189, 5.95e-05, 1e-05],
+    ),
+    "wsd without a stable phase": (
+        {"type": "wsd", "decay_phase_ratio": 0.95, "warmup_steps": 10},
+        [0, 0.0001, 0.001, 0.0004761904762, 2.222222222e-05, 1.137656428e-05, 1.058201058e-05, 1e-05],
+    ),
+}
+"""Learning rates of DeePMD-kit 3.2.0 at the steps 0, 1, 10, 11, 50, 89, 95 and 100 of 100, from 1e-3 to 1e-5."""
+
+
+@pytest.mark.parametrize("name", DEEPMD_KIT)
+def test_the_same_as_deepmd_kit(name):
+    keys, expected = DEEPMD_KIT[name]
+    rate = make_schedule(LearningRateConfig(start_lr=1e-3, stop_lr=1e-5, **keys), 100)
+    assert [rate(step) for step in (0, 1, 10, 11, 50, 89, 95, 100)] == pytest.approx(expected, rel=1e-9)
+
+
+def test_a_decay_phase_is_whole_steps_and_at_least_one():
+    for ratio, first in ((0.3, 12), (0.01, 15)):  # the last step with start_lr is 15 - max(1, int(15 ratio)) + 1
+        keys = {"type": "wsd", "decay_type": "linear", "decay_phase_ratio": ratio}
+        rate = make_schedule(LearningRateConfig(start_lr=1e-3, stop_lr=1e-5, **keys), 15)
+        assert [rate(step) == 1e-3 for step in range(16)] == [step < first for step in range(16)]
+
+
+def test_stop_lr():
+    assert LearningRateConfig().final_lr == 5e-8
+    assert LearningRateConfig(start_lr=2e-3, stop_lr_ratio=0.1).final_lr == pytest.approx(2e-4)
+    assert LearningRateConfig(stop_lr=1e-4).final_lr == 1e-4
+
+
+@pytest.mark.parametrize("kind", ["exp", "cosine", "wsd"])
 def test_rates_never_rise(kind):
     rate = make_schedule(LearningRateConfig(type=kind, start_lr=1e-2, stop_lr=1e-4), 137)
     rates = [rate(step) for step in range(138)]
