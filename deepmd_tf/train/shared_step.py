@@ -90,7 +90,10 @@ class SharedStep:
         """
         gradients, (outcome, errors, resolved) = self._own.gradients(batch, counts, lr_ratio, per_octave)
         flags = [tf.cast(tf.logical_not(flag), tf.float64) for flag in (outcome.finite, resolved)]
-        rows = [tf.cast(tf.reshape(gradients[name], [-1]), tf.float64) for name in self._learning.optimizer.variables_by_name]
+        rows = [
+            tf.cast(tf.reshape(gradients[name], [-1]), tf.float64)
+            for name in self._learning.optimizer.variables_by_name
+        ]
         return tf.concat([outcome.metrics, tf.stack(flags), *rows], axis=0), outcome.max_neighbors, errors
 
     def _apply(self, flat, learning_rate) -> None:

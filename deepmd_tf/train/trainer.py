@@ -70,9 +70,7 @@ class Trainer:
         if data.validation is not None:
             self._validation = Validation(data.validation, config.training, ranks, self._failure, self._sel)
         self._stop_requested = self._interrupted = False
-        self._learning = Learning(
-            trainable.model, self._loss, self._optimizer, config.training.gradient_max_norm
-        )
+        self._learning = Learning(trainable.model, self._loss, self._optimizer, config.training.gradient_max_norm)
         self._step = ResolvingStep(ranks, self._learning, signature())
 
     def _reset_sums(self) -> None:

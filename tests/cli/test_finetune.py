@@ -11,6 +11,7 @@ from deepmd_tf.export.change_bias import BIAS
 from deepmd_tf.infer import DeepPot
 
 from ..runs import dp, write_data, write_input
+from ..tiers import slow_but
 from .conftest import LONG
 from .test_train import STILL, train
 
@@ -87,7 +88,7 @@ def test_a_new_species_in_a_larger_type_map(pretrained, place):
     assert abs(compositions[:, 1] @ left) > 1e-6
 
 
-@pytest.mark.parametrize("source", ["model.ckpt-6", "graph.pb"])
+@pytest.mark.parametrize("source", slow_but(["graph.pb"], ["model.ckpt-6", "graph.pb"]))
 def test_another_order_of_species_is_the_same_model(pretrained, place, source):
     """Forces stay, and energies differ by what was fitted for each species; data are mapped by name."""
     shift_data(place)

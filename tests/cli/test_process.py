@@ -175,6 +175,7 @@ def test_a_reader_that_closes_the_pipe_is_no_error(place):
     assert done.stderr == ""
 
 
+@pytest.mark.slow
 def test_events_are_written_without_the_tensorboard_package(place):
     write_input(place, {"training.tensorboard": True, "training.numb_steps": 1})
     code = (

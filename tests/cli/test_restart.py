@@ -20,6 +20,7 @@ from deepmd_tf.train.lcurve import LearningCurve
 
 from ..kills import watched
 from ..runs import INPUT, changed, dp, stored_state, write_input, write_system
+from ..tiers import slow_but
 from .conftest import LONG
 from .test_train import assert_same_run, train
 
@@ -61,7 +62,7 @@ def limited(size: int, *arguments: str) -> subprocess.CompletedProcess:
     )
 
 
-@pytest.mark.parametrize("size", [1500, 5000], ids=["input", "checkpoint"])
+@pytest.mark.parametrize("size", slow_but([5000], [1500, 5000]), ids=["input", "checkpoint"])
 def test_a_full_disk_ends_the_run_and_what_is_there_stays(trained, finished, size):
     shutil.rmtree(finished / "model.ckpt-6")
     (finished / "checkpoint").write_text("model.ckpt-4\n")
@@ -80,7 +81,7 @@ def test_a_full_disk_ends_the_run_and_what_is_there_stays(trained, finished, siz
     assert_same_run(finished, trained)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+@pytest.mark.parametrize("number", slow_but([signal.SIGTERM], [signal.SIGTERM, signal.SIGUSR1]))
 def test_a_batch_system_that_asks_for_the_end_gets_a_checkpoint(trained, place, monkeypatch, number):
     write = LearningCurve.write
 

@@ -10,11 +10,12 @@ import pytest
 from deepmd_tf.train.lcurve import read_lcurve
 
 from ..runs import dp, write_data, write_input
+from ..tiers import slow_but
 
 ALL = {"training.validation_data.batch_size": 5, "training.validation_data.numb_btch": 1, "loss.start_pref_v": 1.0}
 
 
-@pytest.mark.parametrize("options", [(), ("--portable",)], ids=["native", "portable"])
+@pytest.mark.parametrize("options", slow_but([()], [(), ("--portable",)]), ids=["native", "portable"])
 def test_validation_and_dp_test(tmp_path, monkeypatch, options):
     monkeypatch.chdir(tmp_path)
     write_data(tmp_path)

@@ -62,7 +62,9 @@ VALUES = {
     "stop_lr twice": ("learning_rate.stop_lr_ratio", 0.1, ["learning_rate.stop_lr_ratio", "stop_lr is also given"]),
     "stop_lr_ratio": ("learning_rate.stop_lr_ratio", 1.1, ["learning_rate.stop_lr_ratio", "at most 1", "1.1"]),
     "warm-up as long as the run": (
-        "learning_rate.warmup_steps", 1000000, ["learning_rate.warmup_steps", "shorter than the run of 1000000 steps", "got 1000000"]
+        "learning_rate.warmup_steps",
+        1000000,
+        ["learning_rate.warmup_steps", "shorter than the run of 1000000 steps", "got 1000000"],
     ),
     "warmup_ratio": ("learning_rate.warmup_ratio", 1.0, ["learning_rate.warmup_ratio", "shorter than the run"]),
     "stop_lr above start_lr": ("learning_rate.stop_lr", 0.1, ["learning_rate.stop_lr", "start_lr = 0.001", "0.1"]),

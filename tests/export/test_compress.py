@@ -13,6 +13,7 @@ from deepmd_tf.infer import DeepPot
 
 from ..frames import make_frame
 from ..models import KINKED, graph_file, native_potential, potential, variant_config
+from ..tiers import slow_but
 
 NAMES = (
     "one_side", "two_sides", "three_types", "residual_two_sides", "exclude_like", "set_davg_zero", "fparam_aparam",
@@ -32,7 +33,7 @@ def evaluate(each: DeepPot, name: str, shape: str = "triclinic"):
     return each.eval(frame.coord, frame.cell, frame.types, frame.fparam, frame.aparam, atomic=True)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", slow_but(NAMES[::3], NAMES))
 def test_same_numbers(name, tmp_path):
     _, got = compressed(tmp_path, name)
     for shape in ("triclinic", "open"):

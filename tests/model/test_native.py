@@ -15,6 +15,7 @@ from deepmd_tf.loss import EnergyLoss
 
 from ..frames import make_frame
 from ..models import KINDS, model_config, random_model, resolved, variant_config
+from ..tiers import slow_but
 
 OTHER_DERIVATIVES = ("exclude_like", "resnet_dt", "tebd_bias", "float32_descriptor", "strip_exclude", "hybrid_float32")
 """Settings whose gradients with respect to parameters take another path than those of the kinds."""
@@ -102,16 +103,33 @@ def tolerance_of(config):
     return 1e-10 if all(net is None or net.precision == "float64" for net in nets) else 5e-5
 
 
-@pytest.mark.parametrize(
-    ("name", "shape"),
-    [
-        *((name, "triclinic") for name in (*KINDS, *OTHER_DERIVATIVES)),
-        ("one_side", "open"),
-        ("two_sides", "small"),
-        ("exclude_like", "open"),
-    ],
+QUICK = (
+    "one_side-triclinic",
+    "two_sides-small",
+    "fparam_aparam-triclinic",
+    "float32-triclinic",
+    "relu-triclinic",
+    "plain_one_side-triclinic",
+    "strip_two_sides-triclinic",
+    "pairs_typed_three_types-triclinic",
+    "radial_plain-triclinic",
+    "exclude_like-open",
+    "strip_exclude-triclinic",
+    "hybrid_float32-triclinic",
 )
-def test_equals_portable(name, shape):
+"""One of each way to a gradient; frozen graphs of all kinds are compared in tests/export/test_native.py."""
+
+CASES = (
+    *(f"{name}-triclinic" for name in (*KINDS, *OTHER_DERIVATIVES)),
+    "one_side-open",
+    "two_sides-small",
+    "exclude_like-open",
+)
+
+
+@pytest.mark.parametrize("case", slow_but(QUICK, CASES))
+def test_equals_portable(case):
+    name, shape = case.split("-")
     config = variant_config(name)
     model, parameters = random_model(config, 3)
     frames = make_frames(shape, config)

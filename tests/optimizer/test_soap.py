@@ -206,9 +206,9 @@ def test_a_restart_continues_bit_for_bit(place):
     [
         {"model.type_embedding": ..., "model.descriptor.type_one_side": False},
         {f"model.{part}.precision": "float32" for part in ("type_embedding", "descriptor", "fitting_net")},
-        {"model.descriptor.trainable": False},
+        pytest.param({"model.descriptor.trainable": False}, marks=pytest.mark.slow),
         {"model.fitting_net.numb_fparam": 0, "model.descriptor.type": "se_a_ebd_v2"},
-        {"optimizer": {"type": "AdamW", "weight_decay": 0.01}},
+        pytest.param({"optimizer": {"type": "AdamW", "weight_decay": 0.01}}, marks=pytest.mark.slow),
     ],
     ids=["nets by species", "float32", "descriptor not trainable", "strip mode", "AdamW"],
 )

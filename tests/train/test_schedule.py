@@ -25,10 +25,11 @@ def test_exponential_arrives_at_stop_lr():
     assert exponential(1000, start_lr=1e-3, stop_lr=1e-6, decay_steps=100)(1000) == pytest.approx(1e-6, rel=1e-12)
 
 
-def test_exponential_falls_short_of_stop_lr_when_the_last_decay_is_not_whole():
-    """The exponent counts whole decays, the rate all of them: 1000 steps hold three decays of 300 and a third."""
+def test_exponential_jumps_to_stop_lr_when_the_last_decay_is_not_whole():
+    """The exponent counts whole decays, the rate all of them: 1000 steps have three decays of 300 and a third."""
     rate = exponential(1000, start_lr=1.0, stop_lr=1e-3, decay_steps=300)
-    assert rate(1000) == pytest.approx(1e-3 ** (3 * 300 / 1000), rel=1e-12)
+    assert rate(999) == pytest.approx(1e-3 ** (3 * 300 / 1000), rel=1e-12)
+    assert rate(1000) == 1e-3
 
 
 def test_given_decay_rate_takes_the_place_of_stop_lr():

@@ -79,8 +79,8 @@ class Learner:
     [
         ("mixed:4", "mixed:2", True, "float64", 1e-11),
         ("mixed:4", "mixed:2", False, "float32", 2e-4),
-        (2, 1, False, "float64", 1e-11),
-        (2, 1, True, "float32", 2e-4),
+        pytest.param(2, 1, False, "float64", 1e-11, marks=pytest.mark.slow),
+        pytest.param(2, 1, True, "float32", 2e-4, marks=pytest.mark.slow),
     ],
 )
 def test_two_ranks_are_one_with_the_whole_batch(place, rule, half, shared, precision, tolerance):

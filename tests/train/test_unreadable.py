@@ -69,7 +69,7 @@ def uninterrupted(tmp_path_factory):
     ("fault", "system", "step"),
     [
         ("shortened", "data_0", 5),
-        ("gone", "data_2", 9),
+        pytest.param("gone", "data_2", 9, marks=pytest.mark.slow),
         pytest.param("gone", "data_1", 5, marks=pytest.mark.slow),
         pytest.param("shortened", "data_2", 8, marks=pytest.mark.slow),
     ],

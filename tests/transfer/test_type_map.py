@@ -31,6 +31,7 @@ from ..models import (
     random_parameters,
     random_statistics,
 )
+from ..tiers import slow_but
 
 EDGE = 6.0
 NARROW = {"neuron": [5, 2], "seed": 1}
@@ -129,7 +130,7 @@ def test_reordered_species_keep_their_energies(name, rng):
     assert_same(evaluated(new, found.values, atoms), expected, 1e-5 if name == "float32" else 1e-11)
 
 
-@pytest.mark.parametrize("slots", [0, 8])
+@pytest.mark.parametrize("slots", slow_but([8], [0, 8]))
 @pytest.mark.parametrize(
     "changes",
     [
