@@ -176,6 +176,7 @@ def test_a_rank_that_stands_still_is_not_waited_for_for_ever(place):
     assert StoredCheckpoint(place).step >= 2
 
 
+@pytest.mark.slow
 def test_an_error_on_one_rank_ends_all_with_its_message(place):
     """Atoms coincide in a frame that the statistics do not see and that only some rank gets."""
     coord = np.load("data_0/set.000/coord.npy")
@@ -201,9 +202,8 @@ sys.exit(main(["train", "input.json", "--check-data"]))
 """
 
 
-@pytest.mark.parametrize(
-    ("uuid", "said"), [("one", 1), pytest.param("", 0, marks=pytest.mark.slow)], ids=["one GPU", "a GPU each, called 0"]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("uuid", "said"), [("one", 1), ("", 0)], ids=["one GPU", "a GPU each, called 0"])
 def test_ranks_that_share_a_gpu_are_said_once(place, uuid, said):
     command = [BIN / "mpirun", "-n", "2", sys.executable, "-c", SIMULATED]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600, env={**os.environ, "UUID": uuid})

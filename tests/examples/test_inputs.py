@@ -14,7 +14,8 @@ from ..runs import dp
 
 ROOT = Path(__file__).parents[2]
 INPUTS = sorted((ROOT / "examples").glob("*/*/*.json"))
-QUICK = ("se_e2_a_tebd/input.json", "se_e3_tebd/input.json")
+QUICK = ("hybrid/input.json",)
+"""Others are slow; tests/train/test_run.py trains with se_e2_a_tebd/input.json."""
 
 
 def name_of(path: Path) -> str:

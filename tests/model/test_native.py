@@ -111,7 +111,7 @@ QUICK = (
     "relu-triclinic",
     "plain_one_side-triclinic",
     "strip_two_sides-triclinic",
-    "pairs_typed_three_types-triclinic",
+    "pairs_plain-triclinic",
     "radial_plain-triclinic",
     "exclude_like-open",
     "strip_exclude-triclinic",

@@ -125,26 +125,20 @@ def test_epochs(place, logged):
 
 
 def test_warm_up_and_clipping(place):
-    """Clipped steps of SOAP and Adam differ from others; the first step of a warm-up from 0 changes nothing."""
-    whole = Run.prepare(INPUT)
-    whole.train()
-    clipped = Run.prepare(changed(INPUT, {"training.gradient_max_norm": 1e-9}))
-    clipped.train()
-    start = Run.prepare(INPUT).parameters()
-    moved = {name: np.abs(value - start[name]).max() for name, value in clipped.parameters().items()}
-    assert 0 < moved["layer_0_type_0/matrix" if "layer_0_type_0/matrix" in moved else "layer_0/matrix"]
-    assert any((whole.parameters()[name] != value).any() for name, value in clipped.parameters().items())
-    warm = Run.prepare(changed(INPUT, {"training.numb_steps": 4, "learning_rate.warmup_steps": 2}))
-    seen = []
+    """The first step of a warm-up from 0 changes nothing; clipping reaches the optimizer."""
+    changes = {"training.gradient_max_norm": 1e-12, "learning_rate.warmup_steps": 2}
+    run = Run.prepare(changed(INPUT, changes))
+    start, seen = run.parameters(), []
 
     class Watching(Callback):
         def on_step(self, step):
-            seen.append(warm.parameters())
+            seen.append(run.parameters())
 
-    warm.train([Watching()])
+    run.train([Watching()])
     for name, value in start.items():
         np.testing.assert_array_equal(seen[0][name], value)
-    assert any((seen[1][name] != value).any() for name, value in start.items())
+    moved = [np.abs(seen[1][name] - value).max() for name, value in start.items()]
+    assert 0 < max(moved) < 1e-5 < run.config.learning_rate.start_lr / 2  # Adam's epsilon exceeds the gradient
 
 
 def test_preparing_changes_no_file(place):
