@@ -12,20 +12,22 @@ if TYPE_CHECKING:
     from tensorflow import Tensor
 
 
-def dense_product(a, b) -> "Tensor":
+def dense_product(a, b, *, transpose_a: bool = False, transpose_b: bool = False) -> "Tensor":
     """Multiply matrices.
 
     Parameters
     ----------
     a, b
         [m, k] and [k, n], both float32 or both float64.
+    transpose_a, transpose_b
+        Whether the transpose of `a` [k, m] or `b` [n, k] is given.
 
     Returns
     -------
     Tensor
         [m, n]. Independent of the number of threads, bit by bit.
     """
-    return load().dense_product(a, b)
+    return load().dense_product(a, b, transpose_a=transpose_a, transpose_b=transpose_b)
 
 
 @on_load

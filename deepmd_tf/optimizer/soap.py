@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,7 @@ from deepmd_tf.optimizer.soap_formula import (
     Moments,
     adam_update,
     first_basis,
-    multiply_axis,
+    multiply_axes,
     next_basis,
     unfolded_square,
 )
@@ -106,9 +106,12 @@ class _BlockState(tf.Module):
         return tf.cond(number > 0, step, lambda: tf.zeros_like(gradient))
 
     def _rotated(self, tensor: tf.Tensor, back: bool = False) -> tf.Tensor:
-        for axis, basis in zip(self.axes, self.bases, strict=True):
-            tensor = multiply_axis(tensor, basis, axis, transpose=not back)
-        return tensor
+        return multiply_axes(tensor, self._by_axis(self.bases), transpose=not back)
+
+    def _by_axis(self, matrices: Sequence) -> list:
+        """Return the matrix of each axis of the block, None for axes that are not preconditioned."""
+        found = dict(zip(self.axes, matrices, strict=True))
+        return [found.get(axis) for axis in range(len(self.block.axes))]
 
     def new_basis(self, k: int, first: bool) -> np.ndarray:
         """Return the refreshed basis of the `k`-th preconditioned axis."""
@@ -117,8 +120,9 @@ class _BlockState(tf.Module):
 
     def set_basis(self, k: int, basis: np.ndarray) -> None:
         """Replace a basis and rotate the first moment into it."""
-        turn = tf.constant(basis.T @ self.bases[k].numpy())
-        self.first.assign(multiply_axis(tf.convert_to_tensor(self.first), turn, self.axes[k]))
+        turns = [None] * len(self.axes)
+        turns[k] = tf.constant(basis.T @ self.bases[k].numpy())
+        self.first.assign(multiply_axes(tf.convert_to_tensor(self.first), self._by_axis(turns)))
         self.bases[k].assign(basis)
 
 

@@ -17,11 +17,13 @@ The update is ``U = U' x_1 Q_1 x_2 Q_2 ...``. At intervals, ``Q_k`` is refreshed
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
+
+from deepmd_tf.ops import dense_product
 
 
 class Moments(NamedTuple):
@@ -31,41 +33,38 @@ class Moments(NamedTuple):
     second: tf.Tensor
 
 
-def multiply_axis(tensor: tf.Tensor, matrix: tf.Tensor, axis: int, *, transpose: bool = False) -> tf.Tensor:
-    """Return the product of a tensor and a matrix along an axis.
+def multiply_axes(tensor: tf.Tensor, matrices: Sequence[tf.Tensor | None], *, transpose: bool = False) -> tf.Tensor:
+    """Return the product of a tensor and a matrix along each of its axes.
 
     Parameters
     ----------
     tensor : Tensor
         A tensor with static shape ``[d_1, ..., d_n]``.
-    matrix : Tensor
-        ``[d_axis, d_axis]``; the result is ``sum_j matrix[i, j] tensor[..., j, ...]``.
-    axis : int
-        The axis.
+    matrices : sequence of Tensor or None
+        For each axis a matrix ``[d_k, d_k]``, or None; the result is ``sum_j matrix[i, j] tensor[..., j, ...]``.
     transpose : bool
-        Whether to multiply by the transpose of the matrix.
+        Whether to multiply by the transposes of the matrices.
     """
     shape = tensor.shape.as_list()
-    before, size, after = math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :])
-    if after == 1:
-        product = tf.matmul(tf.reshape(tensor, [before, size]), matrix, transpose_b=not transpose)
-    elif before == 1:
-        product = tf.matmul(matrix, tf.reshape(tensor, [size, after]), transpose_a=transpose)
-    else:
-        matrices = tf.broadcast_to(matrix, [before, size, size])
-        product = tf.matmul(matrices, tf.reshape(tensor, [before, size, after]), transpose_a=transpose)
-    return tf.reshape(product, shape)
+    for size, matrix in zip(shape, matrices, strict=True):
+        # Each product moves the first axis to the end, so that all axes are back in place after the last one.
+        rows = tf.reshape(tensor, [size, -1])
+        if matrix is None:
+            tensor = tf.transpose(rows)
+        else:
+            tensor = dense_product(rows, matrix, transpose_a=True, transpose_b=not transpose)
+    return tf.reshape(tensor, shape)
 
 
 def unfolded_square(tensor: tf.Tensor, axis: int) -> tf.Tensor:
     """Return ``G_(k) G_(k)^T [d_k, d_k]`` of the unfolding of a tensor along an axis."""
-    shape = tensor.shape.as_list()
-    before, size, after = math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :])
-    if after == 1:
-        rows = tf.reshape(tensor, [before, size])
-        return tf.matmul(rows, rows, transpose_a=True)
-    parts = tf.reshape(tensor, [before, size, after])
-    return tf.reduce_sum(tf.matmul(parts, parts, transpose_b=True), axis=0)
+    axes = tensor.shape.rank
+    size = tensor.shape[axis]
+    if axis == axes - 1:
+        rows = tf.reshape(tensor, [-1, size])
+        return dense_product(rows, rows, transpose_a=True)
+    rows = tf.reshape(tf.transpose(tensor, [axis, *(k for k in range(axes) if k != axis)]), [size, -1])
+    return dense_product(rows, rows, transpose_b=True)
 
 
 def adam_update(

@@ -21,6 +21,7 @@ DIFFERENT = {
     "model.descriptor.precision": ("float64", "default"),
     "model.fitting_net.precision": ("float64", "default"),
     "loss.start_pref_f": ("1000.0", "1000"),
+    "optimizer.type": ("SOAP", "Adam"),  # the default within the section of SOAP
 }
 OTHER_VARIANT = re.compile(r"\[(?!standard\]|se_e2_a\]|ener\]|exp\]|cosine\]|wsd\])|_f[rm]$")
 INSIDE_UNSUPPORTED = re.compile(r"(optimizer|validating|nvnmd|model\.spin|model\.modifier|training\.mixed_precision)\.")
