@@ -171,6 +171,7 @@ def test_memory_that_runs_out_in_a_step(place, uninterrupted, monkeypatch, where
     assert learnt(f"model.ckpt-{STEPS}") == uninterrupted
 
 
+@pytest.mark.slow
 def test_a_step_that_memory_ran_out_in_while_learning_is_not_saved(place, monkeypatch):
     write_input(place, LONG)
 
