@@ -295,9 +295,9 @@ def random_model(config: Config, seed: int = 0) -> tuple[EnergyModel, TrainableP
 
 def resolved(descriptor, run: Callable[[Tabulation], Any]) -> tuple[Resolution, Any]:
     """Run a graph function on finer and finer panels until its embedding is resolved, as training does."""
-    compiled = {}
 
-    def compile(tabulated):
+    @functools.cache
+    def compiled(tabulated):
         @tf.function(autograph=False, input_signature=[tf.TensorSpec([len(tabulated)], tf.int32)])
         def attempt(numbers):
             panels = [numbers[k] if is_tabulated else None for k, is_tabulated in enumerate(tabulated)]
@@ -309,9 +309,7 @@ def resolved(descriptor, run: Callable[[Tabulation], Any]) -> tuple[Resolution, 
 
     resolution = Resolution.coarsest(descriptor.members)
     while True:
-        if resolution.tabulated not in compiled:
-            compiled[resolution.tabulated] = compile(resolution.tabulated)
-        result, errors, enough = compiled[resolution.tabulated](tf.constant(resolution.numbers()))
+        result, errors, enough = compiled(resolution.tabulated)(tf.constant(resolution.numbers()))
         if enough:
             return resolution, result
         resolution = resolution.refined(descriptor.members, errors.numpy())

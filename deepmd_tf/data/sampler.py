@@ -68,8 +68,8 @@ class Sampler:
         mixed = isinstance(batch_size, str) and batch_size.startswith("mixed")
         if not mixed:
             self.batch_sizes = tuple(size * batches for size in self.batch_sizes)
-        self._batch_counts = np.array(batch_counts(self.batch_sizes, systems))
-        self.probabilities = system_probabilities(tuple(self._batch_counts.tolist()), auto_prob, sys_probs)
+        self._batch_counts = batch_counts(self.batch_sizes, systems)
+        self.probabilities = system_probabilities(self._batch_counts, auto_prob, sys_probs)
         self.draws_per_batch = draws_per_batch(batch_size, systems, self.probabilities) * (batches if mixed else 1)
         self.seed = seed
         self._nframes = tuple(system.nframes for system in systems)
@@ -91,11 +91,10 @@ class Sampler:
         rules = (config.batch_size, config.auto_prob, config.sys_probs)
         return cls(systems, *rules, seed=seed, stream=stream, batches=batches)
 
-    @property
     def steps_per_epoch(self) -> int:
-        """Expected number of steps until every system has been drawn as often as it has batches."""
+        """Return the expected number of steps until every system has been drawn as often as it has batches."""
         drawn = self.probabilities > 0
-        draws = self._batch_counts[drawn] / self.probabilities[drawn]
+        draws = np.array(self._batch_counts)[drawn] / self.probabilities[drawn]
         return math.ceil(draws.max() / self.draws_per_batch - 1e-9)
 
     def batch_at(self, step: int) -> tuple[tuple[int, np.ndarray], ...]:

@@ -21,6 +21,7 @@ import numpy as np
 
 from deepmd_tf.checkpoint.lock import only_run
 from deepmd_tf.config import Config, load_config, parse_config
+from deepmd_tf.data import Sampler
 from deepmd_tf.errors import InputError
 from deepmd_tf.model.build import model_with, new_model
 from deepmd_tf.train.callbacks import Callback, Callbacks, TrainingResult
@@ -108,7 +109,7 @@ class Run:
                 origin, config = origin.adopted_by(config)
             data = load_data(config, ranks)
             log_data(data)
-            config = with_steps(config, data.training.sampler.steps_per_epoch)
+            config = with_steps(config, data.training.sampler)
             if ranks.leads:
                 systems = {purpose: source.systems for purpose, source in data.by_purpose().items()}
                 warn_of_oddities(systems, config.model.type_map)
@@ -192,8 +193,8 @@ def with_seed(config: Config, stored: int | None = None) -> Config:
     return dataclasses.replace(config, training=dataclasses.replace(config.training, seed=seed))
 
 
-def with_steps(config: Config, steps_per_epoch: int) -> Config:
-    """Return `config` with the number of steps in place of the number of epochs.
+def with_steps(config: Config, sampler: Sampler) -> Config:
+    """Return `config` with the number of steps in place of the number of epochs of a sampler.
 
     Raises
     ------
@@ -203,6 +204,7 @@ def with_steps(config: Config, steps_per_epoch: int) -> Config:
     training = config.training
     if training.numb_epoch is None:
         return config
+    steps_per_epoch = sampler.steps_per_epoch()
     numb_steps = math.ceil(training.numb_epoch * steps_per_epoch)
     log.info(
         "training.numb_epoch: %g epochs of %d steps are %d steps", training.numb_epoch, steps_per_epoch, numb_steps

@@ -42,48 +42,32 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Exponential:
-    """``start_lr * rate^(step / decay_steps)``, at least `stop_lr`.
+    """``start_lr * rate^(step / decay_steps)``, at least `stop_lr`; from `last_step` on `stop_lr`.
 
-    The exponent is rounded down to an integer unless `smooth`. At `numb_steps` and later the value is `last_lr`, if
-    given.
+    The exponent is rounded down to an integer unless `smooth`.
     """
 
     start_lr: float
     stop_lr: float
     rate: float
     decay_steps: int
-    numb_steps: int
     smooth: bool = False
-    last_lr: float | None = None
+    last_step: float = math.inf
 
     def __call__(self, step: int) -> float:
         """Return the learning rate `step` steps after the warm-up."""
-        if self.last_lr is not None and step >= self.numb_steps:
-            return self.last_lr
+        if step >= self.last_step:
+            return self.stop_lr
         exponent = step / self.decay_steps if self.smooth else step // self.decay_steps
         return max(self.start_lr * self.rate**exponent, self.stop_lr)
 
 
 @dataclass(frozen=True)
-class Cosine:
-    """Half a cosine from `start_lr` down to `stop_lr` over `numb_steps`."""
-
-    start_lr: float
-    stop_lr: float
-    numb_steps: int
-
-    def __call__(self, step: int) -> float:
-        """Return the learning rate `step` steps after the warm-up."""
-        phase = math.pi * min(step, self.numb_steps) / self.numb_steps
-        return self.stop_lr + 0.5 * (self.start_lr - self.stop_lr) * (1.0 + math.cos(phase))
-
-
-@dataclass(frozen=True)
-class WarmupStableDecay:
+class StableDecay:
     """`start_lr` for `stable_steps`, then a decay to `stop_lr` over `decay_steps`.
 
-    `decay_type` is ``linear``, ``cosine``, or ``inverse_linear``, with which the inverse of the learning rate is
-    linear.
+    `decay_type` is ``linear``, ``cosine`` (half a cosine), or ``inverse_linear``, with which the inverse of the
+    learning rate is linear.
     """
 
     start_lr: float
@@ -95,11 +79,13 @@ class WarmupStableDecay:
     def __call__(self, step: int) -> float:
         """Return the learning rate `step` steps after the warm-up."""
         start, stop = self.start_lr, self.stop_lr
-        done = min(max(step - self.stable_steps, 0) / self.decay_steps, 1.0)
-        if self.decay_type == "inverse_linear":
-            return 1.0 / ((1 - done) / start + done / stop)
-        left = 1 - done if self.decay_type == "linear" else 0.5 * (1.0 + math.cos(math.pi * done))
-        return stop + (start - stop) * left
+        done = min(max(step - self.stable_steps, 0), self.decay_steps)
+        if self.decay_type == "cosine":
+            return stop + 0.5 * (start - stop) * (1.0 + math.cos(math.pi * done / self.decay_steps))
+        left = 1 - done / self.decay_steps
+        if self.decay_type == "linear":
+            return stop + (start - stop) * left
+        return 1.0 / (left / start + (1 - left) / stop)
 
 
 def sensible_decay_steps(decay_steps: int, numb_steps: int) -> int:
@@ -129,12 +115,12 @@ def make_schedule(config, numb_steps: int, batches: int = 1) -> Schedule:
 def _decay(config, start_lr: float, stop_lr: float, numb_steps: int, left: int) -> Callable[[int], float]:
     """Return the decay over the `left` steps after the warm-up."""
     if config.type == "cosine":
-        return Cosine(start_lr, stop_lr, left)
+        return StableDecay(start_lr, stop_lr, 0, left, "cosine")
     if config.type == "wsd":
         steps = min(max(1, int(config.decay_phase_ratio * numb_steps)), left)
-        return WarmupStableDecay(start_lr, stop_lr, left - steps, steps, config.decay_type)
+        return StableDecay(start_lr, stop_lr, left - steps, steps, config.decay_type)
     if config.decay_rate is not None:
-        return Exponential(start_lr, stop_lr, config.decay_rate, config.decay_steps, left, config.smooth)
+        return Exponential(start_lr, stop_lr, config.decay_rate, config.decay_steps, config.smooth)
     decay_steps = sensible_decay_steps(config.decay_steps, left)
     rate = (stop_lr / start_lr) ** (decay_steps / left)
-    return Exponential(start_lr, stop_lr, rate, decay_steps, left, config.smooth, last_lr=stop_lr)
+    return Exponential(start_lr, stop_lr, rate, decay_steps, config.smooth, last_step=left)

@@ -29,7 +29,7 @@ class SharedStep:
     """
 
     def __init__(self, ranks: Ranks, learning: Learning, batch_spec: Mapping, tabulated: Sequence[bool]):
-        self._ranks, self._loss, self._learning = ranks, learning.loss, learning
+        self._ranks, self._learning = ranks, learning
         self._own = TrainingStep(learning, batch_spec, tabulated)
         scalar = tf.TensorSpec([], tf.float64)
         counts = tf.TensorSpec([len(TERMS)], tf.float64)
@@ -53,7 +53,7 @@ class SharedStep:
         per_octave : ndarray
             Panels per octave of each member, int32 ``[nmembers]``.
         """
-        counts = self._ranks.sum(self._loss.counts(batch).numpy())
+        counts = self._ranks.sum(self._learning.loss.counts(batch).numpy())
         flat, max_neighbors, errors = self._compute(batch, counts, lr_ratio, per_octave)
         total = self._ranks.sum(flat.numpy())
         metrics, (not_finite, not_resolved), gradients = np.split(total, [len(METRICS), len(METRICS) + 2])

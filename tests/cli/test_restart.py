@@ -121,7 +121,7 @@ class TestChanges:
     """Differences from the run of the checkpoint are allowed and logged."""
 
     @pytest.fixture
-    def changed(self, finished, logged):
+    def reported(self, finished, logged):
         """Prepare a restart with changed keys; return what the log reports."""
 
         def prepare(keys) -> list[str]:
@@ -137,8 +137,8 @@ class TestChanges:
         lines = train("--restart", "model.ckpt-4").err.splitlines()
         return [line.partition("restart: ")[2] for line in lines if "WARNING restart: " in line]
 
-    def test_nothing(self, changed):
-        assert changed({}) == []
+    def test_nothing(self, reported):
+        assert reported({}) == []
 
     def test_more_steps_and_what_becomes_of_the_learning_rate(self, finished):
         said = self.trained_on(finished, {"training.numb_steps": 8})
@@ -156,22 +156,22 @@ class TestChanges:
         assert "training.disp_freq was 2, is 1" in said
         assert np.genfromtxt("lcurve.out", names=True)["step"].tolist() == [2, 4, 5, 6]
 
-    def test_more_data(self, finished, changed):
+    def test_more_data(self, finished, reported):
         write_system(finished / "more", nframes=2, seed=9)
-        said = changed({"training.training_data.systems": ["data_0", "data_1", "more"]})
+        said = reported({"training.training_data.systems": ["data_0", "data_1", "more"]})
         assert (
             "the training data were 2 systems with 7 frames, are 3 with 9; frames are drawn from these from now on"
             in said
         )
 
-    def test_data_of_other_sizes_in_the_same_place(self, finished, changed):
+    def test_data_of_other_sizes_in_the_same_place(self, finished, reported):
         shutil.rmtree(finished / "data_1")
         write_system(finished / "data_1", types=(0, 1), nframes=3, seed=9)
-        (line,) = changed({})
+        (line,) = reported({})
         assert "are 2 with 7 of other sizes" in line
 
     @pytest.mark.parametrize("name", ["coord", "box", "energy", "force", "virial", "type"])
-    def test_data_of_other_content_in_the_same_place(self, finished, changed, name):
+    def test_data_of_other_content_in_the_same_place(self, finished, reported, name):
         if name == "type":
             (finished / "data_1" / "type.raw").write_text("0\n1\n0\n")
         else:
@@ -179,28 +179,28 @@ class TestChanges:
             values = np.load(file)
             values[1] += 100 if name == "energy" else 1e-6 * np.abs(values[1])
             np.save(file, values)
-        (line,) = changed({})
+        (line,) = reported({})
         assert line.startswith("the training data were 2 systems with 7 frames, are 2 with 7 of other content; ")
 
     @pytest.mark.parametrize("lacks", ["content", "training_data"])
-    def test_checkpoints_that_do_not_tell_say_nothing(self, finished, changed, lacks):
+    def test_checkpoints_that_do_not_tell_say_nothing(self, finished, reported, lacks):
         np.save(finished / "data_1" / "set.000" / "energy.npy", np.zeros(3))
 
         def forget(metadata):
             (metadata if lacks in metadata else metadata["training_data"]).pop(lacks)
 
         reseal(finished / "model.ckpt-4", forget)
-        assert changed({}) == []
+        assert reported({}) == []
 
-    def test_fewer_ranks_and_what_becomes_of_the_learning_rate(self, finished, changed):
+    def test_fewer_ranks_and_what_becomes_of_the_learning_rate(self, finished, reported):
         """With scale_by_worker linear two ranks learn twice as fast."""
         reseal(finished / "model.ckpt-4", lambda metadata: metadata.update(ranks=2))
-        said = changed({})
+        said = reported({})
         assert said == [
             "the run was on 2 ranks, is on 1",
             "the learning rate at step 4 was 9.283e-05, is 4.642e-05",
         ]
-        (line,) = changed({"training.share_batch": True})[1:-1]
+        (line,) = reported({"training.share_batch": True})[1:-1]
         assert line == "the run was on 2 ranks, is on 1"
 
     def test_data_that_were_moved_are_the_same_run(self, trained, finished):

@@ -11,15 +11,13 @@ import pytest
 from deepmd_tf import load_config
 
 from ..runs import dp
+from ..tiers import slow_but
 
 ROOT = Path(__file__).parents[2]
-INPUTS = sorted((ROOT / "examples").glob("*/*/*.json"))
+WATER = ROOT / "examples" / "water"
+INPUTS = sorted(path for path in (ROOT / "examples").glob("*/*/*.json") if path.name != "out.json")
 QUICK = ("hybrid/input.json",)
 """Others are slow; tests/train/test_run.py trains with se_e2_a_tebd/input.json."""
-
-
-def name_of(path: Path) -> str:
-    return f"{path.parent.name}/{path.name}"
 
 
 @pytest.mark.parametrize("path", INPUTS, ids=lambda path: str(path.relative_to(ROOT / "examples")))
@@ -28,16 +26,13 @@ def test_every_key_is_known(path):
 
 
 @pytest.mark.parametrize(
-    "path",
-    [
-        path if name_of(path) in QUICK else pytest.param(path, marks=pytest.mark.slow)
-        for path in INPUTS
-        if "water" in path.parts  # whose data are here; those of the others are generated
-    ],
-    ids=name_of,
+    "name",
+    # The data of water are here; those of other examples are generated.
+    slow_but(QUICK, [f"{path.parent.name}/{path.name}" for path in INPUTS if path.is_relative_to(WATER)]),
 )
-def test_trains_and_freezes(path, tmp_path, monkeypatch):
+def test_trains_and_freezes(name, tmp_path, monkeypatch):
     """Two steps on small batches, and both graphs."""
+    path = WATER / name
     table = json.loads(path.read_text())
     training = table["training"]
     for section in ("training_data", "validation_data"):

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from ..tiers import slow_but
 from .mutations import mutations
 from .targets import TARGETS, accepts, corpus_of, memory
 
@@ -21,11 +22,7 @@ ROOT = Path(__file__).parents[2]
 QUICK = ("json",)
 """Targets that the quick tests guide by coverage; each starts a process that instruments its reader."""
 
-GUIDED = [
-    pytest.param(name, marks=() if name in QUICK else pytest.mark.slow)
-    for name in TARGETS
-    if importlib.util.find_spec("atheris")
-]
+GUIDED = slow_but(QUICK, TARGETS) if importlib.util.find_spec("atheris") else []
 
 
 @pytest.fixture

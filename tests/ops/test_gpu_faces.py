@@ -12,7 +12,7 @@ from . import gpu_faces
 from .conftest import make_batch, make_slots
 from .test_contraction import make_edges, make_table
 from .test_edges import AVG, RCUT, RCUT_SMTH, STD_ANGULAR, STD_RADIAL, Frames, random
-from .test_evaluate import make_frames, make_whole
+from .whole_model import make_frames, make_whole
 
 pytestmark = pytest.mark.usefixtures("emulated_ops")
 

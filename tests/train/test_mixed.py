@@ -54,8 +54,8 @@ def begin(systems, changes):
 
 @pytest.mark.parametrize("name", slow_but(["se_e2_a"], DESCRIPTORS))
 def test_the_same_statistics_loss_and_step(tmp_path, name):
-    changes = DESCRIPTORS[name]
     """Padding atoms count nowhere: the step, so every gradient, is that of the same frames without them."""
+    changes = DESCRIPTORS[name]
     frames = make_frames(labels=LABELS)
     ordinary = begin(write_ordinary(tmp_path / "ordinary", frames), changes)
     mixed = begin([write_mixed(tmp_path / "mixed", frames)], changes)

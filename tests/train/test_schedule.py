@@ -119,7 +119,7 @@ def test_the_same_as_deepmd_kit(name):
 
 
 def test_a_decay_phase_is_whole_steps_and_at_least_one():
-    for ratio, first in ((0.3, 12), (0.01, 15)):  # the last step with start_lr is 15 - max(1, int(15 ratio)) + 1
+    for ratio, first in ((0.3, 12), (0.01, 15)):  # the decay begins after step 11 and 14
         keys = {"type": "wsd", "decay_type": "linear", "decay_phase_ratio": ratio}
         rate = make_schedule(LearningRateConfig(start_lr=1e-3, stop_lr=1e-5, **keys), 15)
         assert [rate(step) == 1e-3 for step in range(16)] == [step < first for step in range(16)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -23,6 +25,7 @@ from deepmd_tf.train.step import Learning, TrainingStep
 
 from ..runs import INPUT, changed, write_data, write_system
 from ..threaded import on_ranks
+from ..tiers import slow_but
 
 STEPS = 4
 
@@ -74,16 +77,15 @@ class Learner:
         return self.parameters.values(), np.array(metrics)
 
 
-@pytest.mark.parametrize(
-    ("rule", "half", "shared", "precision", "tolerance"),
-    [
-        ("mixed:4", "mixed:2", True, "float64", 1e-11),
-        pytest.param("mixed:4", "mixed:2", False, "float32", 2e-4, marks=pytest.mark.slow),
-        pytest.param(2, 1, False, "float64", 1e-11, marks=pytest.mark.slow),
-        pytest.param(2, 1, True, "float32", 2e-4, marks=pytest.mark.slow),
-    ],
-)
-def test_two_ranks_are_one_with_the_whole_batch(place, rule, half, shared, precision, tolerance):
+CASES = list(itertools.product(["mixed", "same size"], ["one batch", "half a batch each"], ["float64", "float32"]))
+QUICK = [("mixed", "one batch", "float64")]
+
+
+@pytest.mark.parametrize("case", slow_but(QUICK, CASES), ids=", ".join)
+def test_two_ranks_are_one_with_the_whole_batch(place, case):
+    kind, sharing, precision = case
+    rule, half = ("mixed:4", "mixed:2") if kind == "mixed" else (2, 1)
+    shared, tolerance = sharing == "one batch", 1e-11 if precision == "float64" else 2e-4
     whole = config_of(precision, training__training_data__batch_size=rule)
     keys = {"training__share_batch": True} if shared else {"training__training_data__batch_size": half}
     parts = config_of(precision, **{"training__training_data__batch_size": rule, **keys})

@@ -114,9 +114,7 @@ def assert_same(found, expected, tolerance=1e-11):
         np.testing.assert_allclose(value, other, atol=tolerance * np.abs(other).max())
 
 
-@pytest.mark.parametrize(
-    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in REORDERED]
-)
+@pytest.mark.parametrize("name", slow_but(QUICK, REORDERED))
 def test_reordered_species_keep_their_energies(name, rng):
     old = model_config(REORDERED[name])
     atoms = frames(list(old.model.type_map), rng)
